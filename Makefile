@@ -1,0 +1,109 @@
+# session-voice
+#
+#   make run      install what is missing, build, and serve on http://127.0.0.1:3338 until Ctrl-C
+#                 (PORT=3338 VAR=./var; another PORT and VAR make a second copy)
+#   make demo     try a running copy: sign in, create, join, heartbeat, renew, leave
+#   make test     everything, ending with "N passed, N failed"
+#   make bench    requests per second, beside a program that does nothing
+#   make          just build, into build/
+#   make SAN=address,undefined   the same with sanitizers, into build-address-undefined/
+#   make format   clang-format over the sources
+
+comma := ,
+SAN ?=
+# A tree per sanitizer set, so switching needs no clean.
+BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+
+CXX ?= g++
+WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+CXXFLAGS ?= -O2 -g
+override CXXFLAGS += -std=c++20 $(WARNINGS) -Ilib -Icgi-bin -MMD -MP
+LDFLAGS ?= -Wl,--as-needed
+ifneq ($(SAN),)
+override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+override LDFLAGS += -fsanitize=$(SAN)
+endif
+LIBS := -lsqlite3 -lsecp256k1 -lcrypto -lz -ldl
+
+SCHEMA := $(sort $(wildcard schema/*.sql))
+LIB := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
+# Only main.cpp speaks FastCGI. Tests link every other object without -lfcgi, so a second file that reaches
+# for the protocol will not link.
+EDGE := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out cgi-bin/main.cpp,$(wildcard cgi-bin/*.cpp)))
+PROGRAMS := $(BUILD)/session-voice $(BUILD)/session-voice-meter $(BUILD)/session-voice-admin
+
+all: $(PROGRAMS)
+
+$(BUILD)/session-voice: $(BUILD)/cgi-bin/main.o $(EDGE) $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+
+$(BUILD)/session-voice-meter: $(BUILD)/cron/meter.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/session-voice-admin: $(BUILD)/admin/admin.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/%.o: %.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -c -o $@ $<
+
+$(BUILD)/%.o: $(BUILD)/%.cpp
+	$(CXX) $(CXXFLAGS) -c -o $@ $<
+
+# The schema travels inside the programs: one raw string a file.
+$(BUILD)/schema.cpp: $(SCHEMA) Makefile
+	@mkdir -p $(@D)
+	@{ echo '#include "sqlite/migrate.h"'; \
+	   echo 'const std::vector<sqlite::Migration> sqlite::schema_migrations = {'; \
+	   for file in $(SCHEMA); do \
+	       echo "{\"$$(basename $$file .sql)\", R\"sql("; cat $$file; echo ')sql"},'; \
+	   done; \
+	   echo '};'; } >$@
+
+# ---- tests ----
+
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/torture/% tests/demo.cpp tests/e2e/%, \
+    $(wildcard tests/*.cpp tests/*/*.cpp)))
+
+$(BUILD)/tests/%.o: override CXXFLAGS += -Itests -DBOOST_TEST_DYN_LINK
+
+$(BUILD)/run_tests: $(TESTS) $(EDGE) $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework $(LIBS)
+
+# ---- the two commands ----
+
+PORT ?= 3338
+VAR ?= ./var
+RUN_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libssl-dev libsecp256k1-dev zlib1g-dev \
+    libcurl4-openssl-dev libcli11-dev lighttpd curl ca-certificates
+
+# $(call install,PACKAGES): what is missing of them, as root or by sudo.
+define install
+@missing=$$(for package in $(1); do \
+    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+if [ -n "$$missing" ]; then \
+    if [ $$(id -u) -eq 0 ]; then as_root=; else as_root=sudo; fi; \
+    echo "installing Debian packages$${as_root:+ by sudo}:" $$missing; \
+    $$as_root apt-get -qq update && \
+    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing \
+        >/tmp/session-voice-apt.$$$$ 2>&1 || { cat /tmp/session-voice-apt.$$$$; exit 1; }; \
+    rm -f /tmp/session-voice-apt.$$$$; \
+fi
+endef
+
+run-packages:
+	$(call install,$(RUN_PACKAGES))
+
+# Started by the shell itself, so that signals reach it.
+run: run-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@exec cgi-bin/run.sh $(BUILD) $(PORT) $(VAR)
+
+format:
+	clang-format -i cgi-bin/*.h cgi-bin/*.cpp lib/*/*.h lib/*/*.cpp cron/*.cpp admin/*.cpp tests/*.h tests/*.cpp tests/*/*.cpp
+
+clean:
+	rm -rf build build-*
+
+.PHONY: all run run-packages format clean
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,190 @@
+// The operator's program: looks at credits and rooms, corrects them, checks the database.
+#include "base/error.h"
+#include "credits/ledger.h"
+#include "ethereum/address.h"
+#include "rooms/room.h"
+#include "sqlite/migrate.h"
+
+#include <CLI/CLI.hpp>
+#include <iomanip>
+#include <iostream>
+
+namespace {
+
+// Given on the command line; which of them count depends on the command.
+struct Arguments
+{
+    std::string config_path;
+    std::string wallet;
+    std::int64_t seconds = 0;
+    std::string reason;
+    std::string room_id;
+};
+
+// Checked as CLI11 wants it: "" or what is wrong.
+std::string check_wallet(const std::string& text)
+{
+    return ethereum::parse_address(text) ? "" : "a wallet is 0x and 40 hex digits";
+}
+
+std::string check_room_id(const std::string& text)
+{
+    return base::is_uuid(text) ? "" : "a room id is a UUID";
+}
+
+class Admin
+{
+  public:
+    explicit Admin(const Arguments& arguments)
+        : arguments_(arguments),
+          config_(base::load_config(arguments.config_path, base::process_environment(), base::Program::tool)),
+          wallet_(ethereum::parse_address(arguments.wallet).value_or("")), now_(base::system_now())
+    {
+    }
+
+    int migrate()
+    {
+        sqlite::DatabaseOptions options;
+        options.busy_timeout_ms = static_cast<int>(config_.database_busy_timeout_ms);
+        sqlite::Database db(config_.database_path, options);
+        const int steps = sqlite::migrate(db);
+        std::cout << "schema version " << sqlite::schema_version(db) << ", " << steps
+                  << " migrations applied\n";
+        return 0;
+    }
+
+    int show_credits()
+    {
+        const auto db = open();
+        rooms::settle_wallet_if_lapsed(*db, config_.rules, wallet_, now_);
+        const auto account = credits::account(*db, wallet_);
+        std::cout << wallet_ << "\n"
+                  << "  remaining  " << account.remaining_seconds << " s\n"
+                  << "  base       " << account.base_granted_seconds << " s\n"
+                  << "  bonus      " << account.bonus_granted_seconds << " s\n"
+                  << "  adjusted   " << account.adjusted_seconds << " s\n"
+                  << "  consumed   " << account.consumed_seconds << " s\n";
+        constexpr std::int64_t events_shown = 50;
+        for (const auto& event : credits::statement(*db, wallet_, events_shown))
+            std::cout << "  " << base::iso8601(event.created_at) << "  " << std::left << std::setw(16)
+                      << event.kind << std::right << std::showpos << std::setw(8) << event.delta_seconds
+                      << std::noshowpos << std::setw(8) << event.balance_after_seconds << "  "
+                      << event.connection_id << event.reason << "\n";
+        return 0;
+    }
+
+    int adjust_credits()
+    {
+        const auto db = open();
+        sqlite::Transaction tx(*db);
+        rooms::settle_wallet(*db, config_.rules, wallet_, now_);
+        const auto applied = credits::adjust(*db, wallet_, arguments_.seconds, arguments_.reason, now_);
+        const auto remaining_seconds = credits::account(*db, wallet_).remaining_seconds;
+        tx.commit();
+        std::cout << wallet_ << " adjusted by " << applied << " s, remaining " << remaining_seconds << " s\n";
+        return 0;
+    }
+
+    int list_rooms()
+    {
+        const auto db = open();
+        constexpr std::int64_t rooms_shown = 1000;
+        for (const auto& active : rooms::list_active(*db, config_.rules, false, rooms_shown, now_))
+            std::cout << active.room.room_id << "  " << base::iso8601(active.room.created_at) << "  "
+                      << std::setw(7) << active.room.visibility << "  " << active.participant_count << "/"
+                      << active.room.capacity << "  host " << active.room.host_wallet << "\n";
+        return 0;
+    }
+
+    int close_room()
+    {
+        const auto db = open();
+        if (!rooms::close(*db, config_.rules, arguments_.room_id, now_)) {
+            std::cerr << "there is no such active room\n";
+            return 1;
+        }
+        std::cout << arguments_.room_id << " closed\n";
+        return 0;
+    }
+
+    int audit()
+    {
+        const auto db = open();
+        auto violations = db->integrity_problems();
+        for (const auto& found : {credits::audit(*db), rooms::audit(*db)})
+            violations.insert(violations.end(), found.begin(), found.end());
+        for (const auto& violation : violations)
+            std::cout << violation << "\n";
+        std::cout << violations.size() << " violations\n";
+        return violations.empty() ? 0 : 1;
+    }
+
+  private:
+    std::unique_ptr<sqlite::Database> open() const
+    {
+        return sqlite::open_migrated(config_.database_path, config_.database_busy_timeout_ms);
+    }
+
+    const Arguments& arguments_;
+    const base::Config config_;
+    const std::string wallet_;
+    const base::UnixSeconds now_;
+};
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    Arguments arguments;
+    int (Admin::*chosen)() = nullptr;
+
+    CLI::App command("Administers session-voice.");
+    command.require_subcommand(1);
+    command.fallthrough();
+    command.add_option("--config", arguments.config_path,
+                       "settings file (KEY=VALUE); default: SESSION_VOICE_CONFIG names it");
+    const auto add = [&](CLI::App& group, const char* name, const char* description, int (Admin::*action)()) {
+        auto* sub = group.add_subcommand(name, description);
+        sub->callback([&chosen, action] { chosen = action; });
+        return sub;
+    };
+    const auto take_wallet = [&](CLI::App* sub) {
+        sub->add_option("WALLET", arguments.wallet, "0x and 40 hex digits")->required()->check(check_wallet);
+    };
+
+    auto* credits =
+        command.add_subcommand("credits", "A wallet's credit, in seconds.")->require_subcommand(1);
+    take_wallet(add(*credits, "show", "Balance and the last 50 events.", &Admin::show_credits));
+    auto* grant = add(*credits, "grant", "Add seconds.", &Admin::adjust_credits);
+    auto* adjust = add(*credits, "adjust", "Add seconds, or take them with a negative number; stops at 0.",
+                       &Admin::adjust_credits);
+    for (auto* sub : {grant, adjust}) {
+        take_wallet(sub);
+        sub->add_option("--reason", arguments.reason, "kept with the event");
+    }
+    grant->add_option("SECONDS", arguments.seconds, "1 or more")
+        ->required()
+        ->check(CLI::Range(std::int64_t{1}, credits::max_adjustment_seconds));
+    adjust->add_option("SECONDS", arguments.seconds, "may be negative")
+        ->required()
+        ->check(CLI::Range(-credits::max_adjustment_seconds, credits::max_adjustment_seconds));
+
+    auto* rooms = command.add_subcommand("rooms", "Free rooms.")->require_subcommand(1);
+    add(*rooms, "list", "Active rooms, the newest first.", &Admin::list_rooms);
+    add(*rooms, "close", "Charge everybody, end their stays, close the room.", &Admin::close_room)
+        ->add_option("ROOM_ID", arguments.room_id)
+        ->required()
+        ->check(check_room_id);
+
+    add(command, "audit", "Check every rule of ledger and rooms and the file itself; exit 1 on a violation.",
+        &Admin::audit);
+    add(command, "migrate", "Bring the database to this program's schema.", &Admin::migrate);
+
+    CLI11_PARSE(command, argc, argv);
+    try {
+        return (Admin(arguments).*chosen)();
+    } catch (const std::exception& error) {
+        std::cerr << "session-voice-admin: " << error.what() << "\n";
+        return 1;
+    }
+}

@@ -1,0 +1,36 @@
+// What the handlers share in one process.
+#pragma once
+
+#include "agora/rtc_token.h"
+#include "auth/nonce.h"
+#include "base/config.h"
+#include "base/random.h"
+#include "ethereum/chain.h"
+#include "sqlite/database.h"
+
+#include <memory>
+
+class App
+{
+  public:
+    App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source)
+        : config(settings), chain(asked_chain), random(source),
+          nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds),
+          tokens(settings.agora_app_id, settings.agora_app_certificate)
+    {
+    }
+
+    // Opened and migrated when it is first needed, and again after close_database(): a database that cannot
+    // be reached fails the requests that need it, not the process. Throws Error(database_unavailable).
+    sqlite::Database& database();
+    void close_database() { database_.reset(); }
+
+    const base::Config& config;
+    ethereum::Chain& chain;
+    base::Random& random;
+    const auth::Nonces nonces;
+    const agora::TokenIssuer tokens;
+
+  private:
+    std::unique_ptr<sqlite::Database> database_;
+};

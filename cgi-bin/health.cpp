@@ -1,0 +1,24 @@
+#include "base/error.h"
+#include "base/log.h"
+#include "rooms/sweep.h"
+#include "routes.h"
+#include "sqlite/migrate.h"
+
+http::Response get_health(App& app, const Call& call)
+{
+    try {
+        auto& db = app.database();
+        const auto now = call.request.now;
+        const auto swept_at = rooms::last_sweep_at(db);
+        const bool is_stale = !swept_at || now - *swept_at > app.config.rules.sweep_stale_after_seconds;
+        return ok({{"ok", true},
+                   {"schema_version", sqlite::schema_version(db)},
+                   {"last_sweep_age_seconds",
+                    swept_at ? base::Json(std::max<std::int64_t>(0, now - *swept_at)) : base::Json()},
+                   {"sweep_stale", is_stale}});
+    } catch (const base::Error& error) {
+        // Whatever keeps the database from being read, this is what the one who asks wants to know.
+        throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable", error.what())
+            .with("ok", false);
+    }
+}

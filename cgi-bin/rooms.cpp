@@ -1,0 +1,158 @@
+#include "rooms/room.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/hmac.h"
+#include "base/log.h"
+#include "ethereum/address.h"
+#include "fields.h"
+#include "routes.h"
+
+namespace {
+
+constexpr std::int64_t listing_limit = 50;
+constexpr const char* listing_cache = "public, max-age=5";
+
+rooms::Caller read_caller(const Call& call)
+{
+    const auto room_id = uuid_field(call.body, "room_id");
+    const auto connection_id = uuid_field(call.body, "connection_id");
+    require_fields(room_id && connection_id, "missing room_id or connection_id");
+    return {call.wallet, *room_id, *connection_id};
+}
+
+base::Json render(const std::string& wallet, const std::vector<rooms::Event>& events)
+{
+    auto list = base::Json::array();
+    for (const auto& event : events)
+        list.push_back({{"type", event.type},
+                        {"wallet", wallet},
+                        {"remaining_seconds", event.remaining_seconds},
+                        {"at_epoch", event.raised_at}});
+    return list;
+}
+
+std::string issue_token(App& app, const std::string& room_id, std::int64_t agora_uid, base::UnixSeconds now)
+{
+    return app.tokens.issue(rooms::channel_of(room_id), agora_uid, now,
+                            app.config.rules.free_token_ttl_seconds, app.random);
+}
+
+// One list element, or nothing for a row that no client could read: it must not take the others with it.
+std::optional<base::Json> render(const rooms::ActiveRoom& active)
+{
+    try {
+        if (!base::is_uuid(active.room.room_id) || !ethereum::parse_address(active.room.host_wallet))
+            throw base::Error(base::ErrorCode::internal, "internal_error", "malformed row");
+        return base::Json{{"room_id", active.room.room_id},
+                          {"host_wallet", active.room.host_wallet},
+                          {"participant_count", active.participant_count},
+                          {"created_at", base::iso8601(active.room.created_at)}};
+    } catch (const base::Error& error) {
+        base::log("room " + active.room.room_id + " is left out of the listing: " + error.what());
+        return std::nullopt;
+    }
+}
+
+// RFC 9110, 13.1.2: a list of tags, compared weakly, or "*".
+bool matches(const std::string& if_none_match, const std::string& etag)
+{
+    return if_none_match == "*" || if_none_match.find(etag) != std::string::npos;
+}
+
+} // namespace
+
+http::Response post_rooms_create(App& app, const Call& call)
+{
+    const auto visibility = text_field(call.body, "visibility");
+    rooms::CreateOptions options;
+    options.is_private = visibility == "private"; // any other means open
+    options.ai_enabled = bool_field(call.body, "ai_enabled").value_or(false);
+
+    auto& db = app.database();
+    const auto lookup = credits::look_up_name(db, app.chain, call.wallet);
+    const auto room =
+        rooms::create(db, app.config.rules, call.wallet, lookup, options, call.request.now, app.random);
+    return ok({{"room_id", room.room_id},
+               {"channel", rooms::channel_of(room.room_id)},
+               {"visibility", room.visibility}});
+}
+
+http::Response post_rooms_join(App& app, const Call& call)
+{
+    const auto room_id = uuid_field(call.body, "room_id");
+    require_fields(room_id.has_value(), "missing room_id");
+
+    auto& db = app.database();
+    const auto& rules = app.config.rules;
+    const auto lookup = credits::look_up_name(db, app.chain, call.wallet);
+    const auto seat = rooms::join(db, rules, call.wallet, lookup, *room_id, call.request.now, app.random);
+    return ok(
+        {{"room_id", seat.room.room_id},
+         {"channel", rooms::channel_of(seat.room.room_id)},
+         {"connection_id", seat.connection.connection_id},
+         {"agora_uid", seat.connection.agora_uid},
+         {"host_wallet", seat.room.host_wallet},
+         {"is_host", seat.room.host_wallet == call.wallet},
+         {"agora_token", issue_token(app, seat.room.room_id, seat.connection.agora_uid, call.request.now)},
+         {"token_expires_in_seconds", rules.free_token_ttl_seconds},
+         {"renew_after_seconds", rules.renew_after_seconds},
+         {"heartbeat_interval_seconds", rules.heartbeat_interval_seconds},
+         {"remaining_seconds", seat.remaining_seconds}});
+}
+
+http::Response post_rooms_heartbeat(App& app, const Call& call)
+{
+    const auto caller = read_caller(call);
+    const auto beat = rooms::heartbeat(app.database(), app.config.rules, caller, call.request.now);
+    return ok({{"ok", true},
+               {"remaining_seconds", beat.remaining_seconds},
+               {"events", render(call.wallet, beat.events)}});
+}
+
+http::Response post_rooms_token_renew(App& app, const Call& call)
+{
+    const auto caller = read_caller(call);
+    const auto& rules = app.config.rules;
+    const auto renewal = rooms::renew(app.database(), rules, caller, call.request.now);
+    const auto events = render(call.wallet, renewal.events);
+    if (renewal.denied)
+        return ok({{"denied", true},
+                   {"reason", "credits_exhausted"},
+                   {"remaining_seconds", renewal.remaining_seconds},
+                   {"events", events}});
+    return ok({{"agora_token", issue_token(app, caller.room_id, renewal.agora_uid, call.request.now)},
+               {"token_expires_in_seconds", rules.free_token_ttl_seconds},
+               {"remaining_seconds", renewal.remaining_seconds},
+               {"events", events}});
+}
+
+http::Response post_rooms_leave(App& app, const Call& call)
+{
+    const auto caller = read_caller(call);
+    const auto departure = rooms::leave(app.database(), app.config.rules, caller, call.request.now);
+    return ok({{"ok", true},
+               {"debited_seconds", departure.debited_seconds},
+               {"remaining_seconds", departure.remaining_seconds},
+               {"closed", departure.closed},
+               {"events", render(call.wallet, departure.events)}});
+}
+
+http::Response get_rooms_active(App& app, const Call& call)
+{
+    auto list = base::Json::array();
+    for (const auto& active :
+         rooms::list_active(app.database(), app.config.rules, true, listing_limit, call.request.now)) {
+        if (auto element = render(active))
+            list.push_back(*std::move(element));
+    }
+    auto response = ok({{"rooms", std::move(list)}});
+    const auto etag = "\"" + base::to_hex(base::sha256(response.body).substr(0, 16)) + "\"";
+    response.headers.emplace_back("ETag", etag);
+    response.headers.emplace_back("Cache-Control", listing_cache);
+    if (matches(call.request.if_none_match, etag)) {
+        response.status = 304;
+        response.body.clear();
+    }
+    return response;
+}

@@ -1,0 +1,34 @@
+// From a request to the handler that answers it. The handlers' files are named after the first part of the
+// path.
+#pragma once
+
+#include "app.h"
+#include "base/json.h"
+#include "http.h"
+
+// What a handler gets: the request after authentication and parsing.
+struct Call
+{
+    const http::Request& request;
+    std::string wallet; // of the access token; empty on public routes
+    base::Json body;    // an object; empty if the request has no body
+};
+
+// Answers any request. Never throws: what goes wrong becomes a status and an error in JSON.
+http::Response dispatch(App& app, const http::Request& request);
+
+// 200 with a JSON body.
+http::Response ok(const base::Json& body);
+
+// The handlers, each in the file of its path.
+http::Response get_health(App& app, const Call& call);
+http::Response post_auth_nonce(App& app, const Call& call);
+http::Response post_auth_verify(App& app, const Call& call);
+http::Response get_credits(App& app, const Call& call);
+http::Response post_credits_verify_celo(App& app, const Call& call);
+http::Response post_rooms_create(App& app, const Call& call);
+http::Response post_rooms_join(App& app, const Call& call);
+http::Response post_rooms_heartbeat(App& app, const Call& call);
+http::Response post_rooms_token_renew(App& app, const Call& call);
+http::Response post_rooms_leave(App& app, const Call& call);
+http::Response get_rooms_active(App& app, const Call& call);

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Serves a development copy until Ctrl-C or SIGTERM: the web server with its workers, and the sweep every 30 s.
+# usage: run.sh BUILD PORT VAR
+set -eu
+
+mkdir -p "$3/empty"
+build=$(cd "$1" && pwd) port=$2 var=$(cd "$3" && pwd)
+program=$build/session-voice
+export SESSION_VOICE_BIND=127.0.0.1 SESSION_VOICE_PORT="$port" SESSION_VOICE_BIN="$program"
+export SESSION_VOICE_VAR="$var" SESSION_VOICE_CONFIG="$var/session-voice.env"
+export SESSION_VOICE_SOCKETS="$3" # as short as it was given: a socket's path has at most 107 bytes
+PATH=$PATH:/usr/sbin
+
+random_hex() { od -An -v -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
+
+if [ ! -e "$SESSION_VOICE_CONFIG" ]; then
+    umask_before=$(umask)
+    umask 077
+    cat >"$SESSION_VOICE_CONFIG" <<SETTINGS
+# Made on first use, for development. Variables of the environment win over these lines.
+ENVIRONMENT=development
+DATABASE_PATH=$var/session-voice.db
+JWT_SECRET=$(random_hex 32)
+AGORA_APP_ID=$(random_hex 16)
+AGORA_APP_CERTIFICATE=$(random_hex 16)
+CHAIN_MODE=mock
+SETTINGS
+    umask "$umask_before"
+fi
+"$program" --check >/dev/null
+"$build/session-voice-admin" migrate >/dev/null
+
+lighttpd_pid='' sweep_pid=''
+stop() {
+    trap - INT TERM EXIT
+    [ -z "$lighttpd_pid" ] || kill -TERM "$lighttpd_pid" 2>/dev/null || true
+    [ -z "$sweep_pid" ] || kill -TERM "$sweep_pid" 2>/dev/null || true
+    wait
+}
+trap 'stop; exit 0' INT TERM
+trap stop EXIT
+
+lighttpd -D -f lighttpd.conf &
+lighttpd_pid=$!
+# A day at a time, in case the shell is left running for years.
+(
+    sweep=''
+    trap 'kill "$sweep" 2>/dev/null; exit 0' INT TERM
+    while :; do
+        "$build/session-voice-meter" --every 30 --for 86400 --json >>"$var/meter.log" 2>&1 &
+        sweep=$!
+        wait "$sweep" || sleep 1
+    done
+) &
+sweep_pid=$!
+
+tries=0
+until curl -fsS -o /dev/null --max-time 2 "http://127.0.0.1:$port/health" 2>/dev/null; do
+    tries=$((tries + 1))
+    if ! kill -0 "$lighttpd_pid" 2>/dev/null || [ "$tries" -ge 100 ]; then
+        echo "session-voice did not come up; see $var/lighttpd.log" >&2
+        tail -n 5 "$var/lighttpd.log" >&2 || true
+        exit 1
+    fi
+    sleep 0.1
+done
+echo "session-voice ready on http://127.0.0.1:$port"
+wait "$lighttpd_pid"

@@ -1,0 +1,88 @@
+#include "auth/access_token.h"
+
+#include "base/base64.h"
+#include "base/error.h"
+#include "base/hmac.h"
+#include "base/json.h"
+#include "ethereum/address.h"
+
+namespace auth {
+
+namespace {
+
+constexpr std::size_t max_token_bytes = 4096;        // ours have 196
+constexpr double largest_instant = 9007199254740992; // 2^53: up to here a double names each second
+
+std::optional<base::Json> decode_object(std::string_view segment)
+{
+    const auto text = base::from_base64url(segment);
+    if (!text)
+        return std::nullopt;
+    try {
+        auto json = base::parse_json(*text);
+        if (json.is_object())
+            return json;
+    } catch (const base::Error&) {
+    }
+    return std::nullopt;
+}
+
+// A NumericDate (RFC 7519, 2) that is exact as a double.
+std::optional<double> instant(const base::Json& claims, const char* name)
+{
+    const auto claim = claims.find(name);
+    if (claim == claims.end() || !claim->is_number())
+        return std::nullopt;
+    const auto value = claim->get<double>();
+    if (value < 0 || value > largest_instant)
+        return std::nullopt;
+    return value;
+}
+
+} // namespace
+
+std::string issue_access_token(std::string_view secret, const std::string& wallet, base::UnixSeconds now,
+                               std::int64_t ttl_seconds)
+{
+    const base::Json claims{{"sub", wallet}, {"iat", now}, {"exp", now + ttl_seconds}};
+    const auto signed_part =
+        base::base64url(R"({"alg":"HS256","typ":"JWT"})") + "." + base::base64url(claims.dump());
+    return signed_part + "." + base::base64url(base::hmac_sha256(secret, signed_part));
+}
+
+std::optional<std::string> verify_access_token(std::string_view secret, std::string_view token,
+                                               base::UnixSeconds now)
+{
+    if (token.size() > max_token_bytes)
+        return std::nullopt;
+    const auto first_dot = token.find('.');
+    const auto last_dot = token.rfind('.');
+    if (first_dot == last_dot || token.find('.', first_dot + 1) != last_dot)
+        return std::nullopt;
+
+    const auto signature = base::from_base64url(token.substr(last_dot + 1));
+    if (!signature ||
+        !base::equal_in_constant_time(*signature, base::hmac_sha256(secret, token.substr(0, last_dot))))
+        return std::nullopt;
+
+    const auto header = decode_object(token.substr(0, first_dot));
+    if (!header || header->value("alg", base::Json()) != "HS256" || header->contains("crit"))
+        return std::nullopt;
+    const auto claims = decode_object(token.substr(first_dot + 1, last_dot - first_dot - 1));
+    if (!claims)
+        return std::nullopt;
+    const auto expires_at = instant(*claims, "exp");
+    if (!expires_at || *expires_at <= static_cast<double>(now))
+        return std::nullopt;
+    if (claims->contains("nbf")) {
+        const auto not_before = instant(*claims, "nbf");
+        if (!not_before || *not_before > static_cast<double>(now))
+            return std::nullopt;
+    }
+    const auto subject = claims->find("sub");
+    if (subject == claims->end() || !subject->is_string())
+        return std::nullopt;
+    return ethereum::parse_address(subject->get_ref<const std::string&>());
+}
+
+} // namespace auth

@@ -1,0 +1,101 @@
+#include "auth/nonce.h"
+
+#include "base/hex.h"
+#include "base/hmac.h"
+
+namespace auth {
+
+namespace {
+
+// 8 bytes of time, 8 of chance, 16 of HMAC.
+constexpr std::size_t instant_bytes = 8;
+constexpr std::size_t random_bytes = 8;
+constexpr std::size_t tag_bytes = 16;
+constexpr std::size_t nonce_bytes = instant_bytes + random_bytes + tag_bytes;
+
+// The clock may step back. A spent nonce is remembered this much longer, so that it does not come alive
+// again.
+constexpr std::int64_t purge_margin_seconds = 3600;
+
+bool is_lowercase(std::string_view text)
+{
+    return text.find_first_of("ABCDEF") == std::string_view::npos;
+}
+
+} // namespace
+
+Nonces::Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds)
+    : key_(base::hmac_sha256(jwt_secret, "session-voice nonce")), ttl_seconds_(ttl_seconds)
+{
+}
+
+std::string Nonces::tag(const std::string& wallet, std::string_view issued_and_random) const
+{
+    std::string message(issued_and_random);
+    message += wallet;
+    return base::hmac_sha256(key_, message).substr(0, tag_bytes);
+}
+
+std::string Nonces::issue(const std::string& wallet, base::UnixSeconds now, base::Random& random) const
+{
+    std::string bytes;
+    for (std::size_t i = 0; i < instant_bytes; ++i)
+        bytes += static_cast<char>(static_cast<std::uint64_t>(now) >> (8 * (instant_bytes - 1 - i)) & 0xff);
+    unsigned char chance[random_bytes];
+    random.fill(chance, sizeof chance);
+    bytes.append(reinterpret_cast<const char*>(chance), sizeof chance);
+    return base::to_hex(bytes + tag(wallet, bytes));
+}
+
+bool Nonces::spend(sqlite::Database& db, const std::string& wallet, const std::string& nonce,
+                   base::UnixSeconds now) const
+{
+    const auto bytes = base::from_hex(nonce);
+    // Upper case would be a second spelling, and a nonce must not have two.
+    if (!bytes || bytes->size() != nonce_bytes || !is_lowercase(nonce))
+        return false;
+    const std::string_view view = *bytes;
+    const auto signed_part = view.substr(0, instant_bytes + random_bytes);
+    if (!base::equal_in_constant_time(view.substr(signed_part.size()), tag(wallet, signed_part)))
+        return false;
+
+    std::uint64_t instant = 0;
+    for (const char c : view.substr(0, instant_bytes))
+        instant = instant << 8 | static_cast<unsigned char>(c);
+    const auto issued_at = static_cast<base::UnixSeconds>(instant);
+    const auto expires_at = issued_at + ttl_seconds_;
+    // Issued in the future: the clock stepped back meanwhile. Small steps must not lock anybody out.
+    if (now >= expires_at || now < issued_at - ttl_seconds_)
+        return false;
+
+    sqlite::Transaction tx(db);
+    db.prepare(
+          "INSERT INTO spent_nonces (nonce, expires_at) VALUES (:nonce, :expires_at) ON CONFLICT DO NOTHING")
+        .bind(":nonce", nonce)
+        .bind(":expires_at", expires_at)
+        .run();
+    const bool first = db.changes() == 1;
+    tx.commit();
+    return first;
+}
+
+std::int64_t purge_spent_nonces(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit)
+{
+    const auto is_due = [&] {
+        auto oldest = db.prepare("SELECT 1 FROM spent_nonces WHERE expires_at <= :expired_at LIMIT 1");
+        return oldest.bind(":expired_at", now - purge_margin_seconds).step();
+    };
+    if (!is_due())
+        return 0;
+    sqlite::Transaction tx(db);
+    db.prepare("DELETE FROM spent_nonces WHERE nonce IN (SELECT nonce FROM spent_nonces "
+               "WHERE expires_at <= :expired_at ORDER BY expires_at LIMIT :limit)")
+        .bind(":expired_at", now - purge_margin_seconds)
+        .bind(":limit", limit)
+        .run();
+    const auto purged = db.changes();
+    tx.commit();
+    return purged;
+}
+
+} // namespace auth

@@ -1,0 +1,38 @@
+// Sign-in nonces that authenticate themselves: issuing one writes nothing, so nobody can fill the disk by
+// asking. Only a nonce that was used with a good signature is stored, and only until it would have expired.
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "sqlite/database.h"
+
+#include <string>
+#include <string_view>
+
+namespace auth {
+
+class Nonces
+{
+  public:
+    // The key that authenticates nonces is derived from the JWT secret.
+    Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds);
+
+    // 64 lowercase hex digits: the second of issue, random bits and their HMAC for this wallet.
+    std::string issue(const std::string& wallet, base::UnixSeconds now, base::Random& random) const;
+
+    // Whether the nonce was issued to this wallet within the last ttl_seconds and had not been spent; it is
+    // now. Of many simultaneous calls one returns true.
+    bool spend(sqlite::Database& db, const std::string& wallet, const std::string& nonce,
+               base::UnixSeconds now) const;
+
+  private:
+    std::string tag(const std::string& wallet, std::string_view issued_and_random) const;
+
+    std::string key_;
+    std::int64_t ttl_seconds_;
+};
+
+// Forgets spent nonces that are refused for their age anyway; returns how many. At most `limit` at a time.
+std::int64_t purge_spent_nonces(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit);
+
+} // namespace auth

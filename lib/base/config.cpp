@@ -1,0 +1,321 @@
+#include "base/config.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+
+namespace base {
+
+namespace {
+
+constexpr std::int64_t year_seconds = 366 * 86400;
+
+struct IntegerSetting
+{
+    const char* name;
+    std::int64_t* value;
+    std::int64_t lowest;
+    std::int64_t highest;
+};
+
+struct TextSetting
+{
+    const char* name;
+    std::string* value;
+};
+
+std::string trim(const std::string& text)
+{
+    const auto first = text.find_first_not_of(" \t\r");
+    if (first == std::string::npos)
+        return {};
+    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+// The server's and cron's files are also read by shells and systemd, where quotes are customary.
+std::string unquote(const std::string& text)
+{
+    const bool quoted =
+        text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
+    return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+bool is_hex_of_length(const std::string& text, std::size_t digits)
+{
+    return text.size() == digits && from_hex(text).has_value();
+}
+
+bool is_address(const std::string& text)
+{
+    return text.size() == 42 && text.compare(0, 2, "0x") == 0 && from_hex(text.substr(2)).has_value();
+}
+
+class Loader
+{
+  public:
+    Loader(const Environment& environment, Program program) : environment_(environment), program_(program) {}
+
+    Config load(std::string file_path)
+    {
+        if (file_path.empty())
+            file_path = environment_("SESSION_VOICE_CONFIG").value_or("");
+        describe();
+        if (!file_path.empty())
+            read_file(file_path);
+        read_values();
+        validate();
+        if (!problems_.empty()) {
+            std::string text;
+            for (const auto& problem : problems_)
+                text += "\n  " + problem;
+            throw Error(ErrorCode::invalid_argument, "invalid_settings", text);
+        }
+        return config_;
+    }
+
+  private:
+    void describe()
+    {
+        auto& rules = config_.rules;
+        integers_ = {
+            {"DATABASE_BUSY_TIMEOUT_MS", &config_.database_busy_timeout_ms, 1, 60000},
+            {"CHAIN_ID", &config_.chain_id, 1, (std::int64_t{1} << 53) - 1},
+            {"RPC_TIMEOUT_MS", &config_.rpc_timeout_ms, 1, 60000},
+            {"RPC_MAX_CONCURRENT", &config_.rpc_max_concurrent, 1, 1000},
+            {"BASE_GRANT_SECONDS", &rules.base_grant_seconds, 1, year_seconds},
+            {"CELO_BONUS_SECONDS", &rules.celo_bonus_seconds, 1, year_seconds},
+            {"MINIMUM_CREDIT_SECONDS", &rules.minimum_credit_seconds, 1, year_seconds},
+            {"FREE_TOKEN_TTL_SECONDS", &rules.free_token_ttl_seconds, 1, 86400},
+            {"RENEW_AFTER_SECONDS", &rules.renew_after_seconds, 1, 86400},
+            {"HEARTBEAT_INTERVAL_SECONDS", &rules.heartbeat_interval_seconds, 1, 86400},
+            {"BOOKED_TOKEN_TTL_SECONDS", &rules.booked_token_ttl_seconds, 1, 86400},
+            {"LOW_CREDIT_SECONDS", &rules.low_credit_seconds, 1, year_seconds},
+            {"UNJOINED_ROOM_TTL_SECONDS", &rules.unjoined_room_ttl_seconds, 1, year_seconds},
+            {"NONCE_TTL_SECONDS", &rules.nonce_ttl_seconds, 1, 86400},
+            {"JWT_TTL_SECONDS", &rules.jwt_ttl_seconds, 1, year_seconds},
+            {"JOIN_WINDOW_SECONDS", &rules.join_window_seconds, 0, 86400},
+            {"SWEEP_STALE_AFTER_SECONDS", &rules.sweep_stale_after_seconds, 1, year_seconds},
+            {"FREE_ROOM_CAPACITY", &rules.free_room_capacity, 2, 6},
+            {"BOOKED_ROOM_CAPACITY", &rules.booked_room_capacity, 2, 2},
+        };
+        texts_ = {
+            {"DATABASE_PATH", &config_.database_path},
+            {"JWT_SECRET", &config_.jwt_secret},
+            {"AGORA_APP_ID", &config_.agora_app_id},
+            {"AGORA_APP_CERTIFICATE", &config_.agora_app_certificate},
+            {"RPC_URL", &config_.rpc_url},
+            {"REGISTRY_ADDRESS", &config_.registry_address},
+            {"VERIFICATION_MIRROR_ADDRESS", &config_.verification_mirror_address},
+            {"ESCROW_ADDRESS", &config_.escrow_address},
+            {"ORACLE_PRIVATE_KEY", &config_.oracle_private_key},
+            {"ORACLE_SERVICE_TOKEN", &config_.oracle_service_token},
+            {"MOCK_HOST", &config_.mock_host},
+            {"MOCK_GUEST", &config_.mock_guest},
+            {"ENVIRONMENT", &environment_name_},
+            {"CHAIN_MODE", &chain_mode_},
+            {"CORS_ALLOWED_ORIGINS", &cors_allowed_origins_},
+        };
+    }
+
+    bool is_setting(const std::string& name) const
+    {
+        const auto named = [&](const auto& setting) { return name == setting.name; };
+        return std::any_of(integers_.begin(), integers_.end(), named) ||
+               std::any_of(texts_.begin(), texts_.end(), named);
+    }
+
+    void read_file(const std::string& path)
+    {
+        std::ifstream file(path);
+        if (!file) {
+            problems_.push_back("the settings file " + path + " cannot be read");
+            return;
+        }
+        std::string line;
+        for (int number = 1; std::getline(file, line); ++number) {
+            const std::string text = trim(line);
+            if (text.empty() || text.front() == '#')
+                continue;
+            const auto where = path + " line " + std::to_string(number) + ": ";
+            const auto equals = text.find('=');
+            // The line itself is not repeated: it may hold a secret.
+            if (equals == std::string::npos) {
+                problems_.push_back(where + "is not KEY=VALUE");
+                continue;
+            }
+            const auto name = trim(text.substr(0, equals));
+            if (!is_setting(name)) {
+                const bool looks_like_a_name =
+                    name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == std::string::npos;
+                problems_.push_back(where + (looks_like_a_name
+                                                 ? name + " is no setting of this program"
+                                                 : std::string("is no setting of this program")));
+            } else if (!from_file_.emplace(name, unquote(trim(text.substr(equals + 1)))).second) {
+                problems_.push_back(where + name + " is set twice");
+            }
+        }
+    }
+
+    std::string value_of(const char* name) const
+    {
+        if (auto value = environment_(name))
+            return trim(*value);
+        const auto entry = from_file_.find(name);
+        return entry == from_file_.end() ? std::string() : entry->second;
+    }
+
+    void read_values()
+    {
+        for (const auto& setting : texts_)
+            *setting.value = value_of(setting.name);
+        for (const auto& setting : integers_) {
+            const auto text = value_of(setting.name);
+            if (text.empty())
+                continue;
+            std::int64_t number = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+            if (error != std::errc() || end != text.data() + text.size() || number < setting.lowest ||
+                number > setting.highest)
+                problems_.push_back(std::string(setting.name) + " must be a whole number from " +
+                                    std::to_string(setting.lowest) + " to " +
+                                    std::to_string(setting.highest));
+            else
+                *setting.value = number;
+        }
+    }
+
+    void require(bool holds, const std::string& otherwise)
+    {
+        if (!holds)
+            problems_.push_back(otherwise);
+    }
+
+    // A setting that may be absent where `program` can do without it, but never wrong.
+    void check_form(const char* name, const std::string& value, bool needed, bool well_formed,
+                    const char* form)
+    {
+        if (value.empty())
+            require(!needed, std::string(name) + " is not set; it must be " + form);
+        else
+            require(well_formed, std::string(name) + " must be " + form);
+    }
+
+    void check_address(const char* name, const std::string& value, bool needed)
+    {
+        check_form(name, value, needed, is_address(value), "an address: 0x and 40 hex digits");
+    }
+
+    void validate()
+    {
+        const bool server = program_ == Program::server;
+
+        require(environment_name_.empty() || environment_name_ == "production" ||
+                    environment_name_ == "development",
+                "ENVIRONMENT must be production or development");
+        config_.production = environment_name_ != "development";
+
+        require(!config_.database_path.empty(), "DATABASE_PATH is not set; it must name the SQLite file");
+
+        const std::size_t least_bytes = config_.production ? 32 : 1;
+        check_form("JWT_SECRET", config_.jwt_secret, server, config_.jwt_secret.size() >= least_bytes,
+                   config_.production ? "a random text of at least 32 bytes" : "a random text");
+        check_form("AGORA_APP_ID", config_.agora_app_id, server, is_hex_of_length(config_.agora_app_id, 32),
+                   "32 hex digits, as in Agora's console");
+        check_form("AGORA_APP_CERTIFICATE", config_.agora_app_certificate, server,
+                   is_hex_of_length(config_.agora_app_certificate, 32),
+                   "32 hex digits, as in Agora's console");
+
+        require(chain_mode_.empty() || chain_mode_ == "rpc" || chain_mode_ == "mock",
+                "CHAIN_MODE must be rpc or mock");
+        config_.chain_mode = chain_mode_ == "mock" ? ChainMode::mock : ChainMode::rpc;
+        require(!(config_.production && config_.chain_mode == ChainMode::mock),
+                "CHAIN_MODE=mock gives credit to every wallet and is refused unless ENVIRONMENT=development");
+
+        const bool asks_chain = server && config_.chain_mode == ChainMode::rpc;
+        const bool is_http =
+            config_.rpc_url.rfind("http://", 0) == 0 || config_.rpc_url.rfind("https://", 0) == 0;
+        check_form("RPC_URL", config_.rpc_url, asks_chain, is_http,
+                   "an http:// or https:// address of a JSON-RPC node");
+        check_address("REGISTRY_ADDRESS", config_.registry_address, asks_chain);
+        check_address("VERIFICATION_MIRROR_ADDRESS", config_.verification_mirror_address, asks_chain);
+        check_address("ESCROW_ADDRESS", config_.escrow_address, false);
+        check_address("MOCK_HOST", config_.mock_host, false);
+        check_address("MOCK_GUEST", config_.mock_guest, false);
+        check_form("ORACLE_PRIVATE_KEY", config_.oracle_private_key, false,
+                   config_.oracle_private_key.rfind("0x", 0) == 0 &&
+                       is_hex_of_length(config_.oracle_private_key.substr(2), 64),
+                   "0x and 64 hex digits");
+
+        read_origins();
+
+        const auto& rules = config_.rules;
+        require(rules.renew_after_seconds < rules.free_token_ttl_seconds,
+                "RENEW_AFTER_SECONDS must be less than FREE_TOKEN_TTL_SECONDS, or every call ends");
+        require(rules.heartbeat_interval_seconds < rules.free_token_ttl_seconds,
+                "HEARTBEAT_INTERVAL_SECONDS must be less than FREE_TOKEN_TTL_SECONDS");
+        require(
+            rules.minimum_credit_seconds >= rules.free_token_ttl_seconds,
+            "MINIMUM_CREDIT_SECONDS must be at least FREE_TOKEN_TTL_SECONDS, or a token outlasts its credit");
+    }
+
+    // "*" or a list of origins (scheme://host[:port]), parted by commas or blanks.
+    void read_origins()
+    {
+        if (cors_allowed_origins_.empty())
+            return;
+        config_.cors_allowed_origins.clear();
+        std::string origins = cors_allowed_origins_;
+        std::replace(origins.begin(), origins.end(), ',', ' ');
+        for (std::size_t at = 0; (at = origins.find_first_not_of(' ', at)) != std::string::npos;) {
+            const auto end = std::min(origins.find(' ', at), origins.size());
+            const auto origin = origins.substr(at, end - at);
+            at = end;
+            const auto scheme_end = origin.find("://");
+            const bool is_origin = scheme_end != std::string::npos && scheme_end > 0 &&
+                                   scheme_end + 3 < origin.size() &&
+                                   origin.find('/', scheme_end + 3) == std::string::npos;
+            require(origin == "*" || is_origin,
+                    "CORS_ALLOWED_ORIGINS must be * or a list of origins such as https://app.example.org");
+            config_.cors_allowed_origins.push_back(origin);
+        }
+        const auto& list = config_.cors_allowed_origins;
+        require(list.size() == 1 || std::find(list.begin(), list.end(), "*") == list.end(),
+                "CORS_ALLOWED_ORIGINS must be either * or a list, not both");
+    }
+
+    const Environment& environment_;
+    const Program program_;
+    Config config_;
+    std::string environment_name_;
+    std::string chain_mode_;
+    std::string cors_allowed_origins_;
+    std::vector<IntegerSetting> integers_;
+    std::vector<TextSetting> texts_;
+    std::map<std::string, std::string> from_file_;
+    std::vector<std::string> problems_;
+};
+
+} // namespace
+
+Environment process_environment()
+{
+    return [](const std::string& name) -> std::optional<std::string> {
+        const char* value = std::getenv(name.c_str());
+        // An empty variable is how a shell says "not set".
+        if (value == nullptr || *value == '\0')
+            return std::nullopt;
+        return std::string(value);
+    };
+}
+
+Config load_config(const std::string& file_path, const Environment& environment, Program program)
+{
+    return Loader(environment, program).load(file_path);
+}
+
+} // namespace base

@@ -1,0 +1,82 @@
+// Every setting of every program, read once at start from the environment and from a KEY=VALUE file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace base {
+
+// The parameters of rooms, credits and tokens. All in seconds unless the name says otherwise.
+struct Rules
+{
+    std::int64_t base_grant_seconds = 1800;
+    std::int64_t celo_bonus_seconds = 1800;
+    std::int64_t minimum_credit_seconds = 90; // to create, join or renew; at least free_token_ttl_seconds
+    std::int64_t free_token_ttl_seconds = 90;
+    std::int64_t renew_after_seconds = 45;
+    std::int64_t heartbeat_interval_seconds = 30;
+    std::int64_t booked_token_ttl_seconds = 3600;
+    std::int64_t low_credit_seconds = 300;
+    std::int64_t unjoined_room_ttl_seconds = 300;
+    std::int64_t nonce_ttl_seconds = 300;
+    std::int64_t jwt_ttl_seconds = 3600;
+    std::int64_t join_window_seconds = 300;
+    std::int64_t sweep_stale_after_seconds = 300; // /health calls an older sweep stale
+    std::int64_t free_room_capacity = 6;          // participants
+    std::int64_t booked_room_capacity = 2;
+};
+
+enum class ChainMode
+{
+    rpc,
+    mock
+};
+
+struct Config
+{
+    bool production = true;
+    std::string database_path;
+    std::int64_t database_busy_timeout_ms = 5000;
+
+    std::string jwt_secret;
+    std::string agora_app_id;
+    std::string agora_app_certificate;
+
+    ChainMode chain_mode = ChainMode::rpc;
+    std::int64_t chain_id = 6343;
+    std::string rpc_url;
+    std::int64_t rpc_timeout_ms = 5000;
+    std::int64_t rpc_max_concurrent = 3; // calls under way at once, over all worker processes
+    std::string registry_address;
+    std::string verification_mirror_address;
+    std::string escrow_address;
+    std::string oracle_private_key;
+    std::string oracle_service_token;
+    std::string mock_host;
+    std::string mock_guest;
+
+    std::vector<std::string> cors_allowed_origins = {"*"};
+    Rules rules;
+};
+
+// Who reads: only the server cannot do without the secrets and the chain. The tools that work on the
+// database alone accept their absence, but never a wrong value.
+enum class Program
+{
+    server,
+    tool
+};
+
+// Looks up one environment variable.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+Environment process_environment();
+
+// Settings in the environment win over the file's. `file_path` may be empty: then SESSION_VOICE_CONFIG
+// names the file, if it is set. Throws Error(invalid_argument, "invalid_settings") whose what() has one line
+// for each wrong setting; no line quotes a secret.
+Config load_config(const std::string& file_path, const Environment& environment, Program program);
+
+} // namespace base

@@ -1,0 +1,57 @@
+// The one type that is thrown for a request or a command that cannot be served.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace base {
+
+// What kind of failure it is. The edge turns each into an HTTP status.
+enum class ErrorCode
+{
+    invalid_argument,
+    unauthenticated,
+    permission_denied,
+    not_found,
+    method_not_allowed,
+    payload_too_large,
+    conflict,
+    chain_unavailable,
+    database_unavailable,
+    internal,
+};
+
+class Error : public std::runtime_error
+{
+  public:
+    using Field = std::pair<std::string, std::variant<std::string, std::int64_t, bool>>;
+
+    // `name` is what the client sees ("room_full"); `detail` is for the log alone and never holds a secret.
+    Error(ErrorCode code, std::string name, const std::string& detail = {})
+        : std::runtime_error(detail.empty() ? name : name + ": " + detail), code_(code),
+          name_(std::move(name))
+    {
+    }
+
+    // Adds a field that stands beside `error` in the answer.
+    Error&& with(std::string key, std::variant<std::string, std::int64_t, bool> value) &&
+    {
+        fields_.emplace_back(std::move(key), std::move(value));
+        return std::move(*this);
+    }
+
+    ErrorCode code() const { return code_; }
+    const std::string& name() const { return name_; }
+    const std::vector<Field>& fields() const { return fields_; }
+
+  private:
+    ErrorCode code_;
+    std::string name_;
+    std::vector<Field> fields_;
+};
+
+} // namespace base

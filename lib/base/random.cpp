@@ -1,0 +1,60 @@
+#include "base/random.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+
+#include <array>
+#include <cstring>
+#include <sys/random.h>
+
+namespace base {
+
+std::uint32_t Random::uniform(std::uint32_t lowest, std::uint32_t highest)
+{
+    // 64 random bits make the bias of the remainder smaller than 2^-32.
+    std::uint64_t bits = 0;
+    std::array<unsigned char, sizeof bits> bytes{};
+    fill(bytes.data(), bytes.size());
+    std::memcpy(&bits, bytes.data(), sizeof bits);
+    const auto span = std::uint64_t{highest} - lowest + 1;
+    return static_cast<std::uint32_t>(lowest + bits % span);
+}
+
+std::string Random::uuid_v4()
+{
+    std::array<unsigned char, 16> bytes{};
+    fill(bytes.data(), bytes.size());
+    bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+    std::string text = to_hex(bytes.data(), bytes.size());
+    for (const std::size_t hyphen : {8U, 13U, 18U, 23U})
+        text.insert(hyphen, 1, '-');
+    return text;
+}
+
+void SystemRandom::fill(unsigned char* bytes, std::size_t count)
+{
+    std::size_t filled = 0;
+    while (filled < count) {
+        const auto got = getrandom(bytes + filled, count - filled, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            throw Error(ErrorCode::internal, "internal_error", "the system gives no randomness");
+        filled += static_cast<std::size_t>(got);
+    }
+}
+
+bool is_uuid(const std::string& text)
+{
+    if (text.size() != 36)
+        return false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+        if (hyphen ? text[i] != '-' : hex_value(text[i]) < 0)
+            return false;
+    }
+    return true;
+}
+
+} // namespace base

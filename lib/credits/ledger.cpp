@@ -1,0 +1,185 @@
+#include "credits/ledger.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace credits {
+
+namespace {
+
+void open_account(sqlite::Database& db, const std::string& wallet)
+{
+    db.prepare("INSERT INTO credit_accounts (wallet) VALUES (:wallet) ON CONFLICT DO NOTHING")
+        .bind(":wallet", wallet)
+        .run();
+}
+
+void append_event(sqlite::Database& db, const std::string& wallet, const char* kind,
+                  std::int64_t delta_seconds, std::int64_t balance_after_seconds,
+                  const std::string& connection_id, const std::string& reason, base::UnixSeconds now)
+{
+    db.prepare("INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
+               "connection_id, reason, "
+               "created_at) VALUES (:wallet, :kind, :delta_seconds, :balance_after_seconds, "
+               "nullif(:connection_id, ''), nullif(:reason, ''), :created_at)")
+        .bind(":wallet", wallet)
+        .bind(":kind", std::string_view(kind))
+        .bind(":delta_seconds", delta_seconds)
+        .bind(":balance_after_seconds", balance_after_seconds)
+        .bind(":connection_id", connection_id)
+        .bind(":reason", reason)
+        .bind(":created_at", now)
+        .run();
+}
+
+// Adds to one of the account's columns and to its balance, and books the event.
+void grant(sqlite::Database& db, const std::string& wallet, std::string_view update, const char* kind,
+           std::int64_t seconds, const std::string& reason, base::UnixSeconds now)
+{
+    open_account(db, wallet);
+    std::int64_t balance = 0;
+    {
+        auto change = db.prepare(update);
+        change.bind(":wallet", wallet).bind(":seconds", seconds);
+        change.step();
+        balance = change.integer(0);
+        change.run();
+    }
+    append_event(db, wallet, kind, seconds, balance, {}, reason, now);
+}
+
+} // namespace
+
+Account account(sqlite::Database& db, const std::string& wallet)
+{
+    auto row =
+        db.prepare("SELECT base_granted_seconds, bonus_granted_seconds, adjusted_seconds, consumed_seconds, "
+                   "remaining_seconds FROM credit_accounts WHERE wallet = :wallet");
+    if (!row.bind(":wallet", wallet).step())
+        return {};
+    return {row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)};
+}
+
+bool grant_base(sqlite::Database& db, const std::string& wallet, std::int64_t seconds, base::UnixSeconds now)
+{
+    assert(db.in_transaction() && seconds > 0);
+    if (account(db, wallet).base_granted_seconds > 0)
+        return false;
+    grant(
+        db, wallet,
+        "UPDATE credit_accounts SET base_granted_seconds = base_granted_seconds + :seconds, "
+        "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING remaining_seconds",
+        "grant_base", seconds, {}, now);
+    return true;
+}
+
+bool grant_celo_bonus(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+                      base::UnixSeconds now)
+{
+    assert(db.in_transaction() && seconds > 0);
+    if (account(db, wallet).bonus_granted_seconds > 0)
+        return false;
+    grant(
+        db, wallet,
+        "UPDATE credit_accounts SET bonus_granted_seconds = bonus_granted_seconds + :seconds, "
+        "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING remaining_seconds",
+        "grant_celo_bonus", seconds, {}, now);
+    return true;
+}
+
+Debit debit(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+            const std::string& connection_id, base::UnixSeconds now)
+{
+    assert(db.in_transaction() && seconds >= 0);
+    const auto balance = account(db, wallet).remaining_seconds;
+    const auto taken = std::min(seconds, balance);
+    if (taken == 0)
+        return {0, balance};
+    db.prepare("UPDATE credit_accounts SET consumed_seconds = consumed_seconds + :seconds, "
+               "remaining_seconds = remaining_seconds - :seconds WHERE wallet = :wallet")
+        .bind(":seconds", taken)
+        .bind(":wallet", wallet)
+        .run();
+    append_event(db, wallet, "debit_usage", -taken, balance - taken, connection_id, {}, now);
+    return {taken, balance - taken};
+}
+
+std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+                    const std::string& reason, base::UnixSeconds now)
+{
+    assert(db.in_transaction());
+    const auto balance = account(db, wallet).remaining_seconds;
+    if (seconds < -max_adjustment_seconds || seconds > max_adjustment_seconds ||
+        balance + seconds > max_balance_seconds)
+        throw base::Error(base::ErrorCode::invalid_argument, "invalid seconds",
+                          "one adjustment moves at most " + std::to_string(max_adjustment_seconds) +
+                              " s, and an account holds at most " + std::to_string(max_balance_seconds) +
+                              " s");
+    const auto applied = std::max(seconds, -balance);
+    if (applied != 0)
+        grant(db, wallet,
+              "UPDATE credit_accounts SET adjusted_seconds = adjusted_seconds + :seconds, "
+              "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING "
+              "remaining_seconds",
+              "admin_adjust", applied, reason, now);
+    return applied;
+}
+
+std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, std::int64_t limit)
+{
+    auto row = db.prepare(
+        "SELECT event_id, kind, delta_seconds, balance_after_seconds, connection_id, reason, created_at "
+        "FROM credit_events WHERE wallet = :wallet ORDER BY event_id DESC LIMIT :limit");
+    row.bind(":wallet", wallet).bind(":limit", limit);
+    std::vector<Event> events;
+    while (row.step())
+        events.push_back({row.integer(0), row.text(1), row.integer(2), row.integer(3), row.text(4),
+                          row.text(5), row.integer(6)});
+    std::reverse(events.begin(), events.end());
+    return events;
+}
+
+std::vector<std::string> audit(sqlite::Database& db)
+{
+    std::vector<std::string> violations;
+    {
+        auto row = db.prepare(
+            "SELECT a.wallet FROM credit_accounts a LEFT JOIN (SELECT wallet, sum(delta_seconds) AS total, "
+            "sum(delta_seconds) FILTER (WHERE kind = 'grant_base') AS base, "
+            "sum(delta_seconds) FILTER (WHERE kind = 'grant_celo_bonus') AS bonus, "
+            "sum(delta_seconds) FILTER (WHERE kind = 'admin_adjust') AS adjusted, "
+            "-sum(delta_seconds) FILTER (WHERE kind IN ('debit_usage', 'refund_usage')) AS consumed "
+            "FROM credit_events GROUP BY wallet) e ON e.wallet = a.wallet "
+            "WHERE a.remaining_seconds < 0 OR a.remaining_seconds <> ifnull(e.total, 0) "
+            "OR a.base_granted_seconds <> ifnull(e.base, 0) OR a.bonus_granted_seconds <> ifnull(e.bonus, 0) "
+            "OR a.adjusted_seconds <> ifnull(e.adjusted, 0) OR a.consumed_seconds <> ifnull(e.consumed, 0)");
+        while (row.step())
+            violations.push_back("the account of " + row.text(0) + " is not the sum of its events");
+    }
+    {
+        auto row = db.prepare("SELECT wallet, event_id FROM (SELECT wallet, event_id, balance_after_seconds, "
+                              "sum(delta_seconds) OVER (PARTITION BY wallet ORDER BY event_id) AS running "
+                              "FROM credit_events) WHERE balance_after_seconds <> running OR running < 0");
+        while (row.step())
+            violations.push_back("event " + std::to_string(row.integer(1)) + " of " + row.text(0) +
+                                 " does not state the running balance");
+    }
+    {
+        auto row = db.prepare(
+            "SELECT wallet, kind FROM credit_events WHERE kind IN ('grant_base', 'grant_celo_bonus') "
+            "GROUP BY wallet, kind HAVING count(*) > 1");
+        while (row.step())
+            violations.push_back(row.text(0) + " has " + row.text(1) + " more than once");
+    }
+    {
+        auto row = db.prepare("SELECT DISTINCT wallet FROM credit_events "
+                              "WHERE wallet NOT IN (SELECT wallet FROM credit_accounts)");
+        while (row.step())
+            violations.push_back("events without an account: " + row.text(0));
+    }
+    return violations;
+}
+
+} // namespace credits

@@ -1,0 +1,69 @@
+// The credit ledger, in whole seconds: an account per wallet, and an append-only list of events whose running
+// sum it is. Every change of a balance goes through here.
+#pragma once
+
+#include "base/clock.h"
+#include "sqlite/database.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace credits {
+
+struct Account
+{
+    std::int64_t base_granted_seconds = 0;
+    std::int64_t bonus_granted_seconds = 0;
+    std::int64_t adjusted_seconds = 0; // by operators, either way
+    std::int64_t consumed_seconds = 0;
+    std::int64_t remaining_seconds = 0; // base + bonus + adjusted - consumed, never negative
+};
+
+// All zero for a wallet that never had credit. Reading creates nothing.
+Account account(sqlite::Database& db, const std::string& wallet);
+
+// The functions below change the ledger. Call them inside a Transaction: balance and event appear together.
+
+// Each grant once per wallet, ever: false if it had it before.
+bool grant_base(sqlite::Database& db, const std::string& wallet, std::int64_t seconds, base::UnixSeconds now);
+bool grant_celo_bonus(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+                      base::UnixSeconds now);
+
+struct Debit
+{
+    std::int64_t debited_seconds = 0;
+    std::int64_t remaining_seconds = 0;
+};
+
+// Takes up to `seconds` (>= 0) for the presence of a connection; an empty account yields 0.
+Debit debit(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+            const std::string& connection_id, base::UnixSeconds now);
+
+// The most that one adjustment may move, and the most that an account may hold by adjustments.
+constexpr std::int64_t max_adjustment_seconds = 1000000000;
+constexpr std::int64_t max_balance_seconds = 1000000000000;
+
+// An operator's correction; a negative one stops at a balance of 0. Returns what was really added or taken.
+// Throws Error(invalid_argument) beyond the limits above.
+std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+                    const std::string& reason, base::UnixSeconds now);
+
+struct Event
+{
+    std::int64_t event_id = 0;
+    std::string kind;
+    std::int64_t delta_seconds = 0;
+    std::int64_t balance_after_seconds = 0;
+    std::string connection_id;
+    std::string reason;
+    base::UnixSeconds created_at = 0;
+};
+
+// The newest `limit` events of a wallet, oldest first.
+std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, std::int64_t limit);
+
+// Checks that every account equals its events and every running balance is right. A sentence per violation.
+std::vector<std::string> audit(sqlite::Database& db);
+
+} // namespace credits

@@ -1,0 +1,72 @@
+#include "ethereum/abi.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "ethereum/keccak256.h"
+
+namespace ethereum::abi {
+
+namespace {
+
+constexpr std::size_t word_bytes = 32;
+
+[[noreturn]] void refuse(const char* why)
+{
+    throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", why);
+}
+
+// The word at `position` bytes as a number, if it is below 2^64.
+std::uint64_t number_at(std::string_view data, std::size_t position)
+{
+    if (position > data.size() || data.size() - position < word_bytes)
+        refuse("the contract's answer is cut off");
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < word_bytes; ++i) {
+        const auto byte = static_cast<unsigned char>(data[position + i]);
+        if (i < word_bytes - sizeof number) {
+            if (byte != 0)
+                refuse("a number in the contract's answer is out of range");
+        } else {
+            number = number << 8 | byte;
+        }
+    }
+    return number;
+}
+
+} // namespace
+
+std::string call_with_address(std::string_view signature, const std::string& address)
+{
+    const auto bytes = base::from_hex(std::string_view(address).substr(2));
+    if (!bytes || bytes->size() != 20)
+        throw base::Error(base::ErrorCode::internal, "internal_error", "not an address");
+    return keccak256(signature).substr(0, 4) + std::string(12, '\0') + *bytes;
+}
+
+void require_words(std::string_view data, std::size_t count)
+{
+    if (data.size() < count * word_bytes)
+        refuse("the contract's answer is cut off");
+}
+
+std::uint64_t decode_unsigned(std::string_view data, std::size_t index, unsigned bits)
+{
+    const auto number = number_at(data, index * word_bytes);
+    if (bits < 64 && number >> bits != 0)
+        refuse("a number in the contract's answer is out of range");
+    return number;
+}
+
+std::string decode_string(std::string_view data, std::size_t index)
+{
+    const auto offset = number_at(data, index * word_bytes);
+    if (offset > data.size())
+        refuse("an offset in the contract's answer points past its end");
+    const auto length = number_at(data, offset);
+    const auto content = data.substr(offset + word_bytes);
+    if (length > content.size())
+        refuse("a length in the contract's answer points past its end");
+    return std::string(content.substr(0, length));
+}
+
+} // namespace ethereum::abi

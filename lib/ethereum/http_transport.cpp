@@ -1,0 +1,180 @@
+#include "ethereum/http_transport.h"
+
+#include "base/error.h"
+
+#include <chrono>
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <thread>
+#include <unistd.h>
+
+namespace ethereum {
+
+namespace {
+
+constexpr std::size_t max_answer_bytes = 256 * 1024; // an eth_call of these contracts gives under 1 KiB
+constexpr auto slot_wait = std::chrono::milliseconds(200);
+
+[[noreturn]] void refuse(const std::string& why)
+{
+    throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", why);
+}
+
+// One of `count` bytes of a lock file, held while a call is under way. The kernel gives it back when the
+// process dies.
+class Slot
+{
+  public:
+    Slot(const std::string& path, std::int64_t count)
+    {
+        if (path.empty())
+            return;
+        fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+        if (fd_ < 0)
+            refuse("cannot open " + path);
+        const auto give_up_at = std::chrono::steady_clock::now() + slot_wait;
+        while (!take_one_of(count)) {
+            if (std::chrono::steady_clock::now() >= give_up_at) {
+                ::close(fd_);
+                refuse("too many calls to the node are under way");
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
+    ~Slot()
+    {
+        if (fd_ >= 0)
+            ::close(fd_); // lets go of the byte
+    }
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+
+  private:
+    bool take_one_of(std::int64_t count) const
+    {
+        for (std::int64_t byte = 0; byte < count; ++byte) {
+            struct flock range = {};
+            range.l_type = F_WRLCK;
+            range.l_whence = SEEK_SET;
+            range.l_start = byte;
+            range.l_len = 1;
+            if (::fcntl(fd_, F_OFD_SETLK, &range) == 0)
+                return true;
+        }
+        return false;
+    }
+
+    int fd_ = -1;
+};
+
+std::size_t collect(char* bytes, std::size_t size, std::size_t count, void* into)
+{
+    auto& text = *static_cast<std::string*>(into);
+    if (text.size() + size * count > max_answer_bytes)
+        return 0; // makes libcurl stop
+    text.append(bytes, size * count);
+    return size * count;
+}
+
+} // namespace
+
+class HttpTransport::Curl
+{
+  public:
+    Curl()
+    {
+        library_ = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+        if (library_ == nullptr)
+            refuse("libcurl.so.4 cannot be loaded; install the package libcurl4");
+        load(easy_init, "curl_easy_init");
+        load(easy_setopt, "curl_easy_setopt");
+        load(easy_perform, "curl_easy_perform");
+        load(easy_getinfo, "curl_easy_getinfo");
+        load(easy_reset, "curl_easy_reset");
+        load(easy_strerror, "curl_easy_strerror");
+        load(slist_append, "curl_slist_append");
+        load(easy_cleanup, "curl_easy_cleanup");
+        load(slist_free_all, "curl_slist_free_all");
+        handle = easy_init();
+        headers = slist_append(nullptr, "Content-Type: application/json"); // some nodes refuse a POST without
+        if (handle == nullptr || headers == nullptr)
+            refuse("libcurl cannot start");
+    }
+    // The library stays loaded: its own at-exit handlers may still run.
+    ~Curl()
+    {
+        slist_free_all(headers);
+        easy_cleanup(handle);
+    }
+    Curl(const Curl&) = delete;
+    Curl& operator=(const Curl&) = delete;
+
+    decltype(&curl_easy_init) easy_init = nullptr;
+    decltype(&curl_easy_setopt) easy_setopt = nullptr;
+    decltype(&curl_easy_perform) easy_perform = nullptr;
+    decltype(&curl_easy_getinfo) easy_getinfo = nullptr;
+    decltype(&curl_easy_reset) easy_reset = nullptr;
+    decltype(&curl_easy_strerror) easy_strerror = nullptr;
+    decltype(&curl_easy_cleanup) easy_cleanup = nullptr;
+    decltype(&curl_slist_append) slist_append = nullptr;
+    decltype(&curl_slist_free_all) slist_free_all = nullptr;
+    CURL* handle = nullptr;
+    curl_slist* headers = nullptr;
+
+  private:
+    template <class Function>
+    void load(Function& function, const char* name)
+    {
+        function = reinterpret_cast<Function>(::dlsym(library_, name));
+        if (function == nullptr)
+            refuse(std::string("libcurl.so.4 has no ") + name);
+    }
+
+    void* library_ = nullptr;
+};
+
+HttpTransport::HttpTransport(HttpOptions options) : options_(std::move(options)) {}
+
+HttpTransport::~HttpTransport() = default;
+
+std::string HttpTransport::post(const std::string& body)
+{
+    const Slot slot(options_.slots_path, options_.max_concurrent);
+    if (!curl_)
+        curl_ = std::make_unique<Curl>();
+    Curl& curl = *curl_;
+
+    std::string answer;
+    const auto set = [&](CURLoption option, auto value) {
+        if (curl.easy_setopt(curl.handle, option, value) != CURLE_OK)
+            refuse("libcurl refuses a setting");
+    };
+    curl.easy_reset(curl.handle); // keeps the connection to the node open
+    set(CURLOPT_URL, options_.url.c_str());
+    set(CURLOPT_POSTFIELDS, body.c_str());
+    set(CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+    set(CURLOPT_HTTPHEADER, curl.headers);
+    set(CURLOPT_WRITEFUNCTION, collect);
+    set(CURLOPT_WRITEDATA, static_cast<void*>(&answer));
+    set(CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_ms));
+    set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_FOLLOWLOCATION, 0L);
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    set(CURLOPT_PROXY, ""); // a client's "Proxy:" header arrives as HTTP_PROXY
+    set(CURLOPT_NOPROXY, "*");
+    // Reading the whole bundle costs 20 ms a process; the hashed directory is read by need.
+    set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
+    set(CURLOPT_CAPATH, "/etc/ssl/certs");
+
+    const CURLcode code = curl.easy_perform(curl.handle);
+    if (code != CURLE_OK)
+        refuse(std::string("the node cannot be asked: ") + curl.easy_strerror(code));
+    long status = 0;
+    curl.easy_getinfo(curl.handle, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200)
+        refuse("the node answered with HTTP status " + std::to_string(status));
+    return answer;
+}
+
+} // namespace ethereum

@@ -1,0 +1,35 @@
+// The way to the node: HTTP(S) by libcurl, which is loaded when the first request needs it, because linking
+// it would cost every start of a plain CGI process several milliseconds.
+#pragma once
+
+#include "ethereum/json_rpc.h"
+
+#include <memory>
+
+namespace ethereum {
+
+struct HttpOptions
+{
+    std::string url;
+    std::int64_t timeout_ms = 5000; // for the whole exchange
+    // Calls under way at once over all processes that share `slots_path`; one more is refused after a short
+    // wait. So a node that hangs can hold up only so many workers. Empty: no limit.
+    std::int64_t max_concurrent = 3;
+    std::string slots_path;
+};
+
+class HttpTransport : public Transport
+{
+  public:
+    explicit HttpTransport(HttpOptions options);
+    ~HttpTransport() override;
+
+    std::string post(const std::string& body) override;
+
+  private:
+    class Curl;
+    HttpOptions options_;
+    std::unique_ptr<Curl> curl_;
+};
+
+} // namespace ethereum

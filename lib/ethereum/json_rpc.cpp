@@ -1,0 +1,64 @@
+#include "ethereum/json_rpc.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+
+namespace ethereum {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& why)
+{
+    throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", why);
+}
+
+base::Json parse_answer(const std::string& text)
+{
+    try {
+        return base::parse_json(text);
+    } catch (const base::Error&) {
+        refuse("the node did not answer in JSON");
+    }
+}
+
+} // namespace
+
+base::Json JsonRpc::call(const std::string& method, const base::Json& params)
+{
+    const auto id = ++last_id_;
+    const base::Json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};
+    const auto answer = parse_answer(transport_.post(request.dump()));
+
+    if (!answer.is_object())
+        refuse("the node's answer is no object");
+    if (const auto error = answer.find("error"); error != answer.end() && !error->is_null()) {
+        const bool has_code =
+            error->is_object() && error->contains("code") && (*error)["code"].is_number_integer();
+        refuse(method + " failed with code " + (has_code ? (*error)["code"].dump() : "unknown"));
+    }
+    const auto answered_id = answer.find("id");
+    if (answered_id == answer.end() || !answered_id->is_number_integer() || *answered_id != id)
+        refuse("the node answered another request");
+    const auto result = answer.find("result");
+    if (result == answer.end())
+        refuse("the node's answer has no result");
+    return *result;
+}
+
+std::string JsonRpc::eth_call(const std::string& contract, const std::string& calldata)
+{
+    const base::Json call_object{{"to", contract}, {"data", "0x" + base::to_hex(calldata)}};
+    const auto result = call("eth_call", base::Json::array({call_object, "latest"}));
+    if (!result.is_string())
+        refuse("eth_call gave no text");
+    const auto& text = result.get_ref<const std::string&>();
+    const auto bytes =
+        text.rfind("0x", 0) == 0 ? base::from_hex(std::string_view(text).substr(2)) : std::nullopt;
+    if (!bytes)
+        refuse("eth_call gave no hex data");
+    if (bytes->empty())
+        refuse("eth_call gave no data; is there a contract at " + contract + "?");
+    return *bytes;
+}
+
+} // namespace ethereum

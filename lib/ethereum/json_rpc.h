@@ -1,0 +1,38 @@
+// JSON-RPC 2.0 with a node. What comes back is not trusted.
+#pragma once
+
+#include "base/json.h"
+
+#include <string>
+
+namespace ethereum {
+
+// Carries one request body to the node and brings its answer's body back.
+class Transport
+{
+  public:
+    virtual ~Transport() = default;
+    // Throws Error(chain_unavailable) if there is no answer in bounded time and size. No message names the
+    // node's address, which may hold an access key.
+    virtual std::string post(const std::string& body) = 0;
+};
+
+class JsonRpc
+{
+  public:
+    explicit JsonRpc(Transport& transport) : transport_(transport) {}
+
+    // The `result` of the call. Throws Error(chain_unavailable) for an error answer, a wrong id, and anything
+    // that is not a JSON-RPC answer.
+    base::Json call(const std::string& method, const base::Json& params);
+
+    // eth_call on the latest block. `calldata` and what is returned are raw bytes; an empty answer, which is
+    // what an address without a contract gives, is refused as well.
+    std::string eth_call(const std::string& contract, const std::string& calldata);
+
+  private:
+    Transport& transport_;
+    std::int64_t last_id_ = 0;
+};
+
+} // namespace ethereum

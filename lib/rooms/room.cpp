@@ -1,0 +1,306 @@
+#include "rooms/room.h"
+
+#include <algorithm>
+
+namespace rooms {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+// Agora's uids that may be issued: 1 to 2^32 - 2. 0 would admit anybody.
+constexpr std::int64_t uid_modulus = 4294967295;
+
+struct StoredRoom
+{
+    Room room;
+    bool is_free = false;
+    bool is_closed = false;
+};
+
+std::optional<StoredRoom> find_room(sqlite::Database& db, const std::string& room_id)
+{
+    auto row = db.prepare("SELECT host_wallet, visibility, capacity, created_at, kind, closed_at "
+                          "FROM rooms WHERE room_id = :room_id");
+    if (!row.bind(":room_id", room_id).step())
+        return std::nullopt;
+    return StoredRoom{{room_id, row.text(0), row.text(1), row.integer(2), row.integer(3)},
+                      row.text(4) == "free",
+                      row.optional_integer(5).has_value()};
+}
+
+void insert_room(sqlite::Database& db, const Room& room, bool ai_enabled)
+{
+    db.prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
+               "VALUES (:room_id, 'free', :host_wallet, :visibility, :ai_enabled, :capacity, :created_at)")
+        .bind(":room_id", room.room_id)
+        .bind(":host_wallet", room.host_wallet)
+        .bind(":visibility", room.visibility)
+        .bind(":ai_enabled", std::int64_t{ai_enabled})
+        .bind(":capacity", room.capacity)
+        .bind(":created_at", room.created_at)
+        .run();
+}
+
+// The wallet's last four bytes, or the next number that nobody in the room holds.
+std::int64_t choose_uid(const std::string& wallet, const std::vector<Connection>& present)
+{
+    auto uid = static_cast<std::int64_t>(std::stoul(wallet.substr(34), nullptr, 16)) % uid_modulus;
+    const auto is_taken = [&] {
+        return std::any_of(present.begin(), present.end(),
+                           [&](const auto& other) { return other.agora_uid == uid; });
+    };
+    while (uid == 0 || is_taken())
+        uid = (uid + 1) % uid_modulus;
+    return uid;
+}
+
+Error already_in(const Connection& connection)
+{
+    return Error(ErrorCode::conflict, "already_in_free_room")
+        .with("room_id", connection.room_id)
+        .with("connection_id", connection.connection_id);
+}
+
+// The caller's open connection. A lapsed one is settled, for good, before it is refused.
+Connection load_callers(sqlite::Database& db, sqlite::Transaction& tx, const base::Rules& rules,
+                        const Caller& caller, base::UnixSeconds now)
+{
+    auto connection = find_connection(db, caller.connection_id);
+    const bool is_callers = connection && connection->wallet == caller.wallet &&
+                            connection->room_id == caller.room_id && connection->kind == "free" &&
+                            !connection->left_at;
+    if (is_callers && !connection->is_lapsed(now))
+        return *std::move(connection);
+    if (is_callers) {
+        settle_room(db, rules, caller.room_id, now);
+        tx.commit();
+    }
+    throw Error(ErrorCode::permission_denied, "not_your_connection");
+}
+
+// Ends the stays of everybody who is still in the room and closes it, not before `emptied_at`.
+void close_with_everybody(sqlite::Database& db, const base::Rules& rules, const std::string& room_id,
+                          base::UnixSeconds now, base::UnixSeconds emptied_at)
+{
+    for (auto& connection : find_open_connections(db, room_id)) {
+        end_stay(db, rules, connection, now);
+        emptied_at = std::max(emptied_at, *connection.left_at);
+    }
+    close_room(db, room_id, emptied_at);
+}
+
+} // namespace
+
+std::string channel_of(const std::string& room_id)
+{
+    return "heaven-free-" + room_id;
+}
+
+Room create(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+            credits::NameLookup lookup, const CreateOptions& options, base::UnixSeconds now,
+            base::Random& random)
+{
+    sqlite::Transaction tx(db);
+    const auto refuse = [&](Error error) {
+        tx.commit(); // what was settled and granted stands
+        throw error;
+    };
+    settle_wallet(db, rules, wallet, now);
+    if (auto refusal = credits::refuse_to_spend(db, rules, wallet, lookup, now))
+        refuse(*std::move(refusal));
+    if (const auto connection = find_open_connection(db, wallet))
+        refuse(already_in(*connection));
+    if (const auto room_id = find_hosted_room(db, wallet))
+        refuse(Error(ErrorCode::conflict, "already_hosting_free_room").with("room_id", *room_id));
+
+    const Room room{random.uuid_v4(), wallet, options.is_private ? "private" : "open",
+                    rules.free_room_capacity, now};
+    insert_room(db, room, options.ai_enabled);
+    tx.commit();
+    return room;
+}
+
+Seat join(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+          credits::NameLookup lookup, const std::string& room_id, base::UnixSeconds now, base::Random& random)
+{
+    sqlite::Transaction tx(db);
+    const auto refuse = [&](Error error) {
+        tx.commit(); // what was settled and granted stands
+        throw error;
+    };
+    settle_wallet(db, rules, wallet, now);
+    settle_room(db, rules, room_id, now);
+    if (auto refusal = credits::refuse_to_spend(db, rules, wallet, lookup, now))
+        refuse(*std::move(refusal));
+    if (const auto connection = find_open_connection(db, wallet))
+        refuse(already_in(*connection));
+    const auto stored = find_room(db, room_id);
+    if (!stored || stored->is_closed)
+        refuse(Error(ErrorCode::not_found, "room_not_found"));
+    if (!stored->is_free)
+        refuse(Error(ErrorCode::invalid_argument, "room_type_mismatch"));
+    const auto present = find_open_connections(db, room_id);
+    if (static_cast<std::int64_t>(present.size()) >= stored->room.capacity)
+        refuse(Error(ErrorCode::conflict, "room_full"));
+
+    Connection connection;
+    connection.connection_id = random.uuid_v4();
+    connection.room_id = room_id;
+    connection.kind = "free";
+    connection.wallet = wallet;
+    connection.agora_uid = choose_uid(wallet, present);
+    connection.joined_at = connection.last_metered_at = now;
+    connection.token_expires_at = now + rules.free_token_ttl_seconds;
+    insert_connection(db, connection);
+    const auto remaining_seconds = credits::account(db, wallet).remaining_seconds;
+    tx.commit();
+    return {stored->room, connection, remaining_seconds};
+}
+
+Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller& caller,
+                    base::UnixSeconds now)
+{
+    // Should a power cut take it back, debit and mark go together, and the next one charges the same seconds.
+    sqlite::Transaction tx(db, sqlite::Durability::relaxed);
+    const auto before = load_callers(db, tx, rules, caller, now);
+    auto connection = before;
+    Heartbeat result;
+    result.remaining_seconds = meter(db, rules, connection, now);
+    result.events = take_events(connection);
+    if (connection != before)
+        update_connection(db, connection);
+    tx.commit();
+    return result;
+}
+
+Renewal renew(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now)
+{
+    sqlite::Transaction tx(db);
+    auto connection = load_callers(db, tx, rules, caller, now);
+    Renewal result;
+    result.remaining_seconds = meter(db, rules, connection, now);
+    result.events = take_events(connection);
+    result.denied = result.remaining_seconds < rules.minimum_credit_seconds;
+    if (!result.denied) // not before the mark, should the clock have stepped back
+        connection.token_expires_at =
+            std::max(now + rules.free_token_ttl_seconds, connection.last_metered_at);
+    result.agora_uid = connection.agora_uid;
+    result.token_expires_at = connection.token_expires_at;
+    update_connection(db, connection);
+    tx.commit();
+    return result;
+}
+
+Departure leave(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now)
+{
+    sqlite::Transaction tx(db);
+    auto connection = load_callers(db, tx, rules, caller, now);
+    settle_room(db, rules, caller.room_id, now);
+    Departure result;
+    result.remaining_seconds = meter(db, rules, connection, now);
+    result.events = take_events(connection);
+    end_stay(db, rules, connection, now);
+    result.debited_seconds = connection.debited_seconds;
+
+    const bool is_host = find_room(db, caller.room_id)->room.host_wallet == caller.wallet;
+    result.closed = is_host || find_open_connections(db, caller.room_id).empty();
+    if (result.closed)
+        close_with_everybody(db, rules, caller.room_id, now, *connection.left_at);
+    tx.commit();
+    return result;
+}
+
+bool close(sqlite::Database& db, const base::Rules& rules, const std::string& room_id, base::UnixSeconds now)
+{
+    sqlite::Transaction tx(db);
+    settle_room(db, rules, room_id, now);
+    const auto stored = find_room(db, room_id);
+    const bool is_active = stored && stored->is_free && !stored->is_closed;
+    if (is_active)
+        close_with_everybody(db, rules, room_id, now, now);
+    tx.commit();
+    return is_active;
+}
+
+std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
+                                    std::int64_t limit, base::UnixSeconds now)
+{
+    // What the sweep has not settled yet is left out by the clock: reading never waits for a writer.
+    auto row = db.prepare(
+        "SELECT room_id, host_wallet, visibility, capacity, created_at, (SELECT count(*) FROM connections c "
+        "WHERE c.room_id = r.room_id AND c.left_at IS NULL AND c.token_expires_at > :now) AS "
+        "participant_count "
+        "FROM rooms r WHERE closed_at IS NULL AND kind = 'free' AND (visibility = 'open' OR NOT :only_open) "
+        "AND (participant_count > 0 OR (created_at > :now - :unjoined_room_ttl_seconds "
+        "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL))) "
+        "ORDER BY created_at DESC, rowid DESC LIMIT :limit");
+    row.bind(":now", now)
+        .bind(":only_open", std::int64_t{only_open})
+        .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds)
+        .bind(":limit", limit);
+    std::vector<ActiveRoom> list;
+    while (row.step())
+        list.push_back(
+            {{row.text(0), row.text(1), row.text(2), row.integer(3), row.integer(4)}, row.integer(5)});
+    return list;
+}
+
+std::vector<std::string> audit(sqlite::Database& db)
+{
+    struct Check
+    {
+        const char* sql; // names each offender in its first column
+        const char* violation;
+    };
+    constexpr Check checks[] = {
+        {"SELECT connection_id FROM connections LEFT JOIN (SELECT connection_id AS id, -sum(delta_seconds) "
+         "AS total "
+         "FROM credit_events WHERE kind = 'debit_usage' GROUP BY connection_id) ON id = connection_id "
+         "WHERE debited_seconds <> ifnull(total, 0)",
+         "debited_seconds is not the sum of the ledger's debits for connection"},
+        {"SELECT DISTINCT e.connection_id FROM credit_events e LEFT JOIN connections c "
+         "ON c.connection_id = e.connection_id WHERE e.kind = 'debit_usage' AND c.wallet IS NOT e.wallet",
+         "the ledger debits a wallet for a connection that is not its own:"},
+        {"SELECT connection_id FROM connections WHERE debited_seconds > ifnull(left_at, token_expires_at) - "
+         "joined_at "
+         "OR debited_seconds > last_metered_at - joined_at",
+         "more seconds are debited than were spent in the room by connection"},
+        {"SELECT connection_id FROM connections WHERE NOT (joined_at <= last_metered_at "
+         "AND last_metered_at <= token_expires_at AND (left_at IS NULL OR left_at BETWEEN last_metered_at "
+         "AND token_expires_at))",
+         "joined, metered, left and expired are out of order for connection"},
+        {"SELECT wallet FROM connections WHERE left_at IS NULL AND kind = 'free' GROUP BY wallet HAVING "
+         "count(*) > 1",
+         "more than one open free connection has wallet"},
+        {"SELECT host_wallet FROM rooms WHERE closed_at IS NULL AND kind = 'free' GROUP BY host_wallet "
+         "HAVING count(*) > 1",
+         "more than one active free room has host"},
+        {"SELECT r.room_id FROM rooms r JOIN connections c ON c.room_id = r.room_id AND c.left_at IS NULL "
+         "GROUP BY r.room_id HAVING count(*) > r.capacity",
+         "more participants than its capacity has room"},
+        {"SELECT room_id FROM connections WHERE left_at IS NULL GROUP BY room_id "
+         "HAVING count(DISTINCT agora_uid) <> count(*) OR min(agora_uid) < 1 OR max(agora_uid) > 4294967294",
+         "uids are zero or not distinct in room"},
+        {"SELECT c.connection_id FROM connections c JOIN rooms r ON r.room_id = c.room_id "
+         "WHERE c.left_at IS NULL AND r.closed_at IS NOT NULL",
+         "the room is closed but somebody is in it with connection"},
+        {"SELECT c.connection_id FROM connections c LEFT JOIN rooms r ON r.room_id = c.room_id "
+         "WHERE r.room_id IS NULL OR r.kind <> c.kind",
+         "no room of its kind belongs to connection"},
+        {"SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
+         "AND EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id) "
+         "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL)",
+         "everybody has left but it is not closed: room"},
+    };
+    std::vector<std::string> violations;
+    for (const auto& check : checks) {
+        auto row = db.prepare(check.sql);
+        while (row.step())
+            violations.push_back(std::string(check.violation) + " " + row.text(0));
+    }
+    return violations;
+}
+
+} // namespace rooms

@@ -1,0 +1,112 @@
+// Free rooms: what a participant can do, each as one transaction. Nobody is in two rooms, a room holds no
+// more than its capacity, and a room closes with its host's leaving or its last participant's.
+//
+// A refusal is a thrown Error named as in the HTTP contract. What was settled on the way (lapsed stays, a
+// base grant) stands even then.
+#pragma once
+
+#include "base/config.h"
+#include "base/random.h"
+#include "credits/eligibility.h"
+#include "rooms/metering.h"
+
+#include <string>
+#include <vector>
+
+namespace rooms {
+
+struct Room
+{
+    std::string room_id; // uuid v4
+    std::string host_wallet;
+    std::string visibility; // "open" or "private"
+    std::int64_t capacity = 0;
+    base::UnixSeconds created_at = 0;
+};
+
+// "heaven-free-<room_id>", the name of the room at Agora.
+std::string channel_of(const std::string& room_id);
+
+struct CreateOptions
+{
+    bool is_private = false;
+    bool ai_enabled = false;
+};
+
+// Throws what credits::refuse_to_spend() says, then already_in_free_room and already_hosting_free_room
+// (conflict; with the room_id in the way, and the connection_id of the caller in it).
+Room create(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+            credits::NameLookup lookup, const CreateOptions& options, base::UnixSeconds now,
+            base::Random& random);
+
+struct Seat
+{
+    Room room;
+    Connection connection;
+    std::int64_t remaining_seconds = 0;
+};
+
+// Throws what credits::refuse_to_spend() says, then already_in_free_room, room_not_found, room_type_mismatch,
+// room_full. The token that the caller issues for the seat must end at connection.token_expires_at.
+Seat join(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+          credits::NameLookup lookup, const std::string& room_id, base::UnixSeconds now,
+          base::Random& random);
+
+// Which connection a request speaks for. Every function that takes one throws not_your_connection
+// (permission_denied) if it is unknown, another wallet's, of another room, left, lapsed, or a booked room's.
+struct Caller
+{
+    std::string wallet;
+    std::string room_id;
+    std::string connection_id;
+};
+
+struct Heartbeat
+{
+    std::int64_t remaining_seconds = 0;
+    std::vector<Event> events;
+};
+
+Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller& caller,
+                    base::UnixSeconds now);
+
+struct Renewal
+{
+    bool denied = false; // under minimum_credit_seconds: the call ends with the token
+    std::int64_t agora_uid = 0;
+    base::UnixSeconds token_expires_at = 0;
+    std::int64_t remaining_seconds = 0;
+    std::vector<Event> events;
+};
+
+// Meters, then prolongs the presence to now + free_token_ttl_seconds.
+Renewal renew(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now);
+
+struct Departure
+{
+    std::int64_t debited_seconds = 0; // over the whole stay
+    std::int64_t remaining_seconds = 0;
+    bool closed = false; // the room, because the host left or nobody is left
+    std::vector<Event> events;
+};
+
+Departure leave(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now);
+
+// Meters everybody, ends their stays and closes the room, as its host's leaving does. False if there is no
+// such active free room.
+bool close(sqlite::Database& db, const base::Rules& rules, const std::string& room_id, base::UnixSeconds now);
+
+struct ActiveRoom
+{
+    Room room;
+    std::int64_t participant_count = 0; // present at `now`
+};
+
+// Active free rooms, the newest first. `only_open` leaves out the private ones.
+std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
+                                    std::int64_t limit, base::UnixSeconds now);
+
+// Checks the invariants of rooms and connections, and that debits match presence. A sentence per violation.
+std::vector<std::string> audit(sqlite::Database& db);
+
+} // namespace rooms

@@ -1,0 +1,19 @@
+// What cron does, so that it happens promptly. Nothing depends on it: whoever touches a room first does the
+// same.
+#pragma once
+
+#include "rooms/metering.h"
+
+namespace rooms {
+
+// Meters every connection not metered for heartbeat_interval_seconds, settles the lapsed, closes the rooms
+// that nobody joined. Works in small transactions, so that others get their turn between them; may run twice
+// at once, be killed anywhere, or stay away for an hour, and the same seconds are charged. Call outside a
+// Transaction.
+Tally sweep(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now);
+
+// Notes that a sweep came to its end, for last_sweep_at().
+void record_sweep(sqlite::Database& db, base::UnixSeconds finished_at);
+std::optional<base::UnixSeconds> last_sweep_at(sqlite::Database& db);
+
+} // namespace rooms

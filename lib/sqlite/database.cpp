@@ -1,0 +1,354 @@
+#include "sqlite/database.h"
+
+#include "base/error.h"
+
+#include <cassert>
+#include <sqlite3.h>
+#include <utility>
+
+namespace sqlite {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+// The log never shrinks by itself below its greatest size; this cuts it back at the next restart.
+constexpr const char* wal_size_limit = "PRAGMA journal_size_limit = 16777216";
+
+// No statement may do what only this layer does under the write lock.
+int authorize(void*, int action, const char* subject, const char* argument, const char*, const char*)
+{
+    if (action != SQLITE_PRAGMA || subject == nullptr)
+        return SQLITE_OK;
+    const bool checkpoints = sqlite3_stricmp(subject, "wal_checkpoint") == 0 ||
+                             sqlite3_stricmp(subject, "wal_autocheckpoint") == 0;
+    const bool leaves_wal = sqlite3_stricmp(subject, "journal_mode") == 0 && argument != nullptr;
+    return checkpoints || leaves_wal ? SQLITE_DENY : SQLITE_OK;
+}
+
+} // namespace
+
+// ---- Statement ----
+
+Statement::Statement(Statement&& other) noexcept
+    : database_(other.database_), handle_(std::exchange(other.handle_, nullptr)), cached_(other.cached_)
+{
+}
+
+Statement::~Statement()
+{
+    if (handle_ == nullptr)
+        return;
+    if (cached_) {
+        sqlite3_reset(handle_);
+        sqlite3_clear_bindings(handle_);
+    } else {
+        sqlite3_finalize(handle_);
+    }
+}
+
+int Statement::index_of(const char* parameter)
+{
+    const int index = sqlite3_bind_parameter_index(handle_, parameter);
+    if (index == 0)
+        throw Error(ErrorCode::internal, "internal_error", std::string("no parameter ") + parameter);
+    return index;
+}
+
+void Statement::check(int code) const
+{
+    if (code != SQLITE_OK)
+        database_.fail(code, sqlite3_sql(handle_));
+}
+
+Statement& Statement::bind(const char* parameter, std::int64_t value)
+{
+    check(sqlite3_bind_int64(handle_, index_of(parameter), value));
+    return *this;
+}
+
+Statement& Statement::bind(const char* parameter, std::string_view value)
+{
+    check(sqlite3_bind_text64(handle_, index_of(parameter), value.data(), value.size(), SQLITE_TRANSIENT,
+                              SQLITE_UTF8));
+    return *this;
+}
+
+Statement& Statement::bind(const char* parameter, std::optional<std::int64_t> value)
+{
+    if (value)
+        return bind(parameter, *value);
+    check(sqlite3_bind_null(handle_, index_of(parameter)));
+    return *this;
+}
+
+bool Statement::step()
+{
+    // A write outside a Transaction would be one that a checkpoint could meet.
+    assert(sqlite3_stmt_readonly(handle_) != 0 || database_.writing_);
+    switch (const int code = sqlite3_step(handle_)) {
+    case SQLITE_ROW:
+        return true;
+    case SQLITE_DONE:
+        return false;
+    default:
+        database_.fail(code, sqlite3_sql(handle_));
+    }
+}
+
+void Statement::run()
+{
+    while (step()) {
+    }
+}
+
+std::int64_t Statement::integer(int column) const
+{
+    return sqlite3_column_int64(handle_, column);
+}
+
+std::optional<std::int64_t> Statement::optional_integer(int column) const
+{
+    if (sqlite3_column_type(handle_, column) == SQLITE_NULL)
+        return std::nullopt;
+    return integer(column);
+}
+
+std::string Statement::text(int column) const
+{
+    const auto* bytes = sqlite3_column_text(handle_, column);
+    const auto count = static_cast<std::size_t>(sqlite3_column_bytes(handle_, column));
+    return bytes == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(bytes), count);
+}
+
+// ---- Database ----
+
+void Database::Closer::operator()(sqlite3* handle) const noexcept
+{
+    sqlite3_close(handle);
+}
+
+void Database::Closer::operator()(sqlite3_stmt* handle) const noexcept
+{
+    sqlite3_finalize(handle);
+}
+
+Database::Database(const std::string& path, const DatabaseOptions& options)
+    : options_(options), checkpoint_at_pages_(options.checkpoint_after_pages)
+{
+    if (path != ":memory:")
+        write_lock_.emplace(path + "-lock");
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(
+        path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    handle_.reset(handle);
+    if (code != SQLITE_OK)
+        fail(code, "open");
+    configure();
+}
+
+Database::~Database() = default;
+
+void Database::configure()
+{
+    sqlite3_extended_result_codes(handle_.get(), 1);
+    sqlite3_busy_timeout(handle_.get(), options_.busy_timeout_ms); // before anything that may meet a lock
+
+    // Checkpoints happen in checkpoint_if_due() and nowhere else: not by themselves, not when the last one
+    // closes.
+    sqlite3_wal_autocheckpoint(handle_.get(), 0);
+    sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    sqlite3_wal_hook(
+        handle_.get(),
+        [](void* self, sqlite3*, const char*, int pages) {
+            static_cast<Database*>(self)->wal_pages_ = pages;
+            return SQLITE_OK;
+        },
+        this);
+
+    writing_ = true; // the pragmas below count as writes
+    run_script("PRAGMA foreign_keys = ON");
+    run_script("PRAGMA trusted_schema = OFF");
+    if (write_lock_) {
+        const auto is_wal = [&] {
+            auto mode = prepare("PRAGMA journal_mode");
+            mode.step();
+            return mode.text(0) == "wal";
+        };
+        if (!is_wal()) {
+            // Only a new file; two first starts must not convert it at once.
+            write_lock_->lock(options_.busy_timeout_ms);
+            try {
+                run_script("PRAGMA journal_mode = WAL");
+            } catch (...) {
+                write_lock_->unlock();
+                throw;
+            }
+            write_lock_->unlock();
+            if (!is_wal())
+                throw Error(ErrorCode::database_unavailable, "database_unavailable",
+                            "the file system cannot hold a write-ahead log");
+        }
+        run_script(wal_size_limit);
+    }
+    writing_ = false;
+    sqlite3_set_authorizer(handle_.get(), authorize, nullptr);
+}
+
+Statement Database::prepare(std::string_view sql)
+{
+    const auto cached = statements_.find(sql);
+    if (cached != statements_.end() && sqlite3_stmt_busy(cached->second.get()) == 0)
+        return {*this, cached->second.get(), true};
+
+    sqlite3_stmt* handle = nullptr;
+    const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
+    if (code != SQLITE_OK)
+        fail(code, sql);
+    if (cached != statements_.end()) // the cached one is in use further up the stack
+        return {*this, handle, false};
+    statements_.emplace(sql, handle);
+    return {*this, handle, true};
+}
+
+void Database::execute(const std::string& script)
+{
+    assert(writing_);
+    run_script(script.c_str());
+}
+
+void Database::run_script(const char* script)
+{
+    const int code = sqlite3_exec(handle_.get(), script, nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK)
+        fail(code, std::string_view(script).substr(0, 60));
+}
+
+std::int64_t Database::changes() const
+{
+    return sqlite3_changes64(handle_.get());
+}
+
+bool Database::in_transaction() const
+{
+    return sqlite3_get_autocommit(handle_.get()) == 0;
+}
+
+std::vector<std::string> Database::integrity_problems()
+{
+    std::vector<std::string> problems;
+    auto integrity = prepare("PRAGMA integrity_check");
+    while (integrity.step()) {
+        if (integrity.text(0) != "ok")
+            problems.push_back("integrity_check: " + integrity.text(0));
+    }
+    auto foreign_keys = prepare("PRAGMA foreign_key_check");
+    while (foreign_keys.step())
+        problems.push_back("foreign_key_check: a row of " + foreign_keys.text(0) +
+                           " refers to a missing row of " + foreign_keys.text(2));
+    return problems;
+}
+
+void Database::set_synchronous(Durability durability)
+{
+    if (synchronous_ == durability)
+        return;
+    run_script(durability == Durability::synced ? "PRAGMA synchronous = FULL"
+                                                : "PRAGMA synchronous = NORMAL");
+    synchronous_ = durability;
+}
+
+void Database::checkpoint_if_due() noexcept
+{
+    if (wal_pages_ < checkpoint_at_pages_)
+        return;
+    assert(!write_lock_ || write_lock_->held());
+    int log_pages = 0;
+    int moved_pages = 0;
+    const int code = sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
+                                               &moved_pages);
+    // A reader of an old snapshot holds a checkpoint back: go on and try again a little later.
+    const bool complete = code == SQLITE_OK && log_pages == moved_pages;
+    checkpoint_at_pages_ = (complete ? 0 : wal_pages_) + options_.checkpoint_after_pages;
+}
+
+void Database::fail(int code, std::string_view what) const
+{
+    const std::string detail = std::string("SQLite ") + std::to_string(code) + ": " +
+                               (handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code)) + " in " +
+                               std::string(what);
+    switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_PROTOCOL:
+    case SQLITE_NOMEM:
+    case SQLITE_PERM:
+        throw Error(ErrorCode::database_unavailable, "database_unavailable", detail);
+    default:
+        throw Error(ErrorCode::internal, "internal_error", detail);
+    }
+}
+
+// ---- Transaction ----
+
+Transaction::Transaction(Database& database, Durability durability) : database_(database)
+{
+    assert(!database_.writing_);
+    if (database_.write_lock_)
+        database_.write_lock_->lock(database_.options_.busy_timeout_ms);
+    database_.writing_ = true;
+    try {
+        database_.set_synchronous(durability);
+        database_.prepare("BEGIN IMMEDIATE").run();
+    } catch (...) {
+        end();
+        throw;
+    }
+}
+
+Transaction::~Transaction()
+{
+    if (!database_.writing_)
+        return;
+    // After a full disk or an I/O error SQLite may have rolled back by itself already.
+    if (database_.in_transaction())
+        sqlite3_exec(database_.handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    end();
+}
+
+void Transaction::commit()
+{
+    assert(database_.in_transaction());
+    database_.wal_pages_ = 0;
+    database_.prepare("COMMIT").run();
+    database_.checkpoint_if_due();
+    end();
+}
+
+void Transaction::end() noexcept
+{
+    database_.writing_ = false;
+    if (database_.write_lock_)
+        database_.write_lock_->unlock();
+}
+
+std::string library_version()
+{
+    return sqlite3_libversion();
+}
+
+bool library_has_wal_reset_defect()
+{
+    // 3.7.0 brought the write-ahead log.
+    return sqlite3_libversion_number() < 3051003;
+}
+
+} // namespace sqlite

@@ -1,0 +1,141 @@
+// A thin layer over SQLite, the only place that knows it: connections, prepared statements, transactions,
+// migrations. Made so that on the SQLite of Debian 12 (3.40.1) no checkpoint can run while anybody writes.
+#pragma once
+
+#include "sqlite/write_lock.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace sqlite {
+
+// What a power cut may take back. After a crash of the program or a kill -9 nothing is lost either way.
+enum class Durability
+{
+    synced, // on the disk before commit() returns
+    // on the disk with the next synced commit or checkpoint; only for changes whose loss alters no total
+    relaxed,
+};
+
+// A prepared statement in use. Goes back to its Database's cache at the end of the scope.
+class Statement
+{
+  public:
+    ~Statement();
+    Statement(Statement&& other) noexcept;
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
+    Statement& operator=(Statement&&) = delete;
+
+    // `parameter` is ":name". An unknown name is a bug (Error(internal)).
+    Statement& bind(const char* parameter, std::int64_t value);
+    Statement& bind(const char* parameter, std::string_view value);
+    Statement& bind(const char* parameter, std::optional<std::int64_t> value);
+    Statement& bind(const char* parameter, const char*) = delete; // would bind as bool or integer by accident
+
+    bool step(); // true while there is a row
+    void run();  // steps to the end
+
+    std::int64_t integer(int column) const;
+    std::optional<std::int64_t> optional_integer(int column) const;
+    std::string text(int column) const;
+
+  private:
+    friend class Database;
+    Statement(class Database& database, sqlite3_stmt* handle, bool cached)
+        : database_(database), handle_(handle), cached_(cached)
+    {
+    }
+    int index_of(const char* parameter);
+    void check(int code) const;
+
+    class Database& database_;
+    sqlite3_stmt* handle_;
+    bool cached_;
+};
+
+struct DatabaseOptions
+{
+    int busy_timeout_ms = 5000;
+    int checkpoint_after_pages = 1000; // of the write-ahead log, 4 KiB each
+};
+
+// One connection. Not to be shared by threads, nor carried across fork().
+class Database
+{
+  public:
+    // Opens or creates the file (":memory:" for a private one), sets WAL, foreign keys and the time to wait
+    // for others. Throws Error(database_unavailable) if that cannot be done right now.
+    explicit Database(const std::string& path, const DatabaseOptions& options = {});
+    ~Database();
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+
+    // `sql` is one statement. Kept prepared for the next call with the same text.
+    Statement prepare(std::string_view sql);
+    // Runs a script of several statements. Call inside a Transaction.
+    void execute(const std::string& script);
+
+    std::int64_t changes() const; // rows changed by the last statement
+    bool in_transaction() const;
+
+    // Problems that SQLite itself finds in the file; empty if there are none.
+    std::vector<std::string> integrity_problems();
+
+  private:
+    friend class Statement;
+    friend class Transaction;
+
+    void configure();
+    void run_script(const char* script);
+    void set_synchronous(Durability durability);
+    void checkpoint_if_due() noexcept; // call under the write lock
+    [[noreturn]] void fail(int code, std::string_view what) const;
+
+    struct Closer
+    {
+        void operator()(sqlite3* handle) const noexcept;
+        void operator()(sqlite3_stmt* handle) const noexcept;
+    };
+
+    DatabaseOptions options_;
+    std::optional<WriteLockFile> write_lock_; // none for ":memory:", which nobody else can open
+    std::unique_ptr<sqlite3, Closer> handle_;
+    std::map<std::string, std::unique_ptr<sqlite3_stmt, Closer>, std::less<>> statements_; // by their SQL
+    std::optional<Durability> synchronous_;
+    bool writing_ = false; // inside a Transaction
+    int wal_pages_ = 0;
+    int checkpoint_at_pages_ = 0;
+};
+
+// A write transaction: takes the write lock, begins IMMEDIATE, rolls back unless committed.
+class Transaction
+{
+  public:
+    explicit Transaction(Database& database, Durability durability = Durability::synced);
+    ~Transaction();
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+
+    void commit();
+
+  private:
+    void end() noexcept;
+
+    Database& database_;
+};
+
+// "3.40.1"
+std::string library_version();
+// Whether this SQLite is one whose checkpoints must never meet a writer (fixed upstream in 3.51.3).
+bool library_has_wal_reset_defect();
+
+} // namespace sqlite

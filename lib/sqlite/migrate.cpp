@@ -1,0 +1,77 @@
+#include "sqlite/migrate.h"
+
+#include "base/error.h"
+
+namespace sqlite {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+constexpr std::int64_t application_id = 0x53564f43; // "SVOC"
+
+std::int64_t read_integer(Database& database, std::string_view sql)
+{
+    auto statement = database.prepare(sql);
+    statement.step();
+    return statement.integer(0);
+}
+
+[[noreturn]] void refuse(const std::string& why)
+{
+    throw Error(ErrorCode::database_unavailable, "database_unavailable", why);
+}
+
+void check_origin(Database& database, std::int64_t version, std::int64_t newest)
+{
+    if (version > newest)
+        refuse("the database has schema version " + std::to_string(version) + ", this program knows only " +
+               std::to_string(newest) + "; install the newer program");
+    const bool empty = read_integer(database, "SELECT count(*) FROM sqlite_schema") == 0;
+    const bool ours = read_integer(database, "PRAGMA application_id") == application_id;
+    if (!empty && !ours)
+        refuse("the database file belongs to another program");
+}
+
+} // namespace
+
+std::int64_t schema_version(Database& database)
+{
+    return read_integer(database, "PRAGMA user_version");
+}
+
+int migrate(Database& database, const std::vector<Migration>& migrations)
+{
+    const auto newest = static_cast<std::int64_t>(migrations.size());
+    if (const auto version = schema_version(database); version >= newest) {
+        check_origin(database, version, newest);
+        return 0;
+    }
+    int steps = 0;
+    for (std::int64_t version = 0; version < newest;) {
+        Transaction tx(database);
+        version = schema_version(database); // again, under the lock: another process may have been first
+        check_origin(database, version, newest);
+        if (version == newest)
+            break;
+        database.execute(migrations[static_cast<std::size_t>(version)].script);
+        ++version;
+        database.execute("PRAGMA user_version = " + std::to_string(version) +
+                         "; PRAGMA application_id = " + std::to_string(application_id));
+        tx.commit();
+        ++steps;
+    }
+    return steps;
+}
+
+std::unique_ptr<Database> open_migrated(const std::string& path, std::int64_t busy_timeout_ms)
+{
+    DatabaseOptions options;
+    options.busy_timeout_ms = static_cast<int>(busy_timeout_ms);
+    auto database = std::make_unique<Database>(path, options);
+    migrate(*database);
+    return database;
+}
+
+} // namespace sqlite

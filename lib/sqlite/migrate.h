@@ -1,0 +1,31 @@
+// The schema's versions, from schema/*.sql, compiled into every program.
+#pragma once
+
+#include "sqlite/database.h"
+
+#include <string>
+#include <vector>
+
+namespace sqlite {
+
+struct Migration
+{
+    const char* name; // "001_auth"
+    const char* script;
+};
+
+// In the order of their numbers; the first makes version 1. Defined by the build from schema/*.sql.
+extern const std::vector<Migration> schema_migrations;
+
+// The version that the database stands at; 0 for an empty one. SQLite's user_version.
+std::int64_t schema_version(Database& database);
+
+// Brings the database to the newest version, each step in one transaction, and returns how many steps
+// were taken. Safe to call from many processes at once. Throws Error(database_unavailable) and changes
+// nothing if the database is newer than this program or is some other program's.
+int migrate(Database& database, const std::vector<Migration>& migrations = schema_migrations);
+
+// Opens the database that every program works on, brought to the newest version.
+std::unique_ptr<Database> open_migrated(const std::string& path, std::int64_t busy_timeout_ms);
+
+} // namespace sqlite

@@ -1,0 +1,181 @@
+#include "fixture.h"
+
+#include "auth/access_token.h"
+#include "credits/ledger.h"
+#include "rooms/room.h"
+#include "rooms/sweep.h"
+
+#include <cstring>
+#include <fstream>
+
+base::Json load_vectors(const std::string& name)
+{
+    const auto path = "tests/vectors/" + name;
+    std::ifstream file(path);
+    BOOST_REQUIRE_MESSAGE(file, path + " cannot be read; run the tests from the top of the repository");
+    return base::Json::parse(file);
+}
+
+void SeededRandom::fill(unsigned char* bytes, std::size_t count)
+{
+    for (std::size_t i = 0; i < count; ++i)
+        bytes[i] = static_cast<unsigned char>(engine_());
+}
+
+bool ScriptedChain::has_heaven_name(const std::string& wallet)
+{
+    ++questions;
+    if (is_down)
+        throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "scripted");
+    return names.count(wallet) > 0;
+}
+
+bool ScriptedChain::is_celo_verified(const std::string& wallet)
+{
+    ++questions;
+    if (is_down)
+        throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "scripted");
+    return verified.count(wallet) > 0;
+}
+
+base::Config test_config()
+{
+    base::Config config;
+    config.production = false;
+    config.database_path = ":memory:";
+    config.jwt_secret = "a secret for tests, and for nothing else at all";
+    config.agora_app_id = "0123456789abcdef0123456789abcdef";
+    config.agora_app_certificate = "fedcba9876543210fedcba9876543210";
+    return config;
+}
+
+AppFixture::AppFixture(base::Config settings) : config(std::move(settings)), app(config, chain, random) {}
+
+Wallet AppFixture::wallet(unsigned number)
+{
+    std::string key(32, '\0');
+    for (std::size_t i = 0; i < 4; ++i)
+        key[31 - i] = static_cast<char>(number >> (8 * i) & 0xff);
+    return Wallet(key);
+}
+
+std::string AppFixture::token_for(const std::string& wallet_address) const
+{
+    return auth::issue_access_token(config.jwt_secret, wallet_address, now, config.rules.jwt_ttl_seconds);
+}
+
+Reply AppFixture::send(http::Request request)
+{
+    request.now = now;
+    const auto response = dispatch(app, request);
+    Reply reply;
+    reply.status = response.status;
+    if (!response.body.empty())
+        reply.body = base::parse_json(response.body);
+    for (const auto& [name, value] : response.headers)
+        BOOST_TEST(reply.headers.emplace(name, value).second, "the header " << name << " is sent twice");
+    return reply;
+}
+
+Reply AppFixture::get(const std::string& path, const std::string& wallet_address)
+{
+    http::Request request;
+    request.method = "GET";
+    request.path = path;
+    if (!wallet_address.empty())
+        request.authorization = "Bearer " + token_for(wallet_address);
+    return send(request);
+}
+
+Reply AppFixture::post(const std::string& path, const base::Json& body, const std::string& wallet_address)
+{
+    return post_text(path, body.dump(), wallet_address);
+}
+
+Reply AppFixture::post_text(const std::string& path, const std::string& body,
+                            const std::string& wallet_address)
+{
+    http::Request request;
+    request.method = "POST";
+    request.path = path;
+    request.body = body;
+    if (!wallet_address.empty())
+        request.authorization = "Bearer " + token_for(wallet_address);
+    return send(request);
+}
+
+void AppFixture::give(const std::string& wallet_address, std::int64_t seconds)
+{
+    sqlite::Transaction tx(db());
+    BOOST_REQUIRE(credits::adjust(db(), wallet_address, seconds, "test", now) == seconds);
+    tx.commit();
+}
+
+std::string AppFixture::create_room(const std::string& host, std::int64_t seconds)
+{
+    if (seconds > 0)
+        give(host, seconds);
+    const auto reply = post("/rooms/create", base::Json::object(), host);
+    BOOST_REQUIRE_MESSAGE(reply.status == 200, reply.body.dump());
+    return reply.body["room_id"];
+}
+
+base::Json AppFixture::join(const std::string& wallet_address, const std::string& room_id)
+{
+    const auto reply = post("/rooms/join", {{"room_id", room_id}}, wallet_address);
+    BOOST_REQUIRE_MESSAGE(reply.status == 200, reply.body.dump());
+    return reply.body;
+}
+
+base::Json AppFixture::caller(const base::Json& joined)
+{
+    return {{"room_id", joined["room_id"]}, {"connection_id", joined["connection_id"]}};
+}
+
+void AppFixture::sweep()
+{
+    rooms::sweep(db(), config.rules, now);
+    rooms::record_sweep(db(), now);
+}
+
+void AppFixture::require_clean_audit()
+{
+    for (const auto& violations : {credits::audit(db()), rooms::audit(db()), db().integrity_problems()}) {
+        for (const auto& violation : violations)
+            BOOST_ERROR("audit: " + violation);
+    }
+}
+
+std::string AppFixture::insert_booked_room(const std::string& host)
+{
+    const auto room_id = random.uuid_v4();
+    sqlite::Transaction tx(db());
+    db().prepare(
+            "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
+            "VALUES (:room_id, 'booked', :host, 'private', 0, 2, :now)")
+        .bind(":room_id", room_id)
+        .bind(":host", host)
+        .bind(":now", now)
+        .run();
+    tx.commit();
+    return room_id;
+}
+
+std::int64_t AppFixture::remaining(const std::string& wallet_address)
+{
+    return credits::account(db(), wallet_address).remaining_seconds;
+}
+
+std::int64_t AppFixture::query(const std::string& sql)
+{
+    auto row = db().prepare(sql);
+    BOOST_REQUIRE(row.step());
+    return row.integer(0);
+}
+
+void AppFixture::execute(const std::string& sql)
+{
+    sqlite::Transaction tx(db());
+    db().execute(sql);
+    tx.commit();
+}

@@ -1,0 +1,97 @@
+// What the tests share: a service in memory with a clock that stands until a test moves it, a chain that
+// answers what a test scripts, and randomness that repeats.
+#pragma once
+
+#include "app.h"
+#include "base/error.h"
+#include "http.h"
+#include "routes.h"
+#include "sqlite/migrate.h"
+#include "wallet.h"
+
+#include <boost/test/unit_test.hpp>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+// Reads tests/vectors/<name>.
+base::Json load_vectors(const std::string& name);
+
+class SeededRandom : public base::Random
+{
+  public:
+    explicit SeededRandom(std::uint64_t seed) : engine_(seed) {}
+    void fill(unsigned char* bytes, std::size_t count) override;
+
+  private:
+    std::mt19937_64 engine_;
+};
+
+class ScriptedChain : public ethereum::Chain
+{
+  public:
+    bool has_heaven_name(const std::string& wallet) override;
+    bool is_celo_verified(const std::string& wallet) override;
+
+    std::set<std::string> names;    // wallets that own one
+    std::set<std::string> verified; // wallets that are
+    bool is_down = false;           // every question then throws chain_unavailable
+    int questions = 0;              // asked so far
+};
+
+// An answer of the service, parsed.
+struct Reply
+{
+    int status = 0;
+    base::Json body; // null if it is empty
+    std::map<std::string, std::string> headers;
+};
+
+// Settings for development with a database in memory.
+base::Config test_config();
+
+class AppFixture
+{
+  public:
+    explicit AppFixture(base::Config settings = test_config());
+
+    // A wallet that can sign; the same for the same number (1 or more).
+    static Wallet wallet(unsigned number);
+    // Its address, which most tests are content with.
+    static std::string address(unsigned number) { return wallet(number).address(); }
+
+    std::string token_for(const std::string& wallet_address) const;
+
+    // As a client does it; an empty `wallet_address` sends no token. `post` takes JSON, or text as it stands.
+    Reply get(const std::string& path, const std::string& wallet_address = {});
+    Reply post(const std::string& path, const base::Json& body, const std::string& wallet_address = {});
+    Reply post_text(const std::string& path, const std::string& body, const std::string& wallet_address = {});
+    Reply send(http::Request request);
+
+    // Seconds out of nowhere, by an operator's adjustment.
+    void give(const std::string& wallet_address, std::int64_t seconds);
+    // Gives the wallet `seconds` of credit, creates a room and returns its id.
+    std::string create_room(const std::string& host, std::int64_t seconds = 1800);
+    // Joins and returns the answer's body; fails the test unless it is 200.
+    base::Json join(const std::string& wallet_address, const std::string& room_id);
+    // {"room_id", "connection_id"} of such an answer, as heartbeat, renew and leave want it.
+    static base::Json caller(const base::Json& joined);
+    // Runs a sweep now.
+    void sweep();
+    // No violation of any rule of ledger and rooms; call it at the end of whatever changed something.
+    void require_clean_audit();
+    // A room of a booked session, which the API cannot make yet.
+    std::string insert_booked_room(const std::string& host);
+
+    std::int64_t remaining(const std::string& wallet_address);
+    std::int64_t query(const std::string& sql); // the first column of the first row
+    void execute(const std::string& sql);       // in a transaction
+    sqlite::Database& db() { return app.database(); }
+
+    base::Config config;
+    ScriptedChain chain;
+    SeededRandom random{20260101};
+    App app;
+    base::UnixSeconds now = 1767225600; // 2026-01-01T00:00:00Z
+};
