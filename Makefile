@@ -62,13 +62,38 @@ $(BUILD)/schema.cpp: $(SCHEMA) Makefile
 
 # ---- tests ----
 
-TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/torture/% tests/demo.cpp tests/e2e/%, \
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/torture/% tests/demo.cpp, \
     $(wildcard tests/*.cpp tests/*/*.cpp)))
 
 $(BUILD)/tests/%.o: override CXXFLAGS += -Itests -DBOOST_TEST_DYN_LINK
 
 $(BUILD)/run_tests: $(TESTS) $(EDGE) $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework $(LIBS)
+
+$(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/demo: $(BUILD)/tests/demo.o $(BUILD)/tests/wallet.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
+
+$(BUILD)/bench-seed: $(BUILD)/tests/bench/seed.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
+	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
+
+test: test-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/demo
+	@$(MAKE) --no-print-directory -j$$(nproc) SAN=address,undefined build-address-undefined/run_tests
+	@tests/run.sh $(BUILD) build-address-undefined
+
+# Five minutes on tmpfs; what it shows in short is part of `make test`.
+torture-wal: $(BUILD)/wal-torture
+	for run in 1 2 3 4 5; do $< /dev/shm/session-voice-torture 60 || exit 1; done
+
+bench: bench-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench-seed $(BUILD)/bench-nothing
+	@tests/bench/bench.sh $(BUILD)
 
 # ---- the two commands ----
 
@@ -94,10 +119,21 @@ endef
 run-packages:
 	$(call install,$(RUN_PACKAGES))
 
+# Node.js may come from elsewhere than Debian.
+test-packages:
+	$(call install,$(RUN_PACKAGES) libboost-test-dev $(if $(shell command -v npm),,nodejs npm))
+
+bench-packages:
+	$(call install,$(RUN_PACKAGES) wrk)
+
 # Started by the shell itself, so that signals reach it.
 run: run-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@exec cgi-bin/run.sh $(BUILD) $(PORT) $(VAR)
+
+demo: run-packages
+	@$(MAKE) --no-print-directory -s -j$$(nproc) $(BUILD)/demo
+	@$(BUILD)/demo http://127.0.0.1:$(PORT)
 
 format:
 	clang-format -i cgi-bin/*.h cgi-bin/*.cpp lib/*/*.h lib/*/*.cpp cron/*.cpp admin/*.cpp tests/*.h tests/*.cpp tests/*/*.cpp
@@ -105,5 +141,5 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages format clean
+.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal format clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

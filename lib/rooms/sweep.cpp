@@ -42,14 +42,16 @@ Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::Un
 Tally sweep_unjoined_rooms(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now)
 {
     Tally tally;
+    std::string after_room_id;
     for (;;) {
         std::vector<std::string> room_ids;
         {
-            auto row =
-                db.prepare("SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
-                           "AND created_at <= :created_until AND NOT EXISTS (SELECT 1 FROM connections c "
-                           "WHERE c.room_id = r.room_id AND c.left_at IS NULL) LIMIT :limit");
-            row.bind(":created_until", now - rules.unjoined_room_ttl_seconds).bind(":limit", batch);
+            auto row = db.prepare("SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
+                                  "AND created_at <= :created_until AND room_id > :after_room_id "
+                                  "AND NOT EXISTS (SELECT 1 FROM connections c "
+                                  "WHERE c.room_id = r.room_id AND c.left_at IS NULL) ORDER BY room_id LIMIT :limit");
+            row.bind(":created_until", now - rules.unjoined_room_ttl_seconds).bind(":after_room_id", after_room_id);
+            row.bind(":limit", batch);
             while (row.step())
                 room_ids.push_back(row.text(0));
         }
@@ -59,6 +61,7 @@ Tally sweep_unjoined_rooms(sqlite::Database& db, const base::Rules& rules, base:
         for (const auto& room_id : room_ids)
             tally += settle_room(db, rules, room_id, now);
         tx.commit();
+        after_room_id = room_ids.back();
     }
 }
 

@@ -1,0 +1,14 @@
+// The least that a FastCGI program can do. The benchmarks hold the service against it, behind the same web
+// server.
+#include <fcgiapp.h>
+
+int main()
+{
+    FCGX_Request request;
+    if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
+        return 1;
+    while (FCGX_Accept_r(&request) == 0) {
+        FCGX_PutS("Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}", request.out);
+        FCGX_Finish_r(&request);
+    }
+}

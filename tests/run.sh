@@ -1,0 +1,51 @@
+#!/bin/sh
+# Runs every test and ends with "N passed, N failed". usage: run.sh BUILD SANITIZED_BUILD
+set -u
+build=$1 sanitized=$2
+passed=0 failed=0
+
+# count PASSED FAILED NAME
+count() {
+    passed=$((passed + $1)) failed=$((failed + $2))
+    echo "== $3: $1 passed, $2 failed"
+}
+
+# boost NAME PROGRAM [ARGUMENTS]: what the service logs meanwhile goes to a file.
+boost() {
+    name=$1; shift
+    log=$(dirname "$1")/tests.log
+    report=$("$@" --report_level=short --report_sink="$log.report" 2>"$log")
+    status=$?
+    echo "$report" | tail -n 60
+    grep -a 'SIMULATION_SEED=\|ERROR: AddressSanitizer\|runtime error' "$log"
+    good=$(sed -n 's/^ *\([0-9]*\) test cases* out of [0-9]* passed.*/\1/p' "$log.report" | head -n 1)
+    all=$(sed -n 's/^ *[0-9]* test cases* out of \([0-9]*\) passed.*/\1/p' "$log.report" | head -n 1)
+    good=${good:-0} all=${all:-0}
+    # A crash leaves no report; a run of nothing proves nothing.
+    if [ "$status" -ne 0 ] && [ "$all" -eq "$good" ] || [ "$all" -eq 0 ]; then all=$((good + 1)); tail -n 40 "$log"; fi
+    count "$good" $((all - good)) "$name"
+    rm -f "$log.report"
+}
+
+# check NAME COMMAND...: one test that is a command.
+check() {
+    name=$1; shift
+    if "$@"; then count 1 0 "$name"; else count 0 1 "$name"; fi
+}
+
+boost "unit, handlers, simulation" "$build/run_tests"
+SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} boost "the same under ASan and UBSan" "$sanitized/run_tests"
+
+shm=$(mktemp -d /dev/shm/session-voice.XXXXXX)
+check "no row lost to a checkpoint" "$build/wal-torture" "$shm" "${WAL_TORTURE_SECONDS:-8}"
+rm -rf "$shm"
+
+e2e=$(SESSION_VOICE_BUILD=$build tests/e2e/run.sh 2>&1)
+echo "$e2e" | grep -v '^# Subtest\|duration_ms' | tail -n 150
+line=$(echo "$e2e" | grep -x '[0-9]* passed, [0-9]* failed' | tail -n 1)
+good=${line%% passed*}
+bad=${line##*, }
+if [ -n "$line" ]; then count "$good" "${bad%% failed}" "through lighttpd"; else count 0 1 "through lighttpd"; fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
