@@ -16,8 +16,8 @@ BUILD := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
 CXX ?= g++
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-CXXFLAGS ?= -O2 -g
-override CXXFLAGS += -std=c++20 $(WARNINGS) -Ilib -Icgi-bin -MMD -MP
+CXXFLAGS ?= $(if $(SAN),-O1,-O2) -g1
+override CXXFLAGS += -std=c++20 $(WARNINGS) $(WERROR) -Ilib -Icgi-bin -MMD -MP
 LDFLAGS ?= -Wl,--as-needed
 ifneq ($(SAN),)
 override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -67,6 +67,17 @@ TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/torture/
 
 $(BUILD)/tests/%.o: override CXXFLAGS += -Itests -DBOOST_TEST_DYN_LINK
 
+# Most of a test's compile time is Boost.Test and JSON: parsed once, with fixture.h.
+PCH := $(BUILD)/pch.h.gch
+$(filter-out %/wallet.o %/run_tests.o,$(TESTS)): $(PCH)
+$(filter-out %/wallet.o %/run_tests.o,$(TESTS)): override CXXFLAGS += -include $(BUILD)/pch.h
+
+$(PCH): override CXXFLAGS += -Itests -DBOOST_TEST_DYN_LINK
+$(PCH): tests/fixture.h
+	@mkdir -p $(@D)
+	@echo '#include "fixture.h"' >$(BUILD)/pch.h
+	$(CXX) $(CXXFLAGS) -x c++-header -o $@ $(BUILD)/pch.h
+
 $(BUILD)/run_tests: $(TESTS) $(EDGE) $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework $(LIBS)
 
@@ -83,8 +94,8 @@ $(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
 	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
 
 test: test-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/demo
-	@$(MAKE) --no-print-directory -j$$(nproc) SAN=address,undefined build-address-undefined/run_tests
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/demo
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror SAN=address,undefined build-address-undefined/run_tests
 	@tests/run.sh $(BUILD) build-address-undefined
 
 # Five minutes on tmpfs; what it shows in short is part of `make test`.

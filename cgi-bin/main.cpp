@@ -11,18 +11,22 @@
 #include <cstring>
 #include <fcgiapp.h>
 #include <getopt.h>
+#include <set>
+#include <sys/prctl.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
 
-constexpr const char* usage = R"(usage: session-voice [--config FILE] [--check]
+constexpr const char* usage = R"(usage: session-voice [--config FILE] [--workers N] [--check]
 
 The control plane of a voice-chat service. A web server starts it, as FastCGI worker or as plain CGI program.
 
   --config FILE   read settings from FILE (KEY=VALUE lines); the environment wins over it.
                   Without it, SESSION_VOICE_CONFIG names the file.
   --check         check the settings, say what is wrong with them, and end
+  --workers N     as FastCGI worker: keep N processes on the one socket (default: 1)
   --help          this text
 )";
 
@@ -243,20 +247,73 @@ int serve_fastcgi(App& app)
     return 0;
 }
 
+// Keeps `count` workers on the one socket, so that a request goes to whoever is free, never behind one that
+// waits for the chain.
+int serve_with_workers(App& app, std::size_t count)
+{
+    handle_signals();
+    const auto supervisor = ::getpid();
+    std::set<pid_t> workers;
+    while (!stopping) {
+        while (workers.size() < count) {
+            const pid_t pid = ::fork(); // nothing is open yet: neither database nor libcurl
+            if (pid < 0) {
+                base::log(std::string("fork: ") + std::strerror(errno));
+                break;
+            }
+            if (pid == 0) {
+                ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+                if (::getppid() != supervisor)
+                    std::exit(0);
+                std::exit(serve_fastcgi(app));
+            }
+            workers.insert(pid);
+        }
+        const pid_t ended = ::wait(nullptr);
+        if (ended > 0 && workers.erase(ended) == 1 && !stopping) {
+            base::log("a worker ended; another takes its place");
+            ::sleep(1); // no tight circle, should it end at once
+        }
+    }
+    for (const auto pid : workers)
+        ::kill(pid, SIGTERM);
+    while (::wait(nullptr) > 0 || errno == EINTR) {
+    }
+    return 0;
+}
+
+// 1 to 64, or 0 for any other text.
+std::size_t read_count(const std::string& text)
+{
+    constexpr std::size_t most = 64;
+    std::size_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    return error == std::errc() && end == text.data() + text.size() && count <= most ? count : 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 {
     std::string config_path;
     bool only_check = false;
+    std::size_t workers = 1;
     const option options[] = {{"config", required_argument, nullptr, 'c'},
                               {"check", no_argument, nullptr, 'k'},
+                              {"workers", required_argument, nullptr, 'w'},
                               {"help", no_argument, nullptr, 'h'},
                               {nullptr, 0, nullptr, 0}};
     for (int chosen = 0; (chosen = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
         switch (chosen) {
         case 'c':
             config_path = optarg;
+            break;
+        case 'w':
+            workers = read_count(optarg);
+            if (workers == 0) {
+                std::fputs("--workers takes a number from 1 to 64\n", stderr);
+                return 2;
+            }
             break;
         case 'k':
             only_check = true;
@@ -285,7 +342,7 @@ int main(int argc, char** argv)
             serve(app, gateway);
             return 0;
         }
-        return serve_fastcgi(app);
+        return workers == 1 ? serve_fastcgi(app) : serve_with_workers(app, workers);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "session-voice cannot start: %s\n", error.what());
         return 1;

@@ -7,12 +7,28 @@
 #include "rooms/sweep.h"
 #include "sqlite/migrate.h"
 
-#include <CLI/CLI.hpp>
+#include <charconv>
 #include <chrono>
+#include <cstring>
+#include <getopt.h>
 #include <iostream>
 #include <thread>
 
 namespace {
+
+constexpr const char* usage =
+    R"(usage: session-voice-meter [--config FILE] [--json] [--every SECONDS --for SECONDS]
+
+Meters the participants of session-voice and ends what has expired. Run it from cron; a second one at the same time
+does no harm, and while none runs no second is lost or charged twice.
+
+  --config FILE     read settings from FILE (KEY=VALUE lines); the environment wins over it.
+                    Without it, SESSION_VOICE_CONFIG names the file.
+  --json            print the summary of a sweep as one line of JSON
+  --every SECONDS   sweep again and again, this many seconds apart (1 to 86400) ...
+  --for SECONDS     ... and end before this many are over, so that the next run of cron takes on
+  --help            this text
+)";
 
 using Steady = std::chrono::steady_clock;
 
@@ -58,6 +74,13 @@ void sweep_once(const base::Config& config, bool as_json)
     print(tally, nonces_purged, started_at, took.count(), as_json);
 }
 
+bool read_seconds(const char* text, int& seconds)
+{
+    const char* const end = text + std::strlen(text);
+    const auto [stop, error] = std::from_chars(text, end, seconds);
+    return error == std::errc() && stop == end && seconds >= 1 && seconds <= 86400;
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -66,19 +89,36 @@ int main(int argc, char** argv)
     bool as_json = false;
     int every_seconds = 0;
     int for_seconds = 0;
-    CLI::App command(
-        "Meters the participants of session-voice and ends what has expired. Run it from cron; a second one "
-        "at the same time does no harm, and while none runs no second is lost or charged twice.");
-    command.add_option("--config", config_path,
-                       "settings file (KEY=VALUE); default: SESSION_VOICE_CONFIG names it");
-    command.add_flag("--json", as_json, "print the summary as one line of JSON");
-    auto* every = command.add_option("--every", every_seconds, "sweep again after this many seconds")
-                      ->check(CLI::Range(1, 86400));
-    auto* lasting = command.add_option("--for", for_seconds, "end before this many seconds are over")
-                        ->check(CLI::Range(1, 86400));
-    every->needs(lasting);
-    lasting->needs(every);
-    CLI11_PARSE(command, argc, argv);
+    const option options[] = {
+        {"config", required_argument, nullptr, 'c'}, {"json", no_argument, nullptr, 'j'},
+        {"every", required_argument, nullptr, 'e'},  {"for", required_argument, nullptr, 'f'},
+        {"help", no_argument, nullptr, 'h'},         {nullptr, 0, nullptr, 0}};
+    bool is_understood = true;
+    for (int chosen = 0; (chosen = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
+        switch (chosen) {
+        case 'c':
+            config_path = optarg;
+            break;
+        case 'j':
+            as_json = true;
+            break;
+        case 'e':
+            is_understood = is_understood && read_seconds(optarg, every_seconds);
+            break;
+        case 'f':
+            is_understood = is_understood && read_seconds(optarg, for_seconds);
+            break;
+        case 'h':
+            std::cout << usage;
+            return 0;
+        default:
+            is_understood = false;
+        }
+    }
+    if (!is_understood || optind != argc || (every_seconds == 0) != (for_seconds == 0)) {
+        std::cerr << usage;
+        return 2;
+    }
 
     try {
         const auto config = base::load_config(config_path, base::process_environment(), base::Program::tool);

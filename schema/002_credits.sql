@@ -48,6 +48,16 @@ BEGIN
     SELECT RAISE(ABORT, 'credit_events is append-only');
 END;
 
+-- REPLACE deletes without firing a trigger on deletion.
+CREATE TRIGGER credit_events_no_replace BEFORE INSERT ON credit_events
+WHEN EXISTS (SELECT 1 FROM credit_events WHERE event_id = NEW.event_id)
+    OR (NEW.kind IN ('grant_base', 'grant_celo_bonus')
+        AND EXISTS (SELECT 1 FROM credit_events WHERE wallet = NEW.wallet AND kind = NEW.kind
+                    AND kind IN ('grant_base', 'grant_celo_bonus')))
+BEGIN
+    SELECT RAISE(ABORT, 'credit_events is append-only');
+END;
+
 CREATE TRIGGER credit_accounts_no_delete BEFORE DELETE ON credit_accounts
 BEGIN
     SELECT RAISE(ABORT, 'credit_accounts keeps every wallet');

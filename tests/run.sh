@@ -33,6 +33,7 @@ check() {
     if "$@"; then count 1 0 "$name"; else count 0 1 "$name"; fi
 }
 
+check "includes point one way" tests/layout.sh
 boost "unit, handlers, simulation" "$build/run_tests"
 SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} boost "the same under ASan and UBSan" "$sanitized/run_tests"
 

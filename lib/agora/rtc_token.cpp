@@ -82,8 +82,8 @@ std::string build(const RtcToken& token)
 std::string TokenIssuer::issue(const std::string& channel, std::int64_t uid, base::UnixSeconds now,
                                std::int64_t ttl_seconds, base::Random& random) const
 {
-    if (uid == 0)
-        refuse("uid 0 would admit anybody");
+    if (uid < 1 || uid > 0xffffffff)
+        refuse("0 would admit anybody, and a uid has 32 bits");
     RtcToken token;
     token.app_id = app_id_;
     token.app_certificate = app_certificate_;

@@ -37,7 +37,7 @@ std::string pack(const RtcToken& token);
 // The token's text: "007" and the base64 of the zlib-compressed content.
 std::string build(const RtcToken& token);
 
-// Makes publishers' tokens for one project. Refuses uid 0.
+// Makes publishers' tokens for one project. Throws Error(internal) for a uid outside 1 to 2^32 - 1.
 class TokenIssuer
 {
   public:

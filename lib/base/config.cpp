@@ -159,6 +159,8 @@ class Loader
                 problems_.push_back(where + name + " is set twice");
             }
         }
+        if (file.bad()) // a folder opens, but does not read
+            problems_.push_back("the settings file " + path + " cannot be read");
     }
 
     std::string value_of(const char* name) const
@@ -237,8 +239,10 @@ class Loader
                 "CHAIN_MODE=mock gives credit to every wallet and is refused unless ENVIRONMENT=development");
 
         const bool asks_chain = server && config_.chain_mode == ChainMode::rpc;
+        const auto host_at = config_.rpc_url.find("://") + 3;
         const bool is_http =
-            config_.rpc_url.rfind("http://", 0) == 0 || config_.rpc_url.rfind("https://", 0) == 0;
+            (config_.rpc_url.rfind("http://", 0) == 0 || config_.rpc_url.rfind("https://", 0) == 0) &&
+            config_.rpc_url.size() > host_at && config_.rpc_url[host_at] != '/';
         check_form("RPC_URL", config_.rpc_url, asks_chain, is_http,
                    "an http:// or https:// address of a JSON-RPC node");
         check_address("REGISTRY_ADDRESS", config_.registry_address, asks_chain);
@@ -284,7 +288,9 @@ class Loader
             config_.cors_allowed_origins.push_back(origin);
         }
         const auto& list = config_.cors_allowed_origins;
-        require(list.size() == 1 || std::find(list.begin(), list.end(), "*") == list.end(),
+        require(!list.empty(),
+                "CORS_ALLOWED_ORIGINS must be * or a list of origins such as https://app.example.org");
+        require(list.size() <= 1 || std::find(list.begin(), list.end(), "*") == list.end(),
                 "CORS_ALLOWED_ORIGINS must be either * or a list, not both");
     }
 

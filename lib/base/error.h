@@ -38,11 +38,7 @@ class Error : public std::runtime_error
     }
 
     // Adds a field that stands beside `error` in the answer.
-    Error&& with(std::string key, std::variant<std::string, std::int64_t, bool> value) &&
-    {
-        fields_.emplace_back(std::move(key), std::move(value));
-        return std::move(*this);
-    }
+    Error&& with(std::string key, std::variant<std::string, std::int64_t, bool> value) &&;
 
     ErrorCode code() const { return code_; }
     const std::string& name() const { return name_; }

@@ -13,7 +13,9 @@ std::string hmac_sha256(std::string_view key, std::string_view message)
 {
     std::string digest(SHA256_DIGEST_LENGTH, '\0');
     unsigned int length = 0;
-    if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+    const char* const key_bytes =
+        key.empty() ? "" : key.data(); // OpenSSL takes a null pointer for "as before"
+    if (HMAC(EVP_sha256(), key_bytes, static_cast<int>(key.size()),
              reinterpret_cast<const unsigned char*>(message.data()), message.size(),
              reinterpret_cast<unsigned char*>(digest.data()), &length) == nullptr ||
         length != digest.size())

@@ -14,7 +14,7 @@ namespace ethereum {
 namespace {
 
 constexpr std::size_t max_answer_bytes = 256 * 1024; // an eth_call of these contracts gives under 1 KiB
-constexpr auto slot_wait = std::chrono::milliseconds(200);
+constexpr auto slot_wait = std::chrono::milliseconds(100);
 
 [[noreturn]] void refuse(const std::string& why)
 {

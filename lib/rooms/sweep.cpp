@@ -46,11 +46,13 @@ Tally sweep_unjoined_rooms(sqlite::Database& db, const base::Rules& rules, base:
     for (;;) {
         std::vector<std::string> room_ids;
         {
-            auto row = db.prepare("SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
-                                  "AND created_at <= :created_until AND room_id > :after_room_id "
-                                  "AND NOT EXISTS (SELECT 1 FROM connections c "
-                                  "WHERE c.room_id = r.room_id AND c.left_at IS NULL) ORDER BY room_id LIMIT :limit");
-            row.bind(":created_until", now - rules.unjoined_room_ttl_seconds).bind(":after_room_id", after_room_id);
+            auto row = db.prepare(
+                "SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
+                "AND created_at <= :created_until AND room_id > :after_room_id "
+                "AND NOT EXISTS (SELECT 1 FROM connections c "
+                "WHERE c.room_id = r.room_id AND c.left_at IS NULL) ORDER BY room_id LIMIT :limit");
+            row.bind(":created_until", now - rules.unjoined_room_ttl_seconds)
+                .bind(":after_room_id", after_room_id);
             row.bind(":limit", batch);
             while (row.step())
                 room_ids.push_back(row.text(0));

@@ -27,12 +27,20 @@ int authorize(void*, int action, const char* subject, const char* argument, cons
     return checkpoints || leaves_wal ? SQLITE_DENY : SQLITE_OK;
 }
 
+// SQLite counts some PRAGMAs that only ask as writes.
+bool is_reading(sqlite3_stmt* handle)
+{
+    const std::string_view sql = sqlite3_sql(handle);
+    return sqlite3_stmt_readonly(handle) != 0 || (sqlite3_strnicmp(sql.data(), "PRAGMA", 6) == 0 &&
+                                                  sql.find_first_of("=(") == std::string_view::npos);
+}
+
 } // namespace
 
 // ---- Statement ----
 
 Statement::Statement(Statement&& other) noexcept
-    : database_(other.database_), handle_(std::exchange(other.handle_, nullptr)), cached_(other.cached_)
+    : database_(other.database_), handle_(std::exchange(other.handle_, nullptr)), in_use_(other.in_use_)
 {
 }
 
@@ -40,9 +48,10 @@ Statement::~Statement()
 {
     if (handle_ == nullptr)
         return;
-    if (cached_) {
+    if (in_use_ != nullptr) {
         sqlite3_reset(handle_);
         sqlite3_clear_bindings(handle_);
+        *in_use_ = false;
     } else {
         sqlite3_finalize(handle_);
     }
@@ -86,7 +95,7 @@ Statement& Statement::bind(const char* parameter, std::optional<std::int64_t> va
 bool Statement::step()
 {
     // A write outside a Transaction would be one that a checkpoint could meet.
-    assert(sqlite3_stmt_readonly(handle_) != 0 || database_.writing_);
+    assert(database_.writing_ || is_reading(handle_));
     switch (const int code = sqlite3_step(handle_)) {
     case SQLITE_ROW:
         return true;
@@ -167,50 +176,59 @@ void Database::configure()
         },
         this);
 
-    writing_ = true; // the pragmas below count as writes
     run_script("PRAGMA foreign_keys = ON");
     run_script("PRAGMA trusted_schema = OFF");
     if (write_lock_) {
-        const auto is_wal = [&] {
-            auto mode = prepare("PRAGMA journal_mode");
-            mode.step();
-            return mode.text(0) == "wal";
-        };
-        if (!is_wal()) {
-            // Only a new file; two first starts must not convert it at once.
-            write_lock_->lock(options_.busy_timeout_ms);
-            try {
-                run_script("PRAGMA journal_mode = WAL");
-            } catch (...) {
-                write_lock_->unlock();
-                throw;
-            }
-            write_lock_->unlock();
-            if (!is_wal())
-                throw Error(ErrorCode::database_unavailable, "database_unavailable",
-                            "the file system cannot hold a write-ahead log");
-        }
+        use_wal();
         run_script(wal_size_limit);
     }
-    writing_ = false;
     sqlite3_set_authorizer(handle_.get(), authorize, nullptr);
+}
+
+void Database::use_wal()
+{
+    const auto read = [&](std::string_view pragma) {
+        auto row = prepare(pragma);
+        row.step();
+        return row.text(0);
+    };
+    if (read("PRAGMA journal_mode") == "wal")
+        return;
+    // A new file, or a copy of ours without its log. Another program's stays as it is; migrate() refuses it.
+    const bool is_new = read("PRAGMA page_count") == "0";
+    if (!is_new && read("PRAGMA application_id") != std::to_string(application_id))
+        return;
+    write_lock_->lock(options_.busy_timeout_ms); // two first starts must not convert it at once
+    try {
+        run_script("PRAGMA journal_mode = WAL");
+    } catch (...) {
+        write_lock_->unlock();
+        throw;
+    }
+    write_lock_->unlock();
+    if (read("PRAGMA journal_mode") != "wal")
+        throw Error(ErrorCode::database_unavailable, "database_unavailable",
+                    "the file system cannot hold a write-ahead log");
 }
 
 Statement Database::prepare(std::string_view sql)
 {
-    const auto cached = statements_.find(sql);
-    if (cached != statements_.end() && sqlite3_stmt_busy(cached->second.get()) == 0)
-        return {*this, cached->second.get(), true};
-
+    auto cached = statements_.find(sql);
+    if (cached != statements_.end() && !cached->second.in_use) {
+        cached->second.in_use = true;
+        return {*this, cached->second.handle.get(), &cached->second.in_use};
+    }
     sqlite3_stmt* handle = nullptr;
     const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
     if (code != SQLITE_OK)
         fail(code, sql);
     if (cached != statements_.end()) // the cached one is in use further up the stack
-        return {*this, handle, false};
-    statements_.emplace(sql, handle);
-    return {*this, handle, true};
+        return {*this, handle, nullptr};
+    cached = statements_.try_emplace(std::string(sql)).first;
+    cached->second.handle.reset(handle);
+    cached->second.in_use = true;
+    return {*this, handle, &cached->second.in_use};
 }
 
 void Database::execute(const std::string& script)
@@ -239,15 +257,19 @@ bool Database::in_transaction() const
 std::vector<std::string> Database::integrity_problems()
 {
     std::vector<std::string> problems;
-    auto integrity = prepare("PRAGMA integrity_check");
-    while (integrity.step()) {
-        if (integrity.text(0) != "ok")
-            problems.push_back("integrity_check: " + integrity.text(0));
+    try {
+        auto integrity = prepare("PRAGMA integrity_check");
+        while (integrity.step()) {
+            if (integrity.text(0) != "ok")
+                problems.push_back("integrity_check: " + integrity.text(0));
+        }
+        auto foreign_keys = prepare("PRAGMA foreign_key_check");
+        while (foreign_keys.step())
+            problems.push_back("foreign_key_check: a row of " + foreign_keys.text(0) +
+                               " refers to a missing row of " + foreign_keys.text(2));
+    } catch (const Error& error) { // a file can be too damaged to be checked to the end
+        problems.emplace_back(error.what());
     }
-    auto foreign_keys = prepare("PRAGMA foreign_key_check");
-    while (foreign_keys.step())
-        problems.push_back("foreign_key_check: a row of " + foreign_keys.text(0) +
-                           " refers to a missing row of " + foreign_keys.text(2));
     return problems;
 }
 

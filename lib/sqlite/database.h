@@ -50,8 +50,8 @@ class Statement
 
   private:
     friend class Database;
-    Statement(class Database& database, sqlite3_stmt* handle, bool cached)
-        : database_(database), handle_(handle), cached_(cached)
+    Statement(class Database& database, sqlite3_stmt* handle, bool* in_use)
+        : database_(database), handle_(handle), in_use_(in_use)
     {
     }
     int index_of(const char* parameter);
@@ -59,8 +59,11 @@ class Statement
 
     class Database& database_;
     sqlite3_stmt* handle_;
-    bool cached_;
+    bool* in_use_; // of its place in the cache; null: nobody's but this one's
 };
+
+// Marks our files among SQLite's: "SVOC".
+constexpr std::int64_t application_id = 0x53564f43;
 
 struct DatabaseOptions
 {
@@ -94,22 +97,29 @@ class Database
     friend class Statement;
     friend class Transaction;
 
-    void configure();
-    void run_script(const char* script);
-    void set_synchronous(Durability durability);
-    void checkpoint_if_due() noexcept; // call under the write lock
-    [[noreturn]] void fail(int code, std::string_view what) const;
-
     struct Closer
     {
         void operator()(sqlite3* handle) const noexcept;
         void operator()(sqlite3_stmt* handle) const noexcept;
     };
 
+    struct CachedStatement
+    {
+        std::unique_ptr<sqlite3_stmt, Closer> handle;
+        bool in_use = false;
+    };
+
+    void configure();
+    void use_wal();
+    void run_script(const char* script);
+    void set_synchronous(Durability durability);
+    void checkpoint_if_due() noexcept; // call under the write lock
+    [[noreturn]] void fail(int code, std::string_view what) const;
+
     DatabaseOptions options_;
     std::optional<WriteLockFile> write_lock_; // none for ":memory:", which nobody else can open
     std::unique_ptr<sqlite3, Closer> handle_;
-    std::map<std::string, std::unique_ptr<sqlite3_stmt, Closer>, std::less<>> statements_; // by their SQL
+    std::map<std::string, CachedStatement, std::less<>> statements_; // by their SQL
     std::optional<Durability> synchronous_;
     bool writing_ = false; // inside a Transaction
     int wal_pages_ = 0;

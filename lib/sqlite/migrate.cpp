@@ -9,8 +9,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-constexpr std::int64_t application_id = 0x53564f43; // "SVOC"
-
 std::int64_t read_integer(Database& database, std::string_view sql)
 {
     auto statement = database.prepare(sql);

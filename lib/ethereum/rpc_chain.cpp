@@ -1,4 +1,4 @@
-#include "ethereum/chain.h"
+#include "ethereum/rpc_chain.h"
 
 #include "ethereum/abi.h"
 #include "ethereum/http_transport.h"

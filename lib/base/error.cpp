@@ -1,0 +1,11 @@
+#include "base/error.h"
+
+namespace base {
+
+Error&& Error::with(std::string key, std::variant<std::string, std::int64_t, bool> value) &&
+{
+    fields_.emplace_back(std::move(key), std::move(value));
+    return std::move(*this);
+}
+
+} // namespace base

@@ -1,0 +1,28 @@
+// The chain behind a JSON-RPC node.
+#pragma once
+
+#include "ethereum/chain.h"
+#include "ethereum/json_rpc.h"
+
+namespace ethereum {
+
+// What the contracts' functions return, decoded strictly. Throw Error(chain_unavailable) for anything else.
+std::string decode_primary_name(std::string_view data);  // the label; empty: no name
+std::uint64_t decode_verified_at(std::string_view data); // unix seconds; 0: never
+
+class RpcChain : public Chain
+{
+  public:
+    RpcChain(std::unique_ptr<Transport> transport, std::string registry, std::string verification_mirror);
+
+    bool has_heaven_name(const std::string& wallet) override;
+    bool is_celo_verified(const std::string& wallet) override;
+
+  private:
+    std::unique_ptr<Transport> transport_;
+    JsonRpc rpc_;
+    std::string registry_;
+    std::string verification_mirror_;
+};
+
+} // namespace ethereum

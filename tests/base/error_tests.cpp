@@ -1,0 +1,34 @@
+#include "base/error.h"
+
+#include "fixture.h"
+
+BOOST_AUTO_TEST_SUITE(error_tests)
+
+BOOST_AUTO_TEST_CASE(the_client_gets_the_name_and_the_log_the_detail)
+{
+    const base::Error plain(base::ErrorCode::conflict, "room_full");
+    BOOST_TEST(plain.name() == "room_full");
+    BOOST_TEST(plain.what() == "room_full");
+    BOOST_TEST(plain.fields().empty());
+
+    const base::Error detailed(base::ErrorCode::internal, "internal_error", "a bug");
+    BOOST_TEST(detailed.name() == "internal_error");
+    BOOST_TEST(detailed.what() == "internal_error: a bug");
+    BOOST_TEST((detailed.code() == base::ErrorCode::internal));
+}
+
+BOOST_AUTO_TEST_CASE(fields_keep_their_order_and_type)
+{
+    const std::string room_id = "r";
+    const auto error = base::Error(base::ErrorCode::conflict, "already_in_free_room")
+                           .with("room_id", room_id)
+                           .with("remaining_seconds", std::int64_t{7})
+                           .with("granted", false);
+    BOOST_REQUIRE(error.fields().size() == 3u);
+    BOOST_TEST(error.fields()[0].first == "room_id");
+    BOOST_TEST(std::get<std::string>(error.fields()[0].second) == "r");
+    BOOST_TEST(std::get<std::int64_t>(error.fields()[1].second) == 7);
+    BOOST_TEST(std::get<bool>(error.fields()[2].second) == false);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

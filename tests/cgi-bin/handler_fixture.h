@@ -1,0 +1,150 @@
+// What the tests of the handlers share: the list of all routes, requests with anything in them, tokens that
+// nobody should accept, and a database that other processes could open.
+#pragma once
+
+#include "base/base64.h"
+#include "base/hmac.h"
+#include "fixture.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <vector>
+
+struct KnownRoute
+{
+    const char* method;
+    const char* path;
+    bool needs_token;
+};
+
+inline const std::vector<KnownRoute> known_routes = {
+    {"GET", "/health", false},
+    {"POST", "/auth/nonce", false},
+    {"POST", "/auth/verify", false},
+    {"GET", "/credits", true},
+    {"POST", "/credits/verify-celo", true},
+    {"POST", "/rooms/create", true},
+    {"POST", "/rooms/join", true},
+    {"POST", "/rooms/heartbeat", true},
+    {"POST", "/rooms/token/renew", true},
+    {"POST", "/rooms/leave", true},
+    {"GET", "/rooms/active", false},
+};
+
+// The three that speak for a connection; they share body and refusals.
+inline const std::vector<const char*> connection_paths = {"/rooms/heartbeat", "/rooms/token/renew",
+                                                          "/rooms/leave"};
+
+// UUIDs that nothing has.
+inline const std::string unknown_id = "00000000-0000-4000-8000-000000000000";
+inline const std::string other_unknown_id = "00000000-0000-4000-8000-000000000001";
+
+class HandlerFixture : public AppFixture
+{
+  public:
+    using AppFixture::AppFixture;
+
+    static http::Request request(const std::string& method, const std::string& path,
+                                 const std::string& body = {})
+    {
+        http::Request made;
+        made.method = method;
+        made.path = path;
+        made.body = body;
+        return made;
+    }
+
+    // With a good token of `wallet_address`.
+    http::Request signed_in(http::Request made, const std::string& wallet_address) const
+    {
+        made.authorization = "Bearer " + token_for(wallet_address);
+        return made;
+    }
+
+    // A JWT with a good HS256 signature, whatever it claims.
+    std::string sign_token(const std::string& header, const std::string& claims) const
+    {
+        return sign_token(header, claims, config.jwt_secret);
+    }
+    static std::string sign_token(const std::string& header, const std::string& claims,
+                                  const std::string& secret)
+    {
+        const auto text = base::base64url(header) + "." + base::base64url(claims);
+        return text + "." + base::base64url(base::hmac_sha256(secret, text));
+    }
+
+    // A wallet that owns a .heaven name.
+    std::string named(unsigned number)
+    {
+        const auto wallet_address = address(number);
+        chain.names.insert(wallet_address);
+        return wallet_address;
+    }
+
+    // Rows in all tables together: what a stranger must not be able to add to.
+    std::int64_t rows_stored()
+    {
+        std::int64_t rows = 0;
+        std::vector<std::string> tables;
+        {
+            auto row = db().prepare("SELECT name FROM sqlite_schema WHERE type = 'table'");
+            while (row.step())
+                tables.push_back(row.text(0));
+        }
+        BOOST_TEST_REQUIRE(tables.size() >= 6);
+        for (const auto& table : tables)
+            rows += query("SELECT count(*) FROM " + table);
+        return rows;
+    }
+};
+
+inline void check_refusal(const Reply& reply, int status, const std::string& error)
+{
+    BOOST_TEST(reply.status == status);
+    BOOST_TEST_REQUIRE(reply.body.is_object(), "an error is an object, not " << reply.body.dump());
+    BOOST_TEST(reply.body.value("error", base::Json()).dump() == base::Json(error).dump());
+}
+
+inline void check_answer(const Reply& reply, const base::Json& body)
+{
+    BOOST_TEST(reply.status == 200);
+    BOOST_TEST(reply.body.dump() == body.dump());
+}
+
+inline std::string header_of(const Reply& reply, const std::string& name)
+{
+    const auto found = reply.headers.find(name);
+    return found == reply.headers.end() ? std::string() : found->second;
+}
+
+// A directory of its own for a database in a file.
+class ScratchDirectory
+{
+  public:
+    ScratchDirectory()
+    {
+        auto pattern = (std::filesystem::temp_directory_path() / "session-voice-test-XXXXXX").string();
+        BOOST_REQUIRE(mkdtemp(pattern.data()) != nullptr);
+        path_ = pattern;
+    }
+    ~ScratchDirectory()
+    {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    ScratchDirectory(const ScratchDirectory&) = delete;
+    ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+
+    std::string file(const std::string& name) const { return (path_ / name).string(); }
+
+  private:
+    std::filesystem::path path_;
+};
+
+inline base::Config config_with_database(const std::string& path)
+{
+    auto config = test_config();
+    config.database_path = path;
+    config.database_busy_timeout_ms = 1;
+    return config;
+}

@@ -1,0 +1,175 @@
+// The sweep: by cron's own line, by hand, twice at once, killed half way.
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { build, expect, ok, root, run, sleep, startService, until } from './service.mjs';
+
+const life = 3;
+const rules = {
+    FREE_TOKEN_TTL_SECONDS: String(life),
+    RENEW_AFTER_SECONDS: '1',
+    HEARTBEAT_INTERVAL_SECONDS: '1',
+    MINIMUM_CREDIT_SECONDS: String(life),
+    UNJOINED_ROOM_TTL_SECONDS: String(life),
+};
+const pastLifeMs = life * 1000 + 1100;
+const numbers = [
+    'swept_at',
+    'connections_metered',
+    'connections_lapsed',
+    'debited_seconds',
+    'rooms_closed',
+    'nonces_purged',
+    'duration_ms',
+];
+
+function checkLine(line) {
+    assert.deepEqual(Object.keys(line).sort(), [...numbers].sort());
+    for (const name of numbers) assert.ok(Number.isInteger(line[name]) && line[name] >= 0, `${name}: ${line[name]}`);
+}
+
+describe('the sweep', { concurrency: 8 }, () => {
+    it("cron's line sweeps twice a minute", async () => {
+        const service = await startService();
+        const line = readFileSync(path.join(root, 'cron/crontab'), 'utf8')
+            .split('\n')
+            .filter((text) => /^[^#\s]/.test(text));
+        assert.equal(line.length, 1);
+        const fields = line[0].match(/^(\S+ \S+ \S+ \S+ \S+) (.*)$/);
+        assert.equal(fields[1], '* * * * *');
+        const log = path.join(service.folder, 'cron.log');
+        const places = {
+            '/usr/local/bin/session-voice-meter': path.join(build, 'session-voice-meter'),
+            '/etc/session-voice.env': service.config,
+            '/var/log/session-voice/meter.log': log,
+        };
+        let command = fields[2];
+        for (const [place, here] of Object.entries(places)) {
+            assert.equal(command.split(place).length, 2, `${place} once in the line`);
+            command = command.replace(place, here);
+        }
+        assert.doesNotMatch(command, /%/); // cron would make a line break of it
+
+        const cron = ['HOME=/', 'LOGNAME=nobody', 'SHELL=/bin/sh', 'PATH=/usr/bin:/bin', '/bin/sh', '-c', command];
+        const { code, stdout, stderr, ms } = await run('env', ['-i', ...cron], { cwd: '/' });
+        assert.deepEqual([code, stdout, stderr], [0, '', '']); // cron would mail what is printed
+        assert.ok(ms < 60_000, `took ${ms} ms: the next minute's would overlap`);
+        const lines = readFileSync(log, 'utf8')
+            .trimEnd()
+            .split('\n')
+            .map((text) => JSON.parse(text));
+        assert.equal(lines.length, 2);
+        lines.forEach(checkLine);
+        assert.ok(Math.abs(lines[1].swept_at - lines[0].swept_at - 30) <= 3, JSON.stringify(lines));
+        await service.stop();
+    });
+
+    it('settles who vanished, and says so in one line', async () => {
+        const service = await startService({ settings: rules });
+        const [gone, guest, there] = await service.signedInMany(3);
+        const room_id = await gone.host();
+        ok(await guest.join(room_id));
+        ok(await there.create());
+        await sleep(pastLifeMs);
+        const stays = await there.host().catch(() => undefined); // its unjoined room has closed, so it may have another
+        assert.ok(stays);
+        const [line, ...more] = await service.sweep();
+        assert.deepEqual(more, []);
+        checkLine(line);
+        assert.deepEqual([line.connections_lapsed, line.rooms_closed, line.debited_seconds], [2, 1, 2 * life]);
+        assert.match(await text(service), /metered \d+, lapsed 0, debited \d+ s, closed 0 rooms/);
+        for (const client of [gone, guest]) assert.equal((await client.credits()).consumed_seconds, life);
+        ok(await there.heartbeat());
+        await service.audit();
+        await service.stop();
+    });
+
+    const text = async (service) => {
+        const { code, stdout, stderr } = await service.meter([]);
+        assert.equal(code, 0, stderr);
+        return stdout;
+    };
+
+    it('repeats as asked and ends in time', async () => {
+        const service = await startService();
+        const meter = await service.meter(['--json', '--every', '1', '--for', '3']);
+        assert.equal(meter.code, 0, meter.stderr);
+        const lines = meter.stdout
+            .trimEnd()
+            .split('\n')
+            .map((line) => JSON.parse(line));
+        assert.equal(lines.length, 3);
+        lines.forEach(checkLine);
+        assert.ok(meter.ms >= 1900 && meter.ms < 8000, `took ${meter.ms} ms`);
+        for (const args of [
+            ['--every', '1'],
+            ['--for', '3'],
+            ['--every', '0', '--for', '3'],
+            ['--every', 'x', '--for', '3'],
+        ])
+            assert.notEqual((await service.meter(args)).code, 0, args.join(' '));
+        await service.stop();
+    });
+
+    it('says in /health how long ago it ended', async () => {
+        const service = await startService({ settings: { SWEEP_STALE_AFTER_SECONDS: '2' } });
+        const stale = await until(async () => {
+            const health = ok(await service.get('/health'));
+            assert.equal(health.ok, true);
+            return health.sweep_stale && health;
+        }, 'the sweep is stale');
+        assert.ok(stale.last_sweep_age_seconds > 2);
+        await service.sweep();
+        const fresh = ok(await service.get('/health'));
+        assert.ok(fresh.last_sweep_age_seconds < stale.last_sweep_age_seconds);
+        assert.equal(fresh.sweep_stale, fresh.last_sweep_age_seconds > 2);
+        await service.stop();
+    });
+
+    it('charges each second once, with two of them at once or killed half way', async () => {
+        const service = await startService({ settings: rules });
+        const clients = await service.signedInMany(60);
+        const rooms = [];
+        for (let i = 0; i < clients.length; i += 6) {
+            rooms.push(await clients[i].host());
+            for (const client of clients.slice(i + 1, i + 6)) ok(await client.join(rooms.at(-1)));
+        }
+        // Some are metered while present, all lapse; sweeps come in pairs, or die after 1 to 24 ms.
+        const deadline = performance.now() + pastLifeMs;
+        let debited = 0;
+        let killed = 0;
+        for (let round = 0; round < 40 && performance.now() < deadline; round += 1) {
+            if (round % 2 === 0) {
+                const pair = await Promise.all([service.sweep(), service.sweep()]);
+                debited += pair.flat().reduce((sum, line) => sum + line.debited_seconds, 0);
+            } else {
+                const { signal, stdout } = await service.meter(['--json'], { killAfterMs: 1 + ((round * 7) % 24) });
+                if (signal === 'SIGKILL') killed += 1;
+                else debited += JSON.parse(stdout).debited_seconds;
+            }
+            await sleep(50);
+        }
+        await sleep(Math.max(0, deadline - performance.now()));
+        const last = await Promise.all([service.sweep(), service.sweep(), service.sweep()]);
+        debited += last.flat().reduce((sum, line) => sum + line.debited_seconds, 0);
+        for (const client of clients) assert.equal((await client.credits()).consumed_seconds, life);
+        const total = clients.length * life;
+        assert.ok(debited <= total && (killed > 0 || debited === total), `${debited} of ${total} s, ${killed} killed`);
+        for (const room_id of rooms) expect(await clients[0].join(room_id), 404, 'room_not_found');
+        await service.audit();
+        await service.stop();
+    });
+
+    it('works without a server, and fails without a database', async () => {
+        const service = await startService();
+        await service.stop({ keepFolder: true });
+        checkLine((await service.sweep())[0]);
+        await service.audit();
+        const missing = { ...service.env, DATABASE_PATH: '/nonexistent/session-voice.db' };
+        const { code, stdout, stderr } = await service.meter(['--json'], { env: missing });
+        assert.deepEqual([code, stdout], [1, '']);
+        assert.match(stderr, /the sweep failed/);
+        rmSync(service.folder, { recursive: true });
+    });
+});

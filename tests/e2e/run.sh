@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs the end-to-end tests against the programs in SESSION_VOICE_BUILD (default: build) and says how many passed.
+# usage: run.sh [TEST_FILE...]
+set -eu
+cd "$(dirname "$0")/../.."
+here=tests/e2e
+
+# npm leaves a copy of the lock file's contents behind; an older one means other versions are installed.
+installed=$here/node_modules/.package-lock.json
+if [ ! -e "$installed" ] || [ "$here/package-lock.json" -nt "$installed" ]; then
+    (cd "$here" && npm ci --ignore-scripts --no-audit --no-fund)
+    touch "$installed"
+fi
+
+[ $# -gt 0 ] || set -- "$here"/*.test.mjs
+output=$(mktemp)
+trap 'rm -f "$output" "$output.status"' EXIT
+{ node --test "$@" 2>&1 && echo 0 >"$output.status" || echo $? >"$output.status"; } | tee "$output"
+status=$(cat "$output.status")
+
+# Of the summary at the end: "# pass 12" or "ℹ pass 12".
+summary() {
+    number=$(sed -n "s/^[^ ]* $1 \([0-9][0-9]*\)\$/\1/p" "$output" | tail -n 1)
+    echo "${number:-0}"
+}
+passed=$(summary pass)
+failed=$(($(summary fail) + $(summary cancelled)))
+[ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

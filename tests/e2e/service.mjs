@@ -1,0 +1,369 @@
+// A copy of the service as cgi-bin/run.sh starts it: lighttpd with the repository's configuration, the real workers and
+// the real sweep, on a free port with a folder of its own. SESSION_VOICE_BUILD names the folder of the programs
+// (default: build), so that the same tests run against sanitized ones.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { privateKeyToAccount } from 'viem/accounts';
+
+export { sleep };
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+export const build = path.resolve(root, process.env.SESSION_VOICE_BUILD ?? 'build');
+
+const startMs = 30_000;
+const stopMs = 15_000;
+const answerMs = 30_000;
+const programMs = 60_000;
+
+// What a program may inherit: nothing that could be a setting of ours.
+const inherited = ['PATH', 'HOME', 'LANG', 'ASAN_OPTIONS', 'LSAN_OPTIONS', 'UBSAN_OPTIONS'];
+export function environment(settings = {}) {
+    const kept = inherited.filter((name) => process.env[name] !== undefined);
+    return { ...Object.fromEntries(kept.map((name) => [name, process.env[name]])), ...settings };
+}
+
+export const temporaryFolder = () => mkdtempSync(path.join(tmpdir(), 'voice-'));
+
+// Runs a program to its end: { code, signal, stdout, stderr, ms }. `killAfterMs` sends it SIGKILL that soon.
+export function run(program, args, { env = environment(), input = '', cwd = root, killAfterMs } = {}) {
+    return new Promise((resolve, reject) => {
+        const begun = performance.now();
+        const child = spawn(program, args, { env, cwd });
+        const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs ?? programMs);
+        let stdout = '';
+        let stderr = '';
+        child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+        child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+        child.on('error', reject);
+        child.on('close', (code, signal) => {
+            clearTimeout(timer);
+            resolve({ code, signal, stdout, stderr, ms: performance.now() - begun });
+        });
+        child.stdin.on('error', () => {}); // it may end without reading
+        child.stdin.end(input);
+    });
+}
+
+// One HTTP exchange: { status, headers, text, json, ms }. The path goes out as it is given. Rejects if there is no
+// whole answer. No request of these tests may meet a bug, so 500 is never an answer.
+export function exchange(port, method, rawPath, { token, headers = {}, body, agent = false } = {}) {
+    return new Promise((resolve, reject) => {
+        const begun = performance.now();
+        const sent = { ...headers };
+        if (token !== undefined) sent.Authorization = `Bearer ${token}`;
+        let bytes;
+        if (body !== undefined) {
+            bytes =
+                Buffer.isBuffer(body) || typeof body === 'string'
+                    ? Buffer.from(body)
+                    : Buffer.from(JSON.stringify(body));
+            sent['Content-Type'] ??= 'application/json';
+            if (sent['Transfer-Encoding'] === undefined) sent['Content-Length'] ??= bytes.length;
+        } else if (method === 'POST') {
+            sent['Content-Length'] ??= 0;
+        }
+        const request = http.request({ host: '127.0.0.1', port, method, path: rawPath, headers: sent, agent });
+        request.setTimeout(answerMs, () => request.destroy(new Error(`no answer to ${method} ${rawPath}`)));
+        request.on('error', reject);
+        request.on('response', (response) => {
+            const chunks = [];
+            response.on('data', (chunk) => chunks.push(chunk));
+            response.on('error', reject);
+            response.on('end', () => {
+                const text = Buffer.concat(chunks).toString();
+                const isJson = /^application\/json/.test(response.headers['content-type'] ?? '') && text !== '';
+                const reply = {
+                    status: response.statusCode,
+                    headers: response.headers,
+                    text,
+                    json: isJson ? JSON.parse(text) : undefined,
+                    ms: performance.now() - begun,
+                };
+                if (reply.status === 500) reject(new Error(`${method} ${rawPath} answered 500: ${text}`));
+                else resolve(reply);
+            });
+        });
+        request.end(bytes);
+    });
+}
+
+// Sends bytes as they are and gives back everything that comes until the other side closes.
+export function exchangeBytes(port, bytes, { hangUpAfterMs } = {}) {
+    return new Promise((resolve, reject) => {
+        const socket = net.connect(port, '127.0.0.1');
+        const chunks = [];
+        socket.setTimeout(answerMs, () => socket.destroy(new Error('no answer')));
+        socket.on('connect', () => {
+            socket.write(bytes);
+            if (hangUpAfterMs !== undefined) setTimeout(() => socket.destroy(), hangUpAfterMs);
+        });
+        socket.on('data', (chunk) => chunks.push(chunk));
+        socket.on('error', reject);
+        socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
+    });
+}
+
+// The body of an answer that must be this status.
+export function expect(reply, status, error) {
+    assert.equal(reply.status, status, `${reply.status} ${reply.text}`);
+    if (error !== undefined) assert.equal(reply.json.error, error);
+    return reply.json;
+}
+
+export const ok = (reply) => expect(reply, 200);
+
+// Waits until `condition` gives something true, and gives that back.
+export async function until(condition, what, withinMs = 10_000) {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+        const result = await condition();
+        if (result) return result;
+        assert.ok(performance.now() < deadline, `not within ${withinMs} ms: ${what}`);
+        await sleep(50);
+    }
+}
+
+async function isListening(port) {
+    return new Promise((resolve) => {
+        const socket = net.connect(port, '127.0.0.1');
+        socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+        socket.on('connect', () => socket.destroy());
+    });
+}
+
+export async function freePort() {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.on('listening', resolve));
+    const { port } = server.address();
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+}
+
+// The processes that still run with this variable in the environment they were started with, whoever their parent is
+// by now. Zombies have none.
+function processesMarked(mark) {
+    const found = [];
+    for (const name of readdirSync('/proc')) {
+        if (!/^\d+$/.test(name)) continue;
+        try {
+            if (readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(mark)) found.push(Number(name));
+        } catch {} // it has ended meanwhile
+    }
+    return found;
+}
+
+let wallets = 0;
+const running = new Set();
+process.on('exit', () => {
+    for (const child of running) child.kill('SIGTERM');
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
+class Service {
+    constructor(folder, settings, ownGroup) {
+        this.folder = folder;
+        this.ownGroup = ownGroup;
+        this.config = path.join(folder, 'session-voice.env');
+        this.mark = `SESSION_VOICE_TEST=${folder}`;
+        this.env = environment({ ...settings, SESSION_VOICE_TEST: folder });
+    }
+
+    // Another program may take the port before lighttpd does.
+    async start(attempts = 3) {
+        try {
+            return await this.startOnce();
+        } catch (error) {
+            await this.exit;
+            if (attempts === 1 || !/Address already in use/.test(this.logs())) throw error;
+            return this.start(attempts - 1);
+        }
+    }
+
+    async startOnce() {
+        this.port = await freePort();
+        const child = spawn('cgi-bin/run.sh', [build, String(this.port), this.folder], {
+            cwd: root,
+            env: this.env,
+            stdio: ['ignore', 'pipe', 'pipe'],
+            detached: this.ownGroup,
+        });
+        running.add(child);
+        let output = '';
+        this.exit = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, output })));
+        for (const stream of [child.stdout, child.stderr])
+            stream.setEncoding('utf8').on('data', (text) => (output += text));
+        child.on('exit', () => running.delete(child));
+        this.child = child;
+        await until(
+            () => {
+                assert.equal(child.exitCode, null, `run.sh ended: ${output}`);
+                return output.includes(`session-voice ready on http://127.0.0.1:${this.port}\n`);
+            },
+            'the service is ready',
+            startMs,
+        );
+        return this;
+    }
+
+    processes() {
+        return processesMarked(this.mark);
+    }
+
+    request(method, rawPath, options) {
+        return exchange(this.port, method, rawPath, options);
+    }
+
+    get(rawPath, options) {
+        return this.request('GET', rawPath, options);
+    }
+
+    post(rawPath, body, options = {}) {
+        return this.request('POST', rawPath, { ...options, body });
+    }
+
+    // A client with a wallet of its own, not signed in yet.
+    newClient() {
+        wallets += 1;
+        return new Client(this, privateKeyToAccount(`0x${wallets.toString(16).padStart(64, '0')}`));
+    }
+
+    async signedIn() {
+        const client = this.newClient();
+        await client.signIn();
+        return client;
+    }
+
+    async signedInMany(count) {
+        const clients = Array.from({ length: count }, () => this.newClient());
+        for (const client of clients) await client.signIn();
+        return clients;
+    }
+
+    admin(...args) {
+        return run(path.join(build, 'session-voice-admin'), ['--config', this.config, ...args], { env: this.env });
+    }
+
+    // One or more sweeps; the lines that it printed, parsed.
+    async sweep(...args) {
+        const meter = await this.meter(['--json', ...args]);
+        assert.equal(meter.code, 0, meter.stderr);
+        return meter.stdout
+            .trimEnd()
+            .split('\n')
+            .map((line) => JSON.parse(line));
+    }
+
+    meter(args, options = {}) {
+        return run(path.join(build, 'session-voice-meter'), ['--config', this.config, ...args], {
+            env: this.env,
+            ...options,
+        });
+    }
+
+    async audit() {
+        const { code, stdout, stderr } = await this.admin('audit');
+        assert.equal(code, 0, stdout + stderr);
+        assert.match(stdout, /^0 violations$/m);
+    }
+
+    logs() {
+        const names = readdirSync(this.folder).filter((name) => name.endsWith('.log'));
+        return names.map((name) => readFileSync(path.join(this.folder, name), 'utf8')).join('');
+    }
+
+    // Ends it as an init system would, or as Ctrl-C, which every process of the group gets (see `ownGroup`).
+    // Nothing that it started may be left.
+    async stop({ keepFolder = false, byCtrlC = false } = {}) {
+        if (byCtrlC) process.kill(-this.child.pid, 'SIGINT');
+        else this.child.kill('SIGTERM');
+        const stuck = sleep(stopMs, 'stuck', { ref: false });
+        const end = await Promise.race([this.exit, stuck]);
+        if (end === 'stuck') this.child.kill('SIGKILL');
+        assert.notEqual(end, 'stuck', 'run.sh does not end');
+        assert.deepEqual([end.code, end.signal], [0, null], end.output);
+        await until(() => this.processes().length === 0, 'every process of the service is gone', stopMs);
+        assert.equal(await isListening(this.port), false, 'the port is still open');
+        assert.doesNotMatch(this.logs(), /Sanitizer|runtime error|Assertion|terminate called/);
+        if (!keepFolder) rmSync(this.folder, { recursive: true });
+    }
+}
+
+// A wallet, and what its owner's app does with the service. Every method but signIn gives back the reply.
+class Client {
+    constructor(service, account) {
+        this.service = service;
+        this.account = account;
+        this.wallet = account.address.toLowerCase();
+    }
+
+    // Wallets disagree on what "sign this hex string" means: `as` is 'text' or 'bytes'.
+    async sign(nonce, as = 'text') {
+        const message = as === 'text' ? nonce : { raw: `0x${nonce}` };
+        return this.account.signMessage({ message });
+    }
+
+    async nonce() {
+        return ok(await this.service.post('/auth/nonce', { wallet: this.wallet })).nonce;
+    }
+
+    async signIn(as = 'text') {
+        const nonce = await this.nonce();
+        const signature = await this.sign(nonce, as);
+        this.token = ok(await this.service.post('/auth/verify', { wallet: this.wallet, signature, nonce })).token;
+    }
+
+    get(rawPath, options = {}) {
+        return this.service.get(rawPath, { token: this.token, ...options });
+    }
+
+    post(rawPath, body, options = {}) {
+        return this.service.post(rawPath, body, { token: this.token, ...options });
+    }
+
+    async credits() {
+        return ok(await this.get('/credits'));
+    }
+
+    create(body, options) {
+        return this.post('/rooms/create', body, options);
+    }
+
+    async join(room_id, options) {
+        const reply = await this.post('/rooms/join', { room_id }, options);
+        if (reply.status === 200) this.seat = { room_id, connection_id: reply.json.connection_id };
+        return reply;
+    }
+
+    heartbeat(options) {
+        return this.post('/rooms/heartbeat', this.seat, options);
+    }
+
+    renew(options) {
+        return this.post('/rooms/token/renew', this.seat, options);
+    }
+
+    leave(options) {
+        return this.post('/rooms/leave', this.seat, options);
+    }
+
+    // Creates a room and joins it; its id.
+    async host(body) {
+        const { room_id } = ok(await this.create(body));
+        ok(await this.join(room_id));
+        return room_id;
+    }
+}
+
+// `settings` win over the ones that the service makes for itself. With the folder of an earlier copy it goes on where
+// that one stopped. `ownGroup` puts its processes into a group, as a shell does for a terminal.
+export async function startService({ settings = {}, folder = temporaryFolder(), ownGroup = false } = {}) {
+    assert.ok(existsSync(path.join(build, 'session-voice')), `no programs in ${build}; run make`);
+    return new Service(folder, settings, ownGroup).start();
+}

@@ -1,0 +1,159 @@
+#include "ethereum/abi.h"
+
+#include "base/hex.h"
+#include "fixture.h"
+
+namespace {
+
+using namespace ethereum::abi;
+
+// 32 bytes, big-endian.
+std::string word(std::uint64_t number)
+{
+    std::string bytes(32, '\0');
+    for (std::size_t i = 0; i < 8; ++i)
+        bytes[31 - i] = static_cast<char>(number >> (8 * i) & 0xff);
+    return bytes;
+}
+
+bool is_chain_unavailable(const base::Error& error)
+{
+    return error.code() == base::ErrorCode::chain_unavailable;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(abi_tests)
+
+BOOST_AUTO_TEST_CASE(calldata_is_the_published_selector_and_the_address_as_one_word)
+{
+    const auto vectors = load_vectors("eth.json");
+    for (const auto* function : {"primaryName", "verifiedAt"}) {
+        const auto& entry = vectors["selectors"][function];
+        const auto data = call_with_address(entry["signature"].get<std::string>(),
+                                            "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a");
+        BOOST_TEST("0x" + base::to_hex(data) ==
+                   entry["selector"].get<std::string>() +
+                       "00000000000000000000000019e7e376e7c213b7e7e7e46cc70a5dd086daff2a");
+    }
+    int run = 0;
+    for (const auto& entry : vectors["calldata"]) {
+        const std::string function = entry["function"];
+        if (function != "primaryName" && function != "verifiedAt")
+            continue;
+        BOOST_TEST_CONTEXT(entry.dump())
+        {
+            const std::string signature = vectors["selectors"][function]["signature"];
+            const auto data = call_with_address(signature, entry["args"][0].get<std::string>());
+            BOOST_TEST("0x" + base::to_hex(data) == entry["data"].get<std::string>());
+        }
+        ++run;
+    }
+    BOOST_TEST(run > 0);
+}
+
+BOOST_AUTO_TEST_CASE(calldata_is_made_of_whole_addresses_only)
+{
+    const auto is_internal = [](const base::Error& error) {
+        return error.code() == base::ErrorCode::internal;
+    };
+    for (const auto& wrong : {std::string("0x"), std::string("0x12"), "0x" + std::string(38, 'a'),
+                              "0x" + std::string(42, 'a'), "0x" + std::string(39, 'a') + "g"})
+        BOOST_CHECK_EXCEPTION(call_with_address("primaryName(address)", wrong), base::Error, is_internal);
+}
+
+BOOST_AUTO_TEST_CASE(a_number_must_fit_its_type)
+{
+    const auto max64 = std::numeric_limits<std::uint64_t>::max();
+    BOOST_TEST(decode_unsigned(word(0), 0, 8) == 0u);
+    BOOST_TEST(decode_unsigned(word(255), 0, 8) == 255u);
+    BOOST_TEST(decode_unsigned(word((1ULL << 48) - 1), 0, 48) == (1ULL << 48) - 1);
+    BOOST_TEST(decode_unsigned(word(max64), 0, 64) == max64);
+    BOOST_TEST(decode_unsigned(word(1) + word(2) + word(3), 2, 8) == 3u);
+
+    BOOST_CHECK_EXCEPTION(decode_unsigned(word(256), 0, 8), base::Error, is_chain_unavailable);
+    BOOST_CHECK_EXCEPTION(decode_unsigned(word(1ULL << 32), 0, 32), base::Error, is_chain_unavailable);
+    BOOST_CHECK_EXCEPTION(decode_unsigned(word(1ULL << 48), 0, 48), base::Error, is_chain_unavailable);
+    BOOST_CHECK_EXCEPTION(decode_unsigned(word(max64), 0, 63), base::Error, is_chain_unavailable);
+    // Any bit above the lowest 64 counts, too.
+    for (std::size_t byte = 0; byte < 24; ++byte) {
+        auto data = word(1);
+        data[byte] = 1;
+        BOOST_CHECK_EXCEPTION(decode_unsigned(data, 0, 64), base::Error, is_chain_unavailable);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_number_must_be_there_in_full)
+{
+    const auto data = word(1) + word(2);
+    for (std::size_t length = 0; length < 32; ++length)
+        BOOST_CHECK_EXCEPTION(decode_unsigned(data.substr(0, length), 0, 64), base::Error,
+                              is_chain_unavailable);
+    for (std::size_t length = 0; length < 64; ++length)
+        BOOST_CHECK_EXCEPTION(decode_unsigned(data.substr(0, length), 1, 64), base::Error,
+                              is_chain_unavailable);
+    BOOST_TEST(decode_unsigned(data, 1, 64) == 2u);
+    BOOST_CHECK_EXCEPTION(decode_unsigned(data, 2, 64), base::Error, is_chain_unavailable);
+}
+
+BOOST_AUTO_TEST_CASE(words_are_counted_in_full)
+{
+    BOOST_CHECK_NO_THROW(require_words("", 0));
+    BOOST_CHECK_NO_THROW(require_words(word(1) + word(2), 2));
+    BOOST_CHECK_NO_THROW(require_words(word(1) + word(2), 1));
+    BOOST_CHECK_EXCEPTION(require_words(word(1) + word(2), 3), base::Error, is_chain_unavailable);
+    BOOST_CHECK_EXCEPTION(require_words(word(1).substr(1), 1), base::Error, is_chain_unavailable);
+    BOOST_CHECK_EXCEPTION(require_words("", 1), base::Error, is_chain_unavailable);
+}
+
+BOOST_AUTO_TEST_CASE(a_string_is_what_offset_and_length_say)
+{
+    const auto padded = [](std::string text) {
+        text.resize((text.size() + 31) / 32 * 32, '\0');
+        return text;
+    };
+    BOOST_TEST(decode_string(word(32) + word(5) + padded("alice"), 0) == "alice");
+    BOOST_TEST(decode_string(word(9) + word(64) + word(5) + padded("alice"), 1) == "alice");
+    BOOST_TEST(decode_string(word(32) + word(0), 0).empty());
+    BOOST_TEST(
+        (decode_string(word(32) + word(3) + padded(std::string("a\0b", 3)), 0) == std::string("a\0b", 3)));
+    // Exactly to the end, without padding.
+    BOOST_TEST(decode_string(word(32) + word(5) + "alice", 0) == "alice");
+}
+
+BOOST_AUTO_TEST_CASE(an_offset_or_length_that_points_outside_is_refused)
+{
+    const auto max64 = std::numeric_limits<std::uint64_t>::max();
+    for (const std::uint64_t offset :
+         {std::uint64_t{65}, std::uint64_t{96}, std::uint64_t{97}, std::uint64_t{128}, std::uint64_t{1} << 32,
+          std::uint64_t{1} << 63, max64 - 31, max64})
+        BOOST_CHECK_EXCEPTION(decode_string(word(offset) + word(1) + word(0), 0), base::Error,
+                              is_chain_unavailable);
+    for (const std::uint64_t length : {std::uint64_t{33}, std::uint64_t{64}, std::uint64_t{1} << 32,
+                                       std::uint64_t{1} << 63, max64 - 63, max64 - 31, max64})
+        BOOST_CHECK_EXCEPTION(decode_string(word(32) + word(length) + word(0), 0), base::Error,
+                              is_chain_unavailable);
+    for (const auto& data : {std::string(), word(32), word(32).substr(1), word(32) + std::string(31, '\0')})
+        BOOST_CHECK_EXCEPTION(decode_string(data, 0), base::Error, is_chain_unavailable);
+    BOOST_CHECK_EXCEPTION(decode_string(word(32) + word(5) + "alic", 0), base::Error, is_chain_unavailable);
+}
+
+BOOST_AUTO_TEST_CASE(random_bytes_are_read_within_bounds_or_refused)
+{
+    SeededRandom random(5);
+    for (int i = 0; i < 3000; ++i) {
+        std::string data(random.uniform(0, 200), '\0');
+        // Small numbers where words end, so that many offsets and lengths nearly fit.
+        for (std::size_t at = 31; at < data.size(); at += 32)
+            data[at] = static_cast<char>(random.uniform(0, 255));
+        if (random.uniform(0, 3) == 0 && data.size() > 30)
+            data[random.uniform(0, 30)] = 1;
+        try {
+            BOOST_TEST(decode_string(data, random.uniform(0, 2)).size() <= data.size());
+        } catch (const base::Error& error) {
+            BOOST_TEST(is_chain_unavailable(error));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,418 @@
+#include "ethereum/http_transport.h"
+
+#include "base/temporary_folder.h"
+#include "fixture.h"
+
+#include <arpa/inet.h>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <poll.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// A node on a port of its own that treats each connection as a test says, one after the other.
+class Node
+{
+  public:
+    // `answer` gets a connection whose request has been read in full; the connection is closed after it.
+    using Answer = std::function<void(Node& node, int connection)>;
+
+    explicit Node(Answer answer) : answer_(std::move(answer))
+    {
+        sockaddr_in address = {};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        auto* generic = reinterpret_cast<sockaddr*>(&address);
+        socklen_t length = sizeof address;
+        BOOST_REQUIRE(::bind(listener_, generic, length) == 0);
+        BOOST_REQUIRE(::getsockname(listener_, generic, &length) == 0);
+        BOOST_REQUIRE(::listen(listener_, 8) == 0);
+        BOOST_REQUIRE(::pipe(stop_) == 0);
+        port_ = ntohs(address.sin_port);
+        thread_ = std::thread([this] { serve(); });
+    }
+    ~Node() { stop(); }
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+
+    // Ends whatever is under way. Nobody listens at the port any more.
+    void stop()
+    {
+        if (!thread_.joinable())
+            return;
+        ::close(stop_[1]);
+        thread_.join();
+        ::close(stop_[0]);
+        ::close(listener_);
+    }
+
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1/5ca1ab1e"; }
+    int requests() const { return requests_; }
+    const std::string& last_request() const { return last_request_; } // once it has been answered
+
+    // For answers that take their time: false as soon as the test is over.
+    bool wait(int for_ms)
+    {
+        pollfd stop = {stop_[0], POLLIN, 0};
+        return ::poll(&stop, 1, for_ms) == 0;
+    }
+    static bool send(int connection, const std::string& bytes)
+    {
+        return ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(bytes.size());
+    }
+
+  private:
+    void serve()
+    {
+        for (;;) {
+            pollfd events[2] = {{listener_, POLLIN, 0}, {stop_[0], POLLIN, 0}};
+            ::poll(events, 2, -1);
+            if (events[1].revents != 0)
+                return;
+            const int connection = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            if (connection < 0)
+                continue;
+            const timeval patience = {5, 0};
+            ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+            ::setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+            last_request_ = read_request(connection);
+            ++requests_;
+            answer_(*this, connection);
+            ::close(connection);
+        }
+    }
+
+    static std::string read_request(int connection)
+    {
+        std::string text;
+        char buffer[4096];
+        for (std::size_t whole = std::string::npos; text.size() < whole;) {
+            const auto count = ::recv(connection, buffer, sizeof buffer, 0);
+            if (count <= 0)
+                break;
+            text.append(buffer, static_cast<std::size_t>(count));
+            const auto end = text.find("\r\n\r\n");
+            const auto announced = text.find("Content-Length: ");
+            if (end != std::string::npos && announced != std::string::npos)
+                whole = end + 4 + std::stoul(text.substr(announced + 16));
+        }
+        return text;
+    }
+
+    Answer answer_;
+    int listener_ = -1;
+    int stop_[2] = {-1, -1};
+    int port_ = 0;
+    std::atomic<int> requests_{0};
+    std::string last_request_;
+    std::thread thread_;
+};
+
+std::string response(const std::string& body, const std::string& status = "200 OK")
+{
+    return "HTTP/1.1 " + status +
+           "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+Node::Answer says(const std::string& text)
+{
+    return [text](Node&, int connection) { Node::send(connection, text); };
+}
+
+void hang(Node& node, int)
+{
+    while (node.wait(1000)) {
+    }
+}
+
+ethereum::HttpOptions options_for(const std::string& url, std::int64_t timeout_ms = 5000)
+{
+    ethereum::HttpOptions options;
+    options.url = url;
+    options.timeout_ms = timeout_ms;
+    return options;
+}
+
+// The refusal of one call, and how long it took. Its message never names the address.
+struct Refusal
+{
+    std::string message;
+    std::int64_t took_ms = 0;
+};
+
+Refusal refusal(ethereum::HttpTransport& transport)
+{
+    const auto start = Steady::now();
+    Refusal refused;
+    try {
+        transport.post("{}");
+        BOOST_ERROR("the call was answered");
+    } catch (const base::Error& error) {
+        BOOST_TEST((error.code() == base::ErrorCode::chain_unavailable));
+        refused.message = error.what();
+    }
+    refused.took_ms = std::chrono::duration_cast<milliseconds>(Steady::now() - start).count();
+    for (const auto* part : {"5ca1ab1e", "127.0.0.1", "http:", "/v1"})
+        BOOST_TEST(refused.message.find(part) == std::string::npos, refused.message);
+    return refused;
+}
+
+Refusal refusal(const Node& node, std::int64_t timeout_ms = 5000)
+{
+    ethereum::HttpTransport transport(options_for(node.url(), timeout_ms));
+    return refusal(transport);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(http_transport_tests)
+
+BOOST_AUTO_TEST_CASE(a_body_goes_there_as_json_and_the_answers_body_comes_back)
+{
+    Node node(says(response("{\"result\":\"0x01\"}")));
+    ethereum::HttpTransport transport(options_for(node.url()));
+    BOOST_TEST(transport.post("{\"id\":1}") == "{\"result\":\"0x01\"}");
+    BOOST_TEST(transport.post("{\"id\":2}") == "{\"result\":\"0x01\"}");
+    node.stop();
+    BOOST_TEST(node.requests() == 2);
+    const auto request = node.last_request();
+    BOOST_TEST(request.rfind("POST /v1/5ca1ab1e HTTP/1.1\r\n", 0) == 0u, request);
+    BOOST_TEST(request.find("Content-Type: application/json\r\n") != std::string::npos, request);
+    BOOST_TEST(request.substr(request.find("\r\n\r\n") + 4) == "{\"id\":2}");
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_of_unknown_length_is_read_to_its_end)
+{
+    Node chunked(
+        says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
+    BOOST_TEST(ethereum::HttpTransport(options_for(chunked.url())).post("{}") == "abcde");
+    Node until_close(says("HTTP/1.0 200 OK\r\n\r\nabcde"));
+    BOOST_TEST(ethereum::HttpTransport(options_for(until_close.url())).post("{}") == "abcde");
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_hangs_is_given_up_after_the_timeout)
+{
+    Node node(hang);
+    const auto refused = refusal(node, 200);
+    BOOST_TEST(refused.took_ms >= 190);
+    BOOST_TEST(refused.took_ms < 2000);
+}
+
+// The timeout is for the whole exchange, not for each byte.
+BOOST_AUTO_TEST_CASE(a_node_that_dribbles_is_given_up_after_the_timeout)
+{
+    Node node([](Node& self, int connection) {
+        Node::send(connection, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        while (self.wait(10) && Node::send(connection, "x")) {
+        }
+    });
+    const auto refused = refusal(node, 200);
+    BOOST_TEST(refused.took_ms >= 190);
+    BOOST_TEST(refused.took_ms < 2000);
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_hangs_up_early_is_refused)
+{
+    for (const auto* text : {"", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"result\":",
+                             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc"}) {
+        Node node(says(text));
+        BOOST_TEST_CONTEXT("after " << text)
+        {
+            BOOST_TEST(refusal(node).took_ms < 2000);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_http_is_refused)
+{
+    for (const auto* text : {"SSH-2.0-OpenSSH_9.2\r\n", "{\"result\":\"0x01\"}", "\x16\x03\x01"}) {
+        Node node(says(text));
+        BOOST_TEST_CONTEXT("after " << text)
+        {
+            BOOST_TEST(refusal(node).took_ms < 2000);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(any_status_but_200_is_refused)
+{
+    for (const auto* status : {"500 Internal Server Error", "429 Too Many Requests", "404 Not Found",
+                               "403 Forbidden", "204 No Content", "201 Created"}) {
+        Node node(
+            says(response(std::string(status) == "204 No Content" ? "" : "{\"result\":\"0x01\"}", status)));
+        const auto refused = refusal(node);
+        BOOST_TEST(refused.message.find(std::string(status, 3)) != std::string::npos, refused.message);
+    }
+}
+
+// It could lead anywhere, also into the own network.
+BOOST_AUTO_TEST_CASE(a_redirection_is_not_followed)
+{
+    Node other(says(response("{\"result\":\"0x01\"}")));
+    for (const auto* status : {"301 Moved Permanently", "302 Found", "307 Temporary Redirect"}) {
+        Node node(says("HTTP/1.1 " + std::string(status) + "\r\nLocation: " + other.url() +
+                       "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+        const auto refused = refusal(node);
+        BOOST_TEST(refused.message.find(std::string(status, 3)) != std::string::npos, refused.message);
+        BOOST_TEST(node.requests() == 1);
+    }
+    BOOST_TEST(other.requests() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_without_end_is_refused_as_soon_as_it_is_too_large)
+{
+    std::atomic<std::size_t> sent{0};
+    Node node([&](Node& self, int connection) {
+        Node::send(connection, "HTTP/1.1 200 OK\r\n\r\n");
+        const std::string block(65536, 'x');
+        while (self.wait(0) && Node::send(connection, block))
+            sent += block.size();
+    });
+    BOOST_TEST(refusal(node).took_ms < 2000);
+    node.stop();
+    BOOST_TEST(sent < 20u * 1024 * 1024); // what the kernel's buffers hold, and not the 5 s of the timeout
+}
+
+BOOST_AUTO_TEST_CASE(the_largest_answer_is_256_kib)
+{
+    const std::string largest(256 * 1024, 'x');
+    Node accepted(says(response(largest)));
+    BOOST_TEST((ethereum::HttpTransport(options_for(accepted.url())).post("{}") == largest));
+    Node refused(says(response(largest + "x")));
+    refusal(refused);
+    // A header without end is no way around it.
+    Node headers([](Node& self, int connection) {
+        Node::send(connection, "HTTP/1.1 200 OK\r\n");
+        const std::string line = "X-Filler: " + std::string(1000, 'x') + "\r\n";
+        while (self.wait(0) && Node::send(connection, line)) {
+        }
+    });
+    BOOST_TEST(refusal(headers).took_ms < 4000);
+}
+
+// A client's "Proxy:" header arrives as HTTP_PROXY.
+BOOST_AUTO_TEST_CASE(proxies_of_the_environment_are_ignored)
+{
+    Node proxy(says(response("by the proxy")));
+    Node node(says(response("by the node")));
+    const char* names[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
+                           "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
+    for (const auto* name : names)
+        ::setenv(name, proxy.url().c_str(), 1);
+    std::string answer;
+    try {
+        answer = ethereum::HttpTransport(options_for(node.url())).post("{}");
+    } catch (const base::Error& error) {
+        answer = error.what();
+    }
+    for (const auto* name : names)
+        ::unsetenv(name);
+    BOOST_TEST(answer == "by the node");
+    BOOST_TEST(proxy.requests() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_port_where_nobody_listens_is_refused_at_once)
+{
+    Node node(hang);
+    const auto url = node.url();
+    node.stop();
+    ethereum::HttpTransport transport(options_for(url));
+    BOOST_TEST(refusal(transport).took_ms < 2000);
+}
+
+BOOST_AUTO_TEST_CASE(an_address_that_is_none_is_refused)
+{
+    for (const auto* url :
+         {"", "http://", "file:///etc/passwd", "gopher://127.0.0.1/5ca1ab1e", "http:// 5ca1ab1e/"}) {
+        ethereum::HttpTransport transport(options_for(url));
+        BOOST_TEST_CONTEXT(url)
+        {
+            refusal(transport);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_works_again_after_a_refusal)
+{
+    std::atomic<bool> is_well{false};
+    Node node([&](Node&, int connection) {
+        Node::send(connection, is_well ? response("fine") : response("", "503 Service Unavailable"));
+    });
+    ethereum::HttpTransport transport(options_for(node.url()));
+    refusal(transport);
+    is_well = true;
+    BOOST_TEST(transport.post("{}") == "fine");
+}
+
+// A node that hangs must not hold up every worker of the service.
+BOOST_AUTO_TEST_CASE(one_call_more_than_allowed_is_refused_quickly)
+{
+    const TemporaryFolder folder;
+    const auto limited = [&](const Node& node, std::int64_t max_concurrent) {
+        auto options = options_for(node.url(), 10000);
+        options.max_concurrent = max_concurrent;
+        options.slots_path = folder / "slots";
+        return options;
+    };
+    std::promise<void> is_hanging;
+    Node hanging([&](Node& self, int connection) {
+        is_hanging.set_value();
+        hang(self, connection);
+    });
+    Node healthy(says(response("fine")));
+
+    std::thread first([&] {
+        ethereum::HttpTransport transport(limited(hanging, 1));
+        BOOST_CHECK_THROW(transport.post("{}"), base::Error);
+    });
+    is_hanging.get_future().wait();
+
+    ethereum::HttpTransport second(limited(healthy, 1));
+    const auto refused = refusal(second);
+    BOOST_TEST(refused.took_ms < 2000);
+    BOOST_TEST(refused.message.find("too many calls") != std::string::npos, refused.message);
+    BOOST_TEST(healthy.requests() == 0);
+    // With a slot more there is room.
+    ethereum::HttpTransport third(limited(healthy, 2));
+    BOOST_TEST(third.post("{}") == "fine");
+
+    hanging.stop();
+    first.join();
+    BOOST_TEST(second.post("{}") == "fine");
+}
+
+BOOST_AUTO_TEST_CASE(a_call_that_fails_gives_its_slot_back)
+{
+    const TemporaryFolder folder;
+    Node node(says(response("", "500 Internal Server Error")));
+    auto options = options_for(node.url());
+    options.max_concurrent = 1;
+    options.slots_path = folder / "slots";
+    ethereum::HttpTransport transport(options);
+    for (int i = 0; i < 5; ++i)
+        refusal(transport);
+    BOOST_TEST(node.requests() == 5);
+}
+
+BOOST_AUTO_TEST_CASE(slots_that_cannot_be_counted_are_none)
+{
+    const TemporaryFolder folder;
+    Node node(says(response("fine")));
+    auto options = options_for(node.url());
+    options.slots_path = folder / "missing/slots";
+    ethereum::HttpTransport transport(options);
+    refusal(transport);
+    BOOST_TEST(node.requests() == 0);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,205 @@
+#include "ethereum/json_rpc.h"
+
+#include "fixture.h"
+
+namespace {
+
+class ScriptedTransport : public ethereum::Transport
+{
+  public:
+    std::string post(const std::string& body) override
+    {
+        requests.push_back(base::parse_json(body));
+        return answer(requests.back());
+    }
+
+    std::function<std::string(const base::Json& request)> answer;
+    std::vector<base::Json> requests;
+};
+
+struct JsonRpcFixture
+{
+    // The node answers that text, in which ID stands for the request's id.
+    void answer(const std::string& text)
+    {
+        transport.answer = [text](const base::Json& request) {
+            auto filled = text;
+            if (const auto at = filled.find("ID"); at != std::string::npos)
+                filled.replace(at, 2, request["id"].dump());
+            return filled;
+        };
+    }
+    std::string eth_call() { return rpc.eth_call(contract, std::string("\xeb\xa9\x51\xaa\x00", 5)); }
+    // The message of the refusal.
+    std::string refusal(const std::string& text)
+    {
+        answer(text);
+        try {
+            eth_call();
+        } catch (const base::Error& error) {
+            BOOST_TEST((error.code() == base::ErrorCode::chain_unavailable), text);
+            BOOST_TEST(error.name() == "chain_unavailable");
+            return error.what();
+        }
+        BOOST_ERROR("accepted: " + text);
+        return {};
+    }
+
+    const std::string contract = "0x22b618dabb5acdc214eeaa1c4c5e2ef6eb4488c2";
+    ScriptedTransport transport;
+    ethereum::JsonRpc rpc{transport};
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(json_rpc_tests, JsonRpcFixture)
+
+BOOST_AUTO_TEST_CASE(a_call_is_sent_as_json_rpc_2_and_its_data_comes_back_as_bytes)
+{
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":"0x00fF"})");
+    BOOST_TEST((eth_call() == std::string("\x00\xff", 2)));
+    const base::Json call_object{{"to", contract}, {"data", "0xeba951aa00"}};
+    const base::Json expected{{"jsonrpc", "2.0"},
+                              {"id", transport.requests.front()["id"]},
+                              {"method", "eth_call"},
+                              {"params", base::Json::array({call_object, "latest"})}};
+    BOOST_TEST((transport.requests.front() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(each_request_has_an_id_of_its_own)
+{
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":"0x01"})");
+    for (int i = 0; i < 3; ++i)
+        eth_call();
+    BOOST_TEST((transport.requests[0]["id"] != transport.requests[1]["id"]));
+    BOOST_TEST((transport.requests[1]["id"] != transport.requests[2]["id"]));
+    // The answer to an earlier one is not taken for the answer to this one.
+    const auto stale = transport.requests[1]["id"].dump();
+    refusal(R"({"jsonrpc":"2.0","id":)" + stale + R"(,"result":"0x01"})");
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_null_beside_a_result_is_no_error)
+{
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":"0x01","error":null})");
+    BOOST_TEST(eth_call() == "\x01");
+}
+
+BOOST_AUTO_TEST_CASE(any_result_of_another_method_comes_back_as_it_is)
+{
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":{"status":"0x1"}})");
+    BOOST_TEST((rpc.call("eth_getTransactionReceipt", base::Json::array({"0x12"})) ==
+                base::Json{{"status", "0x1"}}));
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":null})");
+    BOOST_TEST(rpc.call("eth_getTransactionReceipt", base::Json::array({"0x12"})).is_null());
+}
+
+BOOST_AUTO_TEST_CASE(answers_that_are_none_are_refused)
+{
+    for (
+        const auto* text : {
+            // another id, or one of another type
+            R"({"jsonrpc":"2.0","id":999,"result":"0x01"})",
+            R"({"jsonrpc":"2.0","id":-1,"result":"0x01"})",
+            R"({"jsonrpc":"2.0","id":"ID","result":"0x01"})",
+            R"({"jsonrpc":"2.0","id":ID.0,"result":"0x01"})",
+            R"({"jsonrpc":"2.0","id":[ID],"result":"0x01"})",
+            R"({"jsonrpc":"2.0","id":null,"result":"0x01"})",
+            R"({"jsonrpc":"2.0","id":true,"result":"0x01"})",
+            R"({"jsonrpc":"2.0","result":"0x01"})",
+            // no JSON, or not all of it
+            "",
+            " ",
+            "<html><body>502 Bad Gateway</body></html>",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x01")",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x)",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x01"}{})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x01","result":"0x00"})",
+            // no object
+            "null",
+            "7",
+            R"("0x01")",
+            R"([{"jsonrpc":"2.0","id":ID,"result":"0x01"}])",
+            "[]",
+            // no result
+            R"({"jsonrpc":"2.0","id":ID})",
+            R"({"jsonrpc":"2.0","id":ID,"error":null})",
+            R"({"jsonrpc":"2.0","id":ID,"result":null})",
+            R"({"jsonrpc":"2.0","id":ID,"result":null,"error":null})",
+            "{}",
+            // a result of another type
+            R"({"jsonrpc":"2.0","id":ID,"result":1})",
+            R"({"jsonrpc":"2.0","id":ID,"result":true})",
+            R"({"jsonrpc":"2.0","id":ID,"result":["0x01"]})",
+            R"({"jsonrpc":"2.0","id":ID,"result":{"data":"0x01"}})",
+            // no hex
+            R"({"jsonrpc":"2.0","id":ID,"result":""})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"01"})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0X01"})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x1"})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x012"})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0xzz"})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x01 "})",
+            R"({"jsonrpc":"2.0","id":ID,"result":" 0x01"})",
+            // no data: nobody lives at that address
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x"})",
+            // an error, whatever stands beside it
+            R"({"jsonrpc":"2.0","id":ID,"error":{"code":3,"message":"execution reverted: NOT_BOOKED","data":"0x08c379a0"}})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x01","error":{"code":-32000,"message":"x"}})",
+            R"({"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}})",
+            R"({"jsonrpc":"2.0","id":ID,"error":"no"})",
+            R"({"jsonrpc":"2.0","id":ID,"error":{}})",
+            R"({"jsonrpc":"2.0","id":ID,"error":[]})",
+            R"({"jsonrpc":"2.0","id":ID,"result":"0x01","error":false})",
+            R"({"jsonrpc":"2.0","id":ID,"error":{"code":"3"}})",
+            R"({"jsonrpc":"2.0","id":ID,"error":{"code":1.5}})",
+        })
+        refusal(text);
+}
+
+BOOST_AUTO_TEST_CASE(the_refusal_names_the_errors_code)
+{
+    const auto reverted = refusal(R"({"id":ID,"error":{"code":3,"message":"execution reverted"}})");
+    BOOST_TEST(reverted.find("code 3") != std::string::npos, reverted);
+    const auto unknown = refusal(R"({"id":ID,"error":{"message":"?"}})");
+    BOOST_TEST(unknown.find("code unknown") != std::string::npos, unknown);
+}
+
+// Nodes repeat the address that they were asked at, and it may hold an access key.
+BOOST_AUTO_TEST_CASE(no_refusal_repeats_what_the_node_says)
+{
+    for (
+        const auto* text : {
+            R"({"id":ID,"error":{"code":-32000,"message":"POST https://rpc.example.org/v1/5ca1ab1e failed","data":"https://rpc.example.org/v1/5ca1ab1e"}})",
+            R"({"id":ID,"error":"https://rpc.example.org/v1/5ca1ab1e"})",
+            R"({"id":ID,"error":{"code":"https://rpc.example.org/v1/5ca1ab1e"}})",
+            R"({"id":"https://rpc.example.org/v1/5ca1ab1e","result":"0x01"})",
+            R"({"id":ID,"result":"https://rpc.example.org/v1/5ca1ab1e"})",
+            R"({"id":ID,"https://rpc.example.org/v1/5ca1ab1e":1})",
+            R"(<a href="https://rpc.example.org/v1/5ca1ab1e">moved</a>)",
+        }) {
+        const auto message = refusal(text);
+        BOOST_TEST(message.find("5ca1ab1e") == std::string::npos, message);
+        BOOST_TEST(message.find("://") == std::string::npos, message);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_nested_without_end_is_refused)
+{
+    refusal(R"({"id":ID,"result":)" + std::string(100000, '['));
+    refusal(R"({"id":ID,"result":)" + std::string(100000, '[') + std::string(100000, ']') + "}");
+}
+
+BOOST_AUTO_TEST_CASE(a_transport_that_fails_is_a_chain_that_cannot_be_asked)
+{
+    transport.answer = [](const base::Json&) -> std::string {
+        throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "scripted");
+    };
+    BOOST_CHECK_EXCEPTION(eth_call(), base::Error, [](const base::Error& error) {
+        return error.code() == base::ErrorCode::chain_unavailable;
+    });
+    // The next call stands on its own.
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":"0x01"})");
+    BOOST_TEST(eth_call() == "\x01");
+}
+
+BOOST_AUTO_TEST_SUITE_END()

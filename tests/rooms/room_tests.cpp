@@ -1,0 +1,493 @@
+#include "rooms/room.h"
+
+#include "room_fixture.h"
+
+#include <algorithm>
+
+BOOST_FIXTURE_TEST_SUITE(room_tests, RoomFixture)
+
+// ---- one room to host, one seat to sit in ----
+
+BOOST_AUTO_TEST_CASE(a_wallet_sits_in_one_room_only)
+{
+    const auto room_id = open_room(address(1));
+    const auto other_room = open_room(address(2));
+    const auto seat = sit(address(3), room_id, 1000);
+    for (const auto& asked : {room_id, other_room})
+        BOOST_TEST(refusal_of([&] { sit(address(3), asked); }) == "already_in_free_room");
+    BOOST_TEST(refusal_of([&] { create(address(3)); }) == "already_in_free_room");
+    leave(seat);
+    BOOST_TEST(refusal_of([&] { sit(address(3), other_room); }) == "");
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_wallet_hosts_one_room_only)
+{
+    const auto room_id = open_room(address(1));
+    BOOST_TEST(refusal_of([&] { create(address(1)); }) == "already_hosting_free_room");
+    BOOST_TEST(close(room_id));
+    BOOST_TEST(refusal_of([&] { create(address(1)); }) == "");
+    require_clean_audit();
+}
+
+// A booked session is no free room: it is in nobody's way here.
+BOOST_AUTO_TEST_CASE(hosting_a_booked_room_does_not_keep_from_hosting_a_free_one)
+{
+    insert_booked_room(address(1));
+    BOOST_TEST(refusal_of([&] { open_room(address(1)); }) == "");
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_full_room_has_a_seat_again_when_one_lapses)
+{
+    const auto room_id = open_room(address(1));
+    const auto first = sit(address(1), room_id);
+    now += 10;
+    for (unsigned number = 2; number <= 6; ++number)
+        sit(address(number), room_id, 1000);
+    give(address(7), 1000);
+    now += 79;
+    BOOST_TEST(refusal_of([&] { sit(address(7), room_id); }) == "room_full");
+    now += 1; // the first one's token expires
+    BOOST_TEST(refusal_of([&] { sit(address(7), room_id); }) == "");
+    BOOST_TEST((stored(first).left_at == now));
+    give(address(8), 1000);
+    BOOST_TEST(refusal_of([&] { sit(address(8), room_id); }) == "room_full");
+    require_clean_audit();
+}
+
+// ---- how a room ends ----
+
+BOOST_AUTO_TEST_CASE(the_host_leaving_closes_for_everybody_and_meters_everybody)
+{
+    const auto room_id = open_room(address(1));
+    const auto host = sit(address(1), room_id);
+    now += 10;
+    const auto guest = sit(address(2), room_id, 1000);
+    now += 10;
+    const auto other = sit(address(3), room_id, 1000);
+    now += 10;
+    const auto departure = leave(host);
+    BOOST_TEST(departure.closed);
+    BOOST_TEST(departure.debited_seconds == 30);
+    BOOST_TEST((closed_at(room_id) == now));
+    BOOST_TEST(consumed(address(1)) == 30);
+    BOOST_TEST(consumed(address(2)) == 20);
+    BOOST_TEST(consumed(address(3)) == 10);
+    for (const auto& seat : {host, guest, other})
+        BOOST_TEST((stored(seat).left_at == now));
+    for (const auto& seat : {host, guest, other})
+        BOOST_TEST(refusal_of([&] { leave(seat); }) == "not_your_connection");
+    require_clean_audit();
+}
+
+// Who lapsed before the host left was gone since the lapse, not since the leave.
+BOOST_AUTO_TEST_CASE(the_host_leaving_settles_the_lapsed_at_their_lapse)
+{
+    const auto room_id = open_room(address(1));
+    const auto host = sit(address(1), room_id);
+    const auto lapsed = sit(address(2), room_id, 1000);
+    now += 80;
+    renew(host);
+    const auto present = sit(address(3), room_id, 1000);
+    now += 40;
+    BOOST_TEST(leave(host).closed);
+    BOOST_TEST((stored(lapsed).left_at == lapsed.connection.joined_at + 90));
+    BOOST_TEST(consumed(address(2)) == 90);
+    BOOST_TEST((stored(present).left_at == now));
+    BOOST_TEST(consumed(address(3)) == 40);
+    BOOST_TEST((closed_at(room_id) == now));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_guest_leaving_leaves_the_others_alone)
+{
+    const auto room_id = open_room(address(1));
+    const auto host = sit(address(1), room_id);
+    const auto guest = sit(address(2), room_id, 1000);
+    now += 20;
+    const auto departure = leave(guest);
+    BOOST_TEST(!departure.closed);
+    BOOST_TEST(departure.debited_seconds == 20);
+    BOOST_TEST(departure.remaining_seconds == 980);
+    BOOST_TEST(!is_closed(room_id));
+    BOOST_TEST(consumed(address(1)) == 0); // the host's seconds wait for the host's own metering
+    BOOST_TEST(beat(host).remaining_seconds == 9980);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(the_last_one_leaving_closes_even_where_the_host_never_came)
+{
+    const auto room_id = open_room(address(1));
+    const auto guest = sit(address(2), room_id, 1000);
+    now += 20;
+    BOOST_TEST(leave(guest).closed);
+    BOOST_TEST((closed_at(room_id) == now));
+    require_clean_audit();
+}
+
+// The others have lapsed without anybody noticing: that one was the last all the same.
+BOOST_AUTO_TEST_CASE(who_leaves_after_the_others_lapsed_was_the_last)
+{
+    const auto room_id = open_room(address(1));
+    sit(address(1), room_id);
+    now += 45;
+    const auto guest = sit(address(2), room_id, 1000);
+    now += 45;
+    BOOST_TEST(leave(guest).closed);
+    BOOST_TEST((closed_at(room_id) == now));
+    BOOST_TEST(consumed(address(1)) == 90);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(the_host_lapsing_does_not_close_while_others_are_there)
+{
+    const auto room_id = open_room(address(1));
+    const auto host = sit(address(1), room_id);
+    now += 1;
+    const auto guest = sit(address(2), room_id, 1000);
+    now += 89;
+    sweep();
+    BOOST_TEST((stored(host).left_at == now));
+    BOOST_TEST(!is_closed(room_id));
+    BOOST_TEST(listed().at(0).participant_count == 1);
+    // It is still the host's room: no second one, but a way back, and the right to end it.
+    BOOST_TEST(refusal_of([&] { create(address(1)); }) == "already_hosting_free_room");
+    const auto host_again = sit(address(1), room_id);
+    renew(guest);
+    BOOST_TEST(leave(host_again).closed);
+    BOOST_TEST((stored(guest).left_at == now));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_room_that_nobody_joined_closes_after_exactly_300_seconds)
+{
+    const auto room_id = open_room(address(1));
+    const auto created_at = now;
+    now += 299;
+    sweep();
+    BOOST_TEST(!is_closed(room_id));
+    BOOST_TEST(refusal_of([&] { create(address(1)); }) == "already_hosting_free_room");
+    now += 1;
+    sweep();
+    BOOST_TEST((closed_at(room_id) == created_at + 300));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_room_that_nobody_joined_closes_by_whoever_comes_first)
+{
+    const auto created_at = now;
+    const auto swept = open_room(address(1));
+    const auto joined_too_late = open_room(address(2));
+    const auto created_anew = open_room(address(3));
+    const auto closed_by_operator = open_room(address(4));
+    now += 5000;
+    give(address(5), 1000);
+    BOOST_TEST(refusal_of([&] { sit(address(5), joined_too_late); }) == "room_not_found");
+    BOOST_TEST(refusal_of([&] { create(address(3)); }) == "");
+    BOOST_TEST(!close(closed_by_operator)); // it was closed before
+    sweep();
+    for (const auto& room_id : {swept, joined_too_late, created_anew, closed_by_operator})
+        BOOST_TEST((closed_at(room_id) == created_at + 300));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(the_first_join_in_the_last_second_keeps_a_room_open)
+{
+    const auto room_id = open_room(address(1));
+    now += 299;
+    const auto seat = sit(address(1), room_id);
+    now += 1;
+    sweep();
+    BOOST_TEST(!is_closed(room_id));
+    BOOST_TEST(refusal_of([&] { beat(seat); }) == "");
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(an_operator_closes_a_room_as_its_host_does)
+{
+    const auto room_id = open_room(address(1));
+    const auto host = sit(address(1), room_id);
+    now += 10;
+    const auto guest = sit(address(2), room_id, 1000);
+    now += 10;
+    BOOST_TEST(close(room_id));
+    BOOST_TEST(consumed(address(1)) == 20);
+    BOOST_TEST(consumed(address(2)) == 10);
+    BOOST_TEST((closed_at(room_id) == now));
+    BOOST_TEST((stored(guest).left_at == now));
+    BOOST_TEST(refusal_of([&] { beat(host); }) == "not_your_connection");
+    BOOST_TEST(!close(room_id));
+    BOOST_TEST(!close("no such room"));
+    BOOST_TEST(!close(insert_booked_room(address(3))));
+    BOOST_TEST(query("SELECT count(*) FROM rooms WHERE kind = 'booked' AND closed_at IS NULL") == 1);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(an_operator_may_close_a_room_that_nobody_is_in_yet)
+{
+    const auto room_id = open_room(address(1));
+    now += 10;
+    BOOST_TEST(close(room_id));
+    BOOST_TEST((closed_at(room_id) == now));
+    require_clean_audit();
+}
+
+// ---- the listing ----
+
+BOOST_AUTO_TEST_CASE(the_operators_listing_shows_private_rooms_too)
+{
+    const auto open = open_room(address(1));
+    give(address(2), 1000);
+    rooms::CreateOptions options;
+    options.is_private = true;
+    const auto hidden = create(address(2), options);
+    insert_booked_room(address(3));
+    BOOST_TEST_REQUIRE(listed(true).size() == 1);
+    BOOST_TEST(listed(true)[0].room.room_id == open);
+    BOOST_TEST_REQUIRE(listed(false).size() == 2);
+    BOOST_TEST(listed(false)[0].room.room_id == hidden);
+    BOOST_TEST(listed(false)[0].room.visibility == "private");
+    BOOST_TEST(rooms::list_active(db(), config.rules, false, 1, now).size() == 1);
+}
+
+// ---- the schema ----
+
+BOOST_AUTO_TEST_CASE(the_schema_refuses_what_rooms_must_not_be)
+{
+    const auto room_id = open_room(address(1));
+    const auto closed = open_room(address(2));
+    close(closed);
+    sit(address(1), room_id);
+
+    const auto insert = [&](const std::string& kind, const std::string& host, const std::string& capacity) {
+        return "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
+               "VALUES (" +
+               quoted(random.uuid_v4()) + ", " + quoted(kind) + ", " + quoted(host) + ", 'open', 0, " +
+               capacity + ", 100)";
+    };
+    const auto update = [](const std::string& id, const std::string& change) {
+        return "UPDATE rooms SET " + change + " WHERE room_id = " + quoted(id);
+    };
+    struct Case
+    {
+        const char* what;
+        std::string sql;
+        const char* because;
+    };
+    const Case table[] = {
+        {"a second active room of a host", insert("free", address(1), "6"),
+         "UNIQUE constraint failed: rooms.host_wallet"},
+        {"closing a room with somebody in it", update(room_id, "closed_at = created_at"),
+         "somebody is still in the room"},
+        {"opening a closed room again", update(closed, "closed_at = NULL"), "the room is closed"},
+        {"closing it once more", update(closed, "closed_at = closed_at + 1"), "the room is closed"},
+        {"closed before it was created", update(open_room(address(3)), "closed_at = created_at - 1"),
+         "CHECK constraint failed: closed_at"},
+        {"a third kind", insert("party", address(4), "6"), "CHECK constraint failed: kind"},
+        {"room for seven", insert("free", address(4), "7"), "CHECK constraint failed: capacity"},
+        {"room for one", insert("free", address(4), "1"), "CHECK constraint failed: capacity"},
+        {"a host that is no wallet", insert("free", "alice", "6"),
+         "CHECK constraint failed: length(host_wallet)"},
+        {"a room that vanishes under somebody", "DELETE FROM rooms WHERE room_id = " + quoted(room_id),
+         "FOREIGN KEY constraint failed"},
+    };
+    for (const auto& refused : table) {
+        BOOST_TEST_CONTEXT(refused.what)
+        BOOST_CHECK_EXCEPTION(execute(refused.sql), base::Error, [&](const base::Error& error) {
+            return std::string(error.what()).find(refused.because) != std::string::npos;
+        });
+    }
+    BOOST_CHECK_NO_THROW(execute(insert("free", address(4), "6")));
+    BOOST_CHECK_NO_THROW(execute(insert("booked", address(1), "2")));
+    require_clean_audit();
+}
+
+// ---- the audit finds each kind of violation ----
+
+class AuditFixture : public RoomFixture
+{
+  public:
+    AuditFixture()
+    {
+        room_id = open_room(address(1));
+        host = sit(address(1), room_id);
+        guest = sit(address(2), room_id, 1000);
+        now += 30;
+        beat(host);
+        beat(guest);
+    }
+
+    const std::string& id_of(const rooms::Seat& seat) const { return seat.connection.connection_id; }
+
+    // What the audit says now that it did not say before.
+    void check_only(const std::string& violation)
+    {
+        const Texts expected{violation};
+        BOOST_TEST(rooms::audit(db()) == expected, boost::test_tools::per_element());
+    }
+
+    void change(const rooms::Seat& seat, const std::string& what)
+    {
+        plant("UPDATE connections SET " + what + " WHERE connection_id = " + quoted(id_of(seat)));
+    }
+
+    // A debit as the ledger books it.
+    void debit(const std::string& wallet, std::int64_t seconds, const std::string& connection_id)
+    {
+        sqlite::Transaction tx(db());
+        credits::debit(db(), wallet, seconds, connection_id, now);
+        tx.commit();
+    }
+
+    std::string room_id;
+    rooms::Seat host;
+    rooms::Seat guest;
+};
+
+BOOST_FIXTURE_TEST_CASE(the_audit_is_silent_about_a_healthy_database, AuditFixture)
+{
+    require_clean_audit();
+    now += 3600; // lapsed, and nobody has noticed yet
+    require_clean_audit();
+    open_room(address(3));
+    insert_booked_room(address(1));
+    now += 3600;
+    require_clean_audit();
+    sweep();
+    require_clean_audit();
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_debit_that_the_ledger_does_not_know, AuditFixture)
+{
+    change(host, "debited_seconds = 29");
+    check_only("debited_seconds is not the sum of the ledger's debits for connection " + id_of(host));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_debit_that_only_the_ledger_knows, AuditFixture)
+{
+    debit(address(2), 1, id_of(guest));
+    check_only("debited_seconds is not the sum of the ledger's debits for connection " + id_of(guest));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_debit_for_no_connection, AuditFixture)
+{
+    debit(address(2), 5, "no such connection");
+    check_only("the ledger debits a wallet for a connection that is not its own: no such connection");
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_debit_for_anothers_connection, AuditFixture)
+{
+    debit(address(2), 5, id_of(host));
+    const Texts expected{"debited_seconds is not the sum of the ledger's debits for connection " +
+                             id_of(host),
+                         "the ledger debits a wallet for a connection that is not its own: " + id_of(host)};
+    BOOST_TEST(rooms::audit(db()) == expected, boost::test_tools::per_element());
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_more_debited_than_was_metered, AuditFixture)
+{
+    debit(address(2), 1, id_of(guest));
+    change(guest, "debited_seconds = 31");
+    check_only("more seconds are debited than were spent in the room by connection " + id_of(guest));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_more_debited_than_the_stay_lasted, AuditFixture)
+{
+    // The mark hides it; the time of leaving tells.
+    debit(address(2), 1, id_of(guest));
+    change(guest, "debited_seconds = 31, last_metered_at = joined_at + 31, left_at = joined_at + 30");
+    const Texts expected{"more seconds are debited than were spent in the room by connection " + id_of(guest),
+                         "joined, metered, left and expired are out of order for connection " + id_of(guest)};
+    BOOST_TEST(rooms::audit(db()) == expected, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_audit_finds_instants_out_of_order)
+{
+    for (const auto* disorder :
+         {"last_metered_at = token_expires_at + 1", "token_expires_at = last_metered_at - 1",
+          "joined_at = last_metered_at + 1, debited_seconds = debited_seconds",
+          "left_at = token_expires_at + 1", "left_at = last_metered_at - 1"}) {
+        AuditFixture service;
+        service.change(service.guest, disorder);
+        const auto violations = rooms::audit(service.db());
+        const auto expected = "joined, metered, left and expired are out of order for connection " +
+                              service.id_of(service.guest);
+        BOOST_TEST_CONTEXT(disorder)
+        BOOST_TEST((std::find(violations.begin(), violations.end(), expected) != violations.end()));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_wallet_with_two_seats, AuditFixture)
+{
+    const auto other_room = open_room(address(3));
+    execute("DROP INDEX connections_one_open_per_wallet");
+    execute("INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
+            "last_metered_at, token_expires_at) VALUES (" +
+            quoted(random.uuid_v4()) + ", " + quoted(other_room) + ", 'free', " + quoted(address(2)) +
+            ", 7, 100, 100, 190)");
+    check_only("more than one open free connection has wallet " + address(2));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_host_with_two_rooms, AuditFixture)
+{
+    execute("DROP INDEX rooms_one_active_per_host");
+    execute("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
+            "VALUES (" +
+            quoted(random.uuid_v4()) + ", 'free', " + quoted(address(1)) + ", 'open', 0, 6, 100)");
+    check_only("more than one active free room has host " + address(1));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_an_overcrowded_room, AuditFixture)
+{
+    sit(address(3), room_id, 1000);
+    require_clean_audit();
+    execute("UPDATE rooms SET capacity = 2");
+    check_only("more participants than its capacity has room " + room_id);
+}
+
+BOOST_AUTO_TEST_CASE(the_audit_finds_uids_that_are_wrong)
+{
+    for (const auto* uid : {"0", "-1", "4294967295"}) {
+        AuditFixture service;
+        service.change(service.guest, std::string("agora_uid = ") + uid);
+        BOOST_TEST_CONTEXT(uid)
+        service.check_only("uids are zero or not distinct in room " + service.room_id);
+    }
+    AuditFixture service;
+    service.execute("DROP INDEX connections_distinct_uids");
+    service.execute("UPDATE connections SET agora_uid = 7");
+    service.check_only("uids are zero or not distinct in room " + service.room_id);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_somebody_in_a_closed_room, AuditFixture)
+{
+    leave(guest);
+    execute("DROP TRIGGER rooms_close_empty");
+    execute("UPDATE rooms SET closed_at = created_at + 40");
+    check_only("the room is closed but somebody is in it with connection " + id_of(host));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_connection_in_a_room_of_another_kind, AuditFixture)
+{
+    change(guest, "kind = 'booked'");
+    check_only("no room of its kind belongs to connection " + id_of(guest));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_connection_in_no_room, AuditFixture)
+{
+    db().prepare("PRAGMA foreign_keys = OFF").run(); // has no effect inside a transaction
+    leave(guest);
+    const auto elsewhere = open_room(address(3));
+    const auto orphan = sit(address(4), elsewhere, 1000);
+    execute("DELETE FROM rooms WHERE room_id = " + quoted(elsewhere));
+    check_only("no room of its kind belongs to connection " + id_of(orphan));
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_room_that_outlives_its_last_participant, AuditFixture)
+{
+    execute("UPDATE connections SET left_at = last_metered_at");
+    check_only("everybody has left but it is not closed: room " + room_id);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

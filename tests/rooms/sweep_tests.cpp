@@ -1,0 +1,385 @@
+#include "rooms/sweep.h"
+
+#include "room_fixture.h"
+
+#include <random>
+
+BOOST_FIXTURE_TEST_SUITE(sweep_tests, RoomFixture)
+
+// ---- what it does ----
+
+BOOST_AUTO_TEST_CASE(it_meters_whoever_was_not_metered_for_30_seconds)
+{
+    const auto room_id = open_room(address(1), 1000);
+    sit(address(1), room_id);
+    const auto beaten = sit(address(2), room_id, 1000);
+    now += 1;
+    sit(address(3), room_id, 1000);
+    beat(beaten);
+    now += 29;
+    const auto tally = sweep_now();
+    BOOST_TEST(tally.connections_metered == 1);
+    BOOST_TEST(tally.debited_seconds == 30);
+    BOOST_TEST(tally.connections_lapsed == 0);
+    BOOST_TEST(tally.rooms_closed == 0);
+    BOOST_TEST(consumed(address(1)) == 30);
+    BOOST_TEST(consumed(address(2)) == 1);
+    BOOST_TEST(consumed(address(3)) == 0);
+    now += 1;
+    BOOST_TEST(sweep_now().connections_metered == 2);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(it_settles_the_lapsed_and_closes_what_is_empty)
+{
+    const auto room_id = open_room(address(1), 1000);
+    sit(address(1), room_id);
+    const auto other_room = open_room(address(2), 1000);
+    sit(address(2), other_room);
+    now += 45;
+    const auto guest = sit(address(3), other_room, 1000);
+    const auto never_joined = open_room(address(4));
+    now += 45;
+    auto tally = sweep_now();
+    BOOST_TEST(tally.connections_lapsed == 2);
+    BOOST_TEST(tally.connections_metered == 1);
+    BOOST_TEST(tally.debited_seconds == 90 + 90 + 45);
+    BOOST_TEST(tally.rooms_closed == 1);
+    BOOST_TEST((closed_at(room_id) == now));
+    BOOST_TEST(!is_closed(other_room));
+    leave(guest);
+    now += 255;
+    tally = sweep_now();
+    BOOST_TEST(tally.rooms_closed == 1);
+    BOOST_TEST(tally.debited_seconds == 0);
+    BOOST_TEST((closed_at(never_joined) == now));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_second_sweep_at_once_finds_nothing_to_do)
+{
+    const auto room_id = open_room(address(1), 1000);
+    sit(address(1), room_id);
+    open_room(address(2));
+    for (const int elapsed : {30, 31, 60, 90, 300, 400}) {
+        now = 1767225600 + elapsed;
+        sweep_now();
+        const auto tally = sweep_now();
+        BOOST_TEST_CONTEXT(elapsed)
+        {
+            BOOST_TEST(tally.connections_metered == 0);
+            BOOST_TEST(tally.connections_lapsed == 0);
+            BOOST_TEST(tally.debited_seconds == 0);
+            BOOST_TEST(tally.rooms_closed == 0);
+        }
+    }
+    BOOST_TEST(consumed(address(1)) == 90);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_sweep_of_nothing_does_nothing)
+{
+    const auto tally = sweep_now();
+    BOOST_TEST(tally.connections_metered + tally.connections_lapsed + tally.rooms_closed == 0);
+}
+
+// One batch is 200.
+BOOST_AUTO_TEST_CASE(more_than_a_batch_is_swept_in_one_go)
+{
+    constexpr unsigned rooms_joined = 90;
+    constexpr unsigned rooms_unjoined = 410;
+    unsigned number = 0;
+    for (unsigned i = 0; i < rooms_joined; ++i) {
+        const auto room_id = open_room(cheap_address(++number));
+        for (int seats = 0; seats < 5; ++seats)
+            sit(cheap_address(++number), room_id, 1000);
+    }
+    const auto unjoined_since = now;
+    for (unsigned i = 0; i < rooms_unjoined; ++i)
+        open_room(cheap_address(++number));
+    now += 30;
+    auto tally = sweep_now();
+    BOOST_TEST(tally.connections_metered == 5 * rooms_joined);
+    BOOST_TEST(tally.debited_seconds == 30 * 5 * rooms_joined);
+    now += 60;
+    tally = sweep_now();
+    BOOST_TEST(tally.connections_lapsed == 5 * rooms_joined);
+    BOOST_TEST(tally.rooms_closed == rooms_joined);
+    BOOST_TEST(tally.debited_seconds == 60 * 5 * rooms_joined);
+    now = unjoined_since + 300;
+    tally = sweep_now();
+    BOOST_TEST(tally.rooms_closed == rooms_unjoined);
+    BOOST_TEST(query("SELECT count(*) FROM rooms WHERE closed_at IS NULL") == 0);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(it_leaves_booked_sessions_alone)
+{
+    const auto room_id = insert_booked_room(address(1));
+    give(address(1), 1000);
+    execute("INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
+            "last_metered_at, token_expires_at) VALUES (" +
+            quoted(random.uuid_v4()) + ", " + quoted(room_id) + ", 'booked', " + quoted(address(1)) +
+            ", 7, 100, 100, 190)");
+    now += 5000;
+    const auto tally = sweep_now();
+    BOOST_TEST(tally.connections_metered + tally.connections_lapsed + tally.rooms_closed == 0);
+    BOOST_TEST(remaining(address(1)) == 1000);
+    BOOST_TEST(!is_closed(room_id));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(it_charges_nothing_under_a_clock_that_stepped_back)
+{
+    const auto room_id = open_room(address(1), 1000);
+    const auto seat = sit(address(1), room_id);
+    now += 40;
+    beat(seat);
+    for (const int step : {1, 3600, 86400}) {
+        now -= step;
+        BOOST_TEST(sweep_now().debited_seconds == 0);
+        now += step;
+    }
+    BOOST_TEST(consumed(address(1)) == 40);
+    BOOST_TEST(!is_closed(room_id));
+    require_clean_audit();
+}
+
+// ---- when it fails half way ----
+
+BOOST_AUTO_TEST_CASE(a_sweep_that_ends_half_way_has_done_half_and_the_next_does_the_rest)
+{
+    unsigned number = 0;
+    for (int i = 0; i < 50; ++i) {
+        const auto room_id = open_room(cheap_address(++number));
+        sit(cheap_address(number), room_id);
+        for (int seats = 0; seats < 5; ++seats)
+            sit(cheap_address(++number), room_id, 1000);
+    }
+    now += 30;
+    execute("CREATE TRIGGER failing BEFORE UPDATE ON connections WHEN OLD.wallet = " +
+            quoted(cheap_address(number)) + " BEGIN SELECT RAISE(ABORT, 'as if the power failed'); END");
+    BOOST_CHECK_THROW(sweep_now(), base::Error);
+    BOOST_TEST(!db().in_transaction());
+    BOOST_TEST(query("SELECT count(*) FROM credit_events WHERE kind = 'debit_usage'") == 200);
+    require_clean_audit();
+    execute("DROP TRIGGER failing");
+    now += 10;
+    sweep_now(); // the first 200 are not due yet
+    BOOST_TEST(query("SELECT min(consumed_seconds) FROM credit_accounts") == 30);
+    BOOST_TEST(query("SELECT max(consumed_seconds) FROM credit_accounts") == 40);
+    now += 50;
+    sweep_now();
+    BOOST_TEST(query("SELECT min(consumed_seconds) FROM credit_accounts") == 90);
+    BOOST_TEST(query("SELECT max(consumed_seconds) FROM credit_accounts") == 90);
+    require_clean_audit();
+}
+
+// ---- late, doubled or missing, it makes no difference to what is charged ----
+
+namespace {
+
+struct Step
+{
+    int at;           // seconds since the beginning
+    unsigned client;  // 1 to 9
+    const char* what; // "beat", "renew" or "leave"; whoever sits nowhere joins or creates instead
+    unsigned room_of; // whose room to join
+};
+
+// Ten minutes of clients that call irregularly, go away without a word, come back and leave.
+std::vector<Step> irregular_clients(unsigned seed)
+{
+    std::mt19937 engine(seed);
+    const auto draw = [&](int low, int high) {
+        return low + static_cast<int>(engine() % static_cast<unsigned>(high - low + 1));
+    };
+    std::vector<Step> steps;
+    std::vector<int> next(10, 0);
+    for (int at = 0; at < 600; ++at) {
+        for (unsigned client = 1; client <= 9; ++client) {
+            if (at < next[client])
+                continue;
+            const int dice = draw(0, 99);
+            const char* what = dice < 30 ? "beat" : dice < 80 ? "renew" : "leave";
+            steps.push_back({at, client, what, static_cast<unsigned>(draw(1, 3))});
+            // Mostly in time, sometimes a little late, sometimes far too late.
+            const int pause = draw(0, 9);
+            next[client] = at + (pause < 6 ? draw(1, 45) : pause < 8 ? draw(46, 90) : draw(80, 200));
+        }
+    }
+    return steps;
+}
+
+Texts types_of(const base::Json& body)
+{
+    Texts types;
+    for (const auto& event : body.value("events", base::Json::array()))
+        types.push_back(event.at("type"));
+    return types;
+}
+
+// What a client saw: statuses, balances, kinds of events. When the sweep raises an event earlier, its client
+// is told with the same answer.
+std::string view(const Reply& reply)
+{
+    std::string text = std::to_string(reply.status);
+    for (const auto* name : {"error", "remaining_seconds", "debited_seconds", "closed", "denied", "room_id"})
+        text += " " + reply.body.value(name, base::Json()).dump();
+    for (const auto& type : types_of(reply.body))
+        text += " " + type;
+    return text;
+}
+
+class ScriptedService : public RoomFixture
+{
+  public:
+    ScriptedService()
+    {
+        constexpr std::int64_t balances[] = {100000, 1000, 700, 500, 400, 350, 300, 200, 120};
+        for (unsigned client = 1; client <= 9; ++client)
+            give(cheap_address(client), balances[client - 1]);
+    }
+
+    // Returns what all clients saw.
+    Texts play(const std::vector<Step>& steps, const std::set<int>& sweeps)
+    {
+        Texts seen;
+        std::size_t next = 0;
+        for (int at = 0; at <= 600; ++at) {
+            now = start_ + at;
+            for (; next < steps.size() && steps[next].at == at; ++next)
+                seen.push_back(std::to_string(at) + " " + take(steps[next]));
+            if (sweeps.count(at) > 0)
+                sweep();
+        }
+        return seen;
+    }
+
+    // Every stay and room with its charges and its end; what was swept and when does not show in it.
+    Texts outcome()
+    {
+        Texts rows;
+        auto stay = db().prepare("SELECT wallet, joined_at, token_expires_at, debited_seconds, left_at, "
+                                 "last_metered_at FROM connections ORDER BY wallet, joined_at");
+        while (stay.step())
+            rows.push_back(stay.text(0) + " " + stay.text(1) + " " + stay.text(2) + " " + stay.text(3) + " " +
+                           stay.text(4) + " " + stay.text(5));
+        auto room =
+            db().prepare("SELECT host_wallet, created_at, closed_at FROM rooms ORDER BY created_at, rowid");
+        while (room.step())
+            rows.push_back(room.text(0) + " " + room.text(1) + " " + room.text(2));
+        auto account = db().prepare("SELECT wallet, consumed_seconds, remaining_seconds FROM credit_accounts "
+                                    "ORDER BY wallet");
+        while (account.step())
+            rows.push_back(account.text(0) + " " + account.text(1) + " " + account.text(2));
+        return rows;
+    }
+
+  private:
+    std::string take(const Step& step)
+    {
+        const auto wallet = cheap_address(step.client);
+        auto& seat = seats_[step.client];
+        if (seat.is_null()) {
+            if (step.client <= 3) {
+                const auto created = post("/rooms/create", base::Json::object(), wallet);
+                if (created.body.contains("room_id"))
+                    rooms_[step.client] = created.body.at("room_id");
+            }
+            const auto room_id = rooms_[step.client <= 3 ? step.client : step.room_of];
+            if (room_id.empty())
+                return "no room yet";
+            const auto joined = post("/rooms/join", {{"room_id", room_id}}, wallet);
+            if (joined.status == 200)
+                seat = caller(joined.body);
+            return view(joined);
+        }
+        const auto path = std::string(step.what) == "beat"    ? "/rooms/heartbeat"
+                          : std::string(step.what) == "renew" ? "/rooms/token/renew"
+                                                              : "/rooms/leave";
+        const auto reply = post(path, seat, wallet);
+        if (reply.status != 200 || reply.body.contains("closed"))
+            seat = nullptr;
+        return view(reply);
+    }
+
+    base::UnixSeconds start_ = now;
+    std::map<unsigned, base::Json> seats_;
+    std::map<unsigned, std::string> rooms_;
+};
+
+std::set<int> every(int seconds)
+{
+    std::set<int> instants;
+    for (int at = 0; at <= 600; at += seconds)
+        instants.insert(at);
+    return instants;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(ten_minutes_without_a_sweep_are_charged_as_under_a_perfect_one)
+{
+    std::int64_t stays = 0;
+    std::int64_t lapses = 0;
+    std::int64_t departures = 0;
+    std::int64_t charged = 0;
+    for (unsigned seed = 1; seed <= 10; ++seed) {
+        const auto steps = irregular_clients(seed);
+        ScriptedService perfect;
+        const auto expected_views = perfect.play(steps, every(30));
+        perfect.now += 1000;
+        perfect.sweep();
+        const auto expected = perfect.outcome();
+        perfect.require_clean_audit();
+        stays += perfect.query("SELECT count(*) FROM connections");
+        lapses += perfect.query("SELECT count(*) FROM connections WHERE left_at = token_expires_at");
+        departures += perfect.query("SELECT count(*) FROM connections WHERE left_at < token_expires_at");
+        charged += perfect.query("SELECT sum(consumed_seconds) FROM credit_accounts");
+
+        const std::pair<const char*, std::set<int>> others[] = {
+            {"no sweep at all", {}},
+            {"one every second", every(1)},
+            {"one every 7 s", every(7)},
+            {"one every 200 s", every(200)},
+            {"ten minutes without, then on", {600}},
+        };
+        for (const auto& [what, sweeps] : others) {
+            ScriptedService service;
+            BOOST_TEST_CONTEXT("seed " << seed << ", " << what)
+            {
+                BOOST_TEST(service.play(steps, sweeps) == expected_views, boost::test_tools::per_element());
+                service.require_clean_audit();
+                service.now += 1000;
+                service.sweep();
+                BOOST_TEST(service.outcome() == expected, boost::test_tools::per_element());
+                service.require_clean_audit();
+            }
+        }
+    }
+    // The script is worth something only if people stay, lapse, leave and pay.
+    BOOST_TEST(stays > 200);
+    BOOST_TEST(lapses > 50);
+    BOOST_TEST(departures > 50);
+    BOOST_TEST(charged > 10000);
+}
+
+// ---- the note that it ran ----
+
+BOOST_AUTO_TEST_CASE(when_the_last_sweep_ended_is_noted)
+{
+    BOOST_TEST(!rooms::last_sweep_at(db()));
+    rooms::record_sweep(db(), now);
+    BOOST_TEST((rooms::last_sweep_at(db()) == now));
+    rooms::record_sweep(db(), now + 30);
+    BOOST_TEST((rooms::last_sweep_at(db()) == now + 30));
+    rooms::record_sweep(db(), now - 30); // the clock stepped back
+    BOOST_TEST((rooms::last_sweep_at(db()) == now - 30));
+    BOOST_TEST(query("SELECT count(*) FROM sweeps") == 1);
+    BOOST_CHECK_THROW(execute("INSERT INTO sweeps (id, finished_at) VALUES (2, 1)"), base::Error);
+    sweep_now(); // notes nothing itself: whoever runs it does so at its end
+    BOOST_TEST((rooms::last_sweep_at(db()) == now - 30));
+}
+
+BOOST_AUTO_TEST_SUITE_END()

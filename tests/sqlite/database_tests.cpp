@@ -1,0 +1,767 @@
+#include "sqlite/database.h"
+
+#include "base/temporary_folder.h"
+#include "fixture.h"
+#include "sqlite/child_process.h"
+
+#include <chrono>
+#include <sqlite3.h>
+#include <sys/resource.h>
+
+namespace {
+
+using sqlite::Database;
+using sqlite::DatabaseOptions;
+using sqlite::Durability;
+using sqlite::Transaction;
+using Steady = std::chrono::steady_clock;
+
+bool is_database_unavailable(const base::Error& error)
+{
+    return error.code() == base::ErrorCode::database_unavailable;
+}
+
+bool is_internal(const base::Error& error)
+{
+    return error.code() == base::ErrorCode::internal;
+}
+
+std::int64_t integer(Database& db, const std::string& sql)
+{
+    auto row = db.prepare(sql);
+    BOOST_REQUIRE(row.step());
+    return row.integer(0);
+}
+
+void execute(Database& db, const std::string& script)
+{
+    Transaction tx(db);
+    db.execute(script);
+    tx.commit();
+}
+
+void insert(Database& db, std::int64_t number, Durability durability = Durability::synced)
+{
+    Transaction tx(db, durability);
+    db.prepare("INSERT INTO numbers (number) VALUES (:number)").bind(":number", number).run();
+    tx.commit();
+}
+
+std::int64_t count(Database& db)
+{
+    return integer(db, "SELECT count(*) FROM numbers");
+}
+
+constexpr const char* numbers_table =
+    "CREATE TABLE numbers (number INTEGER NOT NULL UNIQUE CHECK (number > 0))";
+
+// A database in memory with a table of numbers.
+struct MemoryFixture
+{
+    MemoryFixture() { execute(db, numbers_table); }
+    Database db{":memory:"};
+};
+
+// The same in a file, created and closed again, so that a test can fork first.
+struct FileFixture
+{
+    FileFixture()
+    {
+        Database db(path);
+        execute(db, numbers_table);
+    }
+    std::uintmax_t size_of(const std::string& suffix = "") const
+    {
+        return std::filesystem::file_size(path + suffix);
+    }
+
+    TemporaryFolder folder;
+    const std::string path = folder / "test.db";
+};
+
+// Restores the soft limit on the size of files, whose excess then fails as a write and not by a signal.
+class FileSizeLimit
+{
+  public:
+    explicit FileSizeLimit(rlim_t bytes)
+    {
+        before_ = std::signal(SIGXFSZ, SIG_IGN);
+        ::getrlimit(RLIMIT_FSIZE, &limit_);
+        auto lower = limit_;
+        lower.rlim_cur = bytes;
+        ::setrlimit(RLIMIT_FSIZE, &lower);
+    }
+    ~FileSizeLimit()
+    {
+        ::setrlimit(RLIMIT_FSIZE, &limit_);
+        std::signal(SIGXFSZ, before_);
+    }
+    FileSizeLimit(const FileSizeLimit&) = delete;
+    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+  private:
+    rlimit limit_ = {};
+    void (*before_)(int) = SIG_DFL;
+};
+
+// SQLite counts the question as a write, so it is asked in a transaction.
+std::string journal_mode(Database& db)
+{
+    const Transaction tx(db);
+    auto mode = db.prepare("PRAGMA journal_mode");
+    BOOST_REQUIRE(mode.step());
+    return mode.text(0);
+}
+
+void silence_stderr()
+{
+    const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    ::dup2(null, STDERR_FILENO);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(database_tests)
+
+// ---- statements ----
+
+BOOST_FIXTURE_TEST_CASE(binding_an_unknown_name_is_a_bug, MemoryFixture)
+{
+    const auto names_it = [](const base::Error& error) {
+        return is_internal(error) && std::string(error.what()).find(":nonesuch") != std::string::npos;
+    };
+    auto statement = db.prepare("SELECT :number");
+    BOOST_CHECK_EXCEPTION(statement.bind(":nonesuch", std::int64_t{1}), base::Error, names_it);
+    BOOST_CHECK_EXCEPTION(statement.bind(":nonesuch", std::string_view("1")), base::Error, names_it);
+    BOOST_CHECK_EXCEPTION(statement.bind(":nonesuch", std::optional<std::int64_t>()), base::Error, names_it);
+    BOOST_CHECK_EXCEPTION(statement.bind("number", std::int64_t{1}), base::Error, is_internal);
+    BOOST_CHECK_EXCEPTION(statement.bind(":Number", std::int64_t{1}), base::Error, is_internal);
+    statement.bind(":number", std::int64_t{7});
+    BOOST_TEST(statement.step());
+    BOOST_TEST(statement.integer(0) == 7);
+}
+
+BOOST_FIXTURE_TEST_CASE(values_come_back_as_they_went_in, MemoryFixture)
+{
+    for (const auto number : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1}, std::int64_t{0},
+                              (std::int64_t{1} << 53) + 1, std::numeric_limits<std::int64_t>::max()}) {
+        auto row = db.prepare("SELECT :value");
+        BOOST_TEST(row.bind(":value", number).step());
+        BOOST_TEST(row.integer(0) == number);
+        BOOST_TEST((row.optional_integer(0) == number));
+    }
+    for (const auto& text :
+         {std::string(), std::string("alice"), std::string("a\0b\0", 4), std::string("'; DROP TABLE"),
+          std::string("\xf0\x9f\x98\x80"), std::string(100000, 'x')}) {
+        auto row = db.prepare("SELECT :value, typeof(:value)");
+        BOOST_TEST(row.bind(":value", std::string_view(text)).step());
+        BOOST_TEST((row.text(0) == text));
+        BOOST_TEST(row.text(1) == "text");
+    }
+    auto row = db.prepare("SELECT :null, :seven");
+    row.bind(":null", std::optional<std::int64_t>()).bind(":seven", std::optional<std::int64_t>(7));
+    BOOST_TEST(row.step());
+    BOOST_TEST(!row.optional_integer(0).has_value());
+    BOOST_TEST(row.text(0).empty());
+    BOOST_TEST((row.optional_integer(1) == 7));
+}
+
+// The text may be gone before the statement runs.
+BOOST_FIXTURE_TEST_CASE(a_bound_text_is_copied, MemoryFixture)
+{
+    auto row = db.prepare("SELECT :value");
+    {
+        std::string text(1000, 'a');
+        row.bind(":value", std::string_view(text));
+        std::fill(text.begin(), text.end(), 'b');
+    }
+    BOOST_TEST(row.step());
+    BOOST_TEST((row.text(0) == std::string(1000, 'a')));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_statement_starts_afresh_each_time, MemoryFixture)
+{
+    const auto* sql = "SELECT :value UNION ALL SELECT 2";
+    {
+        auto row = db.prepare(sql);
+        row.bind(":value", std::int64_t{1});
+        BOOST_TEST(row.step()); // and stops half way
+    }
+    auto row = db.prepare(sql);
+    BOOST_TEST(row.step());
+    BOOST_TEST(!row.optional_integer(0).has_value()); // nothing is bound any more
+    BOOST_TEST(row.step());
+    BOOST_TEST(!row.step());
+}
+
+BOOST_FIXTURE_TEST_CASE(one_statement_can_run_inside_itself, MemoryFixture)
+{
+    for (int number = 1; number <= 3; ++number)
+        insert(db, number);
+    const auto* sql = "SELECT number FROM numbers WHERE number >= :least ORDER BY number";
+    std::vector<std::int64_t> pairs;
+    auto outer = db.prepare(sql);
+    outer.bind(":least", std::int64_t{1});
+    while (outer.step()) {
+        auto inner = db.prepare(sql);
+        inner.bind(":least", outer.integer(0));
+        while (inner.step())
+            pairs.push_back(outer.integer(0) * 10 + inner.integer(0));
+    }
+    BOOST_TEST((pairs == std::vector<std::int64_t>{11, 12, 13, 22, 23, 33}));
+}
+
+BOOST_FIXTURE_TEST_CASE(two_uses_of_one_statement_do_not_mix_before_they_run, MemoryFixture)
+{
+    auto first = db.prepare("SELECT :value");
+    first.bind(":value", std::int64_t{1});
+    auto second = db.prepare("SELECT :value");
+    second.bind(":value", std::int64_t{2});
+    BOOST_TEST(first.step());
+    BOOST_TEST(first.integer(0) == 1);
+    BOOST_TEST(second.step());
+    BOOST_TEST(second.integer(0) == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_statement_that_is_none_is_a_bug, MemoryFixture)
+{
+    BOOST_CHECK_EXCEPTION(db.prepare("SELEKT 1"), base::Error, is_internal);
+    BOOST_CHECK_EXCEPTION(db.prepare("SELECT * FROM nonesuch"), base::Error, is_internal);
+    BOOST_TEST(count(db) == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(changes_counts_the_rows_of_the_last_statement, MemoryFixture)
+{
+    Transaction tx(db);
+    db.prepare("INSERT INTO numbers VALUES (1), (2), (3)").run();
+    BOOST_TEST(db.changes() == 3);
+    db.prepare("INSERT INTO numbers VALUES (3) ON CONFLICT DO NOTHING").run();
+    BOOST_TEST(db.changes() == 0);
+    db.prepare("DELETE FROM numbers WHERE number < 3").run();
+    BOOST_TEST(db.changes() == 2);
+    tx.commit();
+}
+
+// ---- transactions ----
+
+BOOST_FIXTURE_TEST_CASE(a_transaction_rolls_back_unless_committed, MemoryFixture)
+{
+    insert(db, 1);
+    {
+        Transaction tx(db);
+        BOOST_TEST(db.in_transaction());
+        db.execute("INSERT INTO numbers VALUES (2)");
+        BOOST_TEST(count(db) == 2);
+    }
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(count(db) == 1);
+    try {
+        Transaction tx(db);
+        db.execute("INSERT INTO numbers VALUES (3); DELETE FROM numbers WHERE number = 1");
+        throw std::runtime_error("a bug");
+    } catch (const std::runtime_error&) {
+    }
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(integer(db, "SELECT group_concat(number) FROM numbers") == 1);
+    insert(db, 4);
+    BOOST_TEST(count(db) == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_commit_ends_the_transaction_at_once, MemoryFixture)
+{
+    Transaction tx(db);
+    db.execute("INSERT INTO numbers VALUES (1)");
+    tx.commit();
+    BOOST_TEST(!db.in_transaction());
+    insert(db, 2); // while the first object is still in scope
+    BOOST_TEST(count(db) == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_broken_constraint_is_a_bug_and_leaves_nothing_behind, FileFixture)
+{
+    Database db(path);
+    insert(db, 1);
+    for (const auto* script : {"INSERT INTO numbers VALUES (2); INSERT INTO numbers VALUES (1)",
+                               "INSERT INTO numbers VALUES (2); INSERT INTO numbers VALUES (-1)",
+                               "INSERT INTO numbers VALUES (2); INSERT INTO numbers VALUES (NULL)"}) {
+        BOOST_CHECK_EXCEPTION(execute(db, script), base::Error, is_internal);
+        BOOST_TEST(!db.in_transaction());
+        BOOST_TEST(count(db) == 1);
+    }
+    // The write lock is free again, too.
+    Database other(path, DatabaseOptions{0});
+    insert(other, 2);
+    BOOST_TEST(count(db) == 2);
+}
+
+// Within one transaction a refused statement leaves the others' work alone.
+BOOST_FIXTURE_TEST_CASE(a_transaction_can_go_on_after_a_refused_statement, MemoryFixture)
+{
+    Transaction tx(db);
+    db.execute("INSERT INTO numbers VALUES (1)");
+    BOOST_CHECK_EXCEPTION(db.execute("INSERT INTO numbers VALUES (1)"), base::Error, is_internal);
+    BOOST_TEST(db.in_transaction());
+    db.execute("INSERT INTO numbers VALUES (2)");
+    tx.commit();
+    BOOST_TEST(count(db) == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_commit_that_is_refused_leaves_no_transaction_open)
+{
+    const TemporaryFolder folder;
+    Database db(folder / "test.db");
+    execute(db, "CREATE TABLE parents (id INTEGER PRIMARY KEY);"
+                "CREATE TABLE children (id INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)");
+    {
+        Transaction tx(db);
+        db.execute("INSERT INTO children VALUES (1)");
+        BOOST_CHECK_EXCEPTION(tx.commit(), base::Error, is_internal);
+    }
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(integer(db, "SELECT count(*) FROM children") == 0);
+    execute(db, "INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1)");
+    BOOST_TEST(integer(db, "SELECT count(*) FROM children") == 1);
+    Database other(folder / "test.db", DatabaseOptions{0});
+    execute(other, "INSERT INTO parents VALUES (2)");
+}
+
+BOOST_FIXTURE_TEST_CASE(a_full_database_is_unavailable_and_works_again_when_there_is_room, FileFixture)
+{
+    Database db(path);
+    execute(db, "CREATE TABLE fillers (filler TEXT)");
+    insert(db, 1);
+    const auto pages = integer(db, "PRAGMA page_count");
+    execute(db, "PRAGMA max_page_count = " + std::to_string(pages + 2));
+    {
+        Transaction tx(db);
+        db.prepare("INSERT INTO numbers VALUES (2)").run();
+        BOOST_CHECK_EXCEPTION(db.prepare("INSERT INTO fillers VALUES (zeroblob(100000))").run(), base::Error,
+                              is_database_unavailable);
+    }
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(count(db) == 1);
+    insert(db, 3); // still fits
+    execute(db, "PRAGMA max_page_count = 1000000");
+    execute(db, "INSERT INTO fillers VALUES (zeroblob(100000))");
+    BOOST_TEST(count(db) == 2);
+    BOOST_TEST(db.integrity_problems().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_commit_that_the_disk_refuses_leaves_no_transaction_open, FileFixture)
+{
+    {
+        Database db(path);
+        insert(db, 1);
+        {
+            Transaction tx(db);
+            db.prepare("INSERT INTO numbers VALUES (2)").run();
+            const FileSizeLimit limit(size_of("-wal"));
+            BOOST_CHECK_EXCEPTION(tx.commit(), base::Error, is_database_unavailable);
+        }
+        BOOST_TEST(!db.in_transaction());
+        BOOST_TEST(count(db) == 1);
+        // Nobody waits for a lock that was forgotten.
+        Database other(path, DatabaseOptions{0});
+        insert(other, 3);
+        insert(db, 4);
+    }
+    Database again(path);
+    BOOST_TEST(integer(again, "SELECT sum(number) FROM numbers") == 1 + 3 + 4);
+    BOOST_TEST(again.integrity_problems().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(durability_decides_what_is_on_the_disk_when_commit_returns, FileFixture)
+{
+    constexpr std::int64_t normal = 1;
+    constexpr std::int64_t full = 2;
+    Database db(path);
+    const auto within = [&](Durability durability) {
+        Transaction tx(db, durability);
+        return integer(db, "PRAGMA synchronous");
+    };
+    BOOST_TEST(within(Durability::synced) == full);
+    BOOST_TEST(within(Durability::relaxed) == normal);
+    BOOST_TEST(within(Durability::synced) == full);
+    insert(db, 1, Durability::relaxed);
+    BOOST_TEST(count(db) == 1);
+}
+
+// A write that nobody guards could meet a checkpoint.
+BOOST_FIXTURE_TEST_CASE(writing_without_a_transaction_or_with_two_ends_the_process, FileFixture)
+{
+    const auto dies = [&](const std::function<void(Database&)>& work) {
+        ChildProcess child([&] {
+            silence_stderr();
+            Database db(path);
+            work(db);
+            return 0;
+        });
+        return child.wait() == 128 + SIGABRT;
+    };
+    BOOST_TEST(!dies([](Database& db) { insert(db, 1); }));
+    BOOST_TEST(dies([](Database& db) { db.prepare("INSERT INTO numbers VALUES (2)").run(); }));
+    BOOST_TEST(dies([](Database& db) { db.execute("INSERT INTO numbers VALUES (3)"); }));
+    BOOST_TEST(dies([](Database& db) { db.prepare("PRAGMA user_version = 7").run(); }));
+    BOOST_TEST(dies([](Database& db) {
+        Transaction outer(db);
+        Transaction inner(db);
+    }));
+    BOOST_TEST(dies([](Database& db) {
+        Transaction tx(db);
+        tx.commit();
+        tx.commit();
+    }));
+    Database db(path);
+    BOOST_TEST(integer(db, "SELECT group_concat(number) FROM numbers") == 1);
+    BOOST_TEST(integer(db, "PRAGMA user_version") == 0);
+}
+
+// ---- several processes ----
+
+BOOST_FIXTURE_TEST_CASE(a_busy_database_is_waited_for_and_then_reported, FileFixture)
+{
+    Signal is_writing;
+    Signal let_go;
+    Signal is_done;
+    ChildProcess writer([&] {
+        Database db(path);
+        Transaction tx(db);
+        db.execute("INSERT INTO numbers VALUES (1)");
+        is_writing.give();
+        let_go.await();
+        tx.commit();
+        is_done.give();
+        let_go.await();
+        return 0;
+    });
+    is_writing.await();
+    Database db(path, DatabaseOptions{150});
+    const auto start = Steady::now();
+    BOOST_CHECK_EXCEPTION(insert(db, 2), base::Error, is_database_unavailable);
+    BOOST_TEST((Steady::now() - start >= std::chrono::milliseconds(150)));
+    BOOST_TEST((Steady::now() - start < std::chrono::milliseconds(2000)));
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(count(db) == 0); // reading goes on, and sees what was committed
+    let_go.give();
+    is_done.await();
+    insert(db, 2);
+    BOOST_TEST(count(db) == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_waiting_writer_gets_its_turn, FileFixture)
+{
+    Signal is_writing;
+    Signal is_waiting;
+    ChildProcess waiter([&] {
+        is_writing.await();
+        Database db(path, DatabaseOptions{60000});
+        is_waiting.give();
+        insert(db, 2);
+        return 0;
+    });
+    ChildProcess writer([&] {
+        Database db(path);
+        Transaction tx(db);
+        db.execute("INSERT INTO numbers VALUES (1)");
+        is_writing.give();
+        is_waiting.await();
+        tx.commit();
+        return 0;
+    });
+    BOOST_TEST(writer.wait() == 0);
+    BOOST_TEST(waiter.wait() == 0);
+    Database db(path);
+    BOOST_TEST(count(db) == 2);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_writer_that_is_killed_holds_up_nobody_and_leaves_only_what_it_committed,
+                        FileFixture)
+{
+    Signal is_writing;
+    Signal never;
+    ChildProcess writer([&] {
+        Database db(path);
+        insert(db, 1);
+        Transaction tx(db);
+        db.execute("INSERT INTO numbers VALUES (2)");
+        is_writing.give();
+        never.await();
+        return 0;
+    });
+    is_writing.await();
+    Database db(path, DatabaseOptions{50});
+    BOOST_CHECK_EXCEPTION(insert(db, 3), base::Error, is_database_unavailable);
+    writer.kill();
+    BOOST_TEST(writer.wait() == 128 + SIGKILL);
+    insert(db, 4);
+    BOOST_TEST(integer(db, "SELECT sum(number) FROM numbers") == 1 + 4);
+    BOOST_TEST(db.integrity_problems().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(no_increment_of_several_processes_is_lost, FileFixture)
+{
+    constexpr int processes = 3;
+    constexpr int increments = 60;
+    {
+        Database db(path);
+        insert(db, 1);
+    }
+    {
+        std::vector<std::unique_ptr<ChildProcess>> children;
+        for (int i = 0; i < processes; ++i) {
+            children.push_back(std::make_unique<ChildProcess>([&] {
+                Database db(path, DatabaseOptions{60000, 10}); // with many checkpoints
+                for (int n = 0; n < increments; ++n) {
+                    Transaction tx(db, Durability::relaxed);
+                    const auto before = integer(db, "SELECT number FROM numbers");
+                    db.prepare("UPDATE numbers SET number = :number").bind(":number", before + 1).run();
+                    tx.commit();
+                }
+                return 0;
+            }));
+        }
+        for (const auto& child : children)
+            BOOST_TEST(child->wait() == 0);
+    }
+    Database db(path);
+    BOOST_TEST(integer(db, "SELECT number FROM numbers") == 1 + processes * increments);
+    BOOST_TEST(db.integrity_problems().empty());
+}
+
+// A tool that knows nothing of our lock file.
+BOOST_FIXTURE_TEST_CASE(the_lock_of_another_sqlite_program_is_waited_for_and_then_reported, FileFixture)
+{
+    Database db(path, DatabaseOptions{50});
+    sqlite3* other = nullptr;
+    BOOST_REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
+    BOOST_REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
+    const auto start = Steady::now();
+    BOOST_CHECK_EXCEPTION(insert(db, 1), base::Error, is_database_unavailable);
+    BOOST_TEST((Steady::now() - start < std::chrono::milliseconds(2000)));
+    BOOST_TEST(!db.in_transaction());
+    BOOST_REQUIRE(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(other);
+    insert(db, 1);
+    BOOST_TEST(count(db) == 1);
+}
+
+// ---- the write-ahead log ----
+
+BOOST_FIXTURE_TEST_CASE(a_file_is_in_wal_mode_with_foreign_keys_enforced, FileFixture)
+{
+    Database db(path);
+    BOOST_TEST(journal_mode(db) == "wal");
+    BOOST_TEST(integer(db, "PRAGMA foreign_keys") == 1);
+    BOOST_TEST(integer(db, "PRAGMA trusted_schema") == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(no_statement_can_checkpoint_or_leave_the_log, FileFixture)
+{
+    Database db(path);
+    insert(db, 1);
+    const auto before = size_of("-wal");
+    for (const std::string sql :
+         {"PRAGMA wal_checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA main.wal_checkpoint(PASSIVE)",
+          "pragma WAL_Checkpoint", "PRAGMA wal_autocheckpoint = 1", "PRAGMA wal_autocheckpoint(1)",
+          "PRAGMA journal_mode = DELETE", "PRAGMA main.journal_mode = OFF", "PRAGMA Journal_Mode(TRUNCATE)",
+          "PRAGMA journal_mode = WAL"}) {
+        BOOST_CHECK_EXCEPTION(db.prepare(sql), base::Error, is_internal);
+        Transaction tx(db);
+        BOOST_CHECK_EXCEPTION(db.execute("INSERT INTO numbers VALUES (2); " + sql), base::Error, is_internal);
+    }
+    BOOST_TEST(count(db) == 1);
+    BOOST_TEST(size_of("-wal") == before);
+    BOOST_TEST(journal_mode(db) == "wal"); // asking is no harm
+}
+
+BOOST_FIXTURE_TEST_CASE(the_log_stays_short_because_commits_move_it_into_the_file, FileFixture)
+{
+    const auto empty_size = size_of();
+    Database db(path, DatabaseOptions{5000, 20});
+    execute(db, "CREATE TABLE fillers (filler TEXT)");
+    std::uintmax_t longest = 0;
+    for (int i = 0; i < 300; ++i) {
+        Transaction tx(db, Durability::relaxed);
+        db.prepare("INSERT INTO fillers VALUES (zeroblob(1000))").run();
+        tx.commit();
+        longest = std::max(longest, size_of("-wal"));
+    }
+    BOOST_TEST(size_of() > empty_size + 250000);
+    BOOST_TEST(longest < 40u * 4120);
+    BOOST_TEST(longest > 20u * 4096); // not at every commit, which would be slow
+}
+
+BOOST_FIXTURE_TEST_CASE(nothing_is_moved_before_the_log_is_long_enough, FileFixture)
+{
+    const auto before = size_of();
+    {
+        Database db(path, DatabaseOptions{5000, 1000});
+        execute(db, "CREATE TABLE fillers (filler TEXT)");
+        for (int i = 0; i < 50; ++i)
+            execute(db, "INSERT INTO fillers VALUES (zeroblob(4000))");
+        BOOST_TEST(size_of() == before);
+    }
+    // Nor when the last one closes it: another process may have opened it and be writing by then.
+    BOOST_TEST(size_of() == before);
+    BOOST_TEST(size_of("-wal") > 50u * 4096);
+    Database again(path);
+    BOOST_TEST(integer(again, "SELECT count(*) FROM fillers") == 50);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_reader_of_an_old_snapshot_delays_checkpoints_and_loses_nothing, FileFixture)
+{
+    Database db(path, DatabaseOptions{5000, 20});
+    execute(db, "CREATE TABLE fillers (filler TEXT)");
+    insert(db, 1);
+    insert(db, 2);
+    const auto fill = [&](int times) {
+        for (int i = 0; i < times; ++i) {
+            Transaction tx(db, Durability::relaxed);
+            db.prepare("INSERT INTO fillers VALUES (zeroblob(4000))").run();
+            tx.commit();
+        }
+    };
+    Database reader(path);
+    {
+        auto row =
+            reader.prepare("SELECT number, (SELECT count(*) FROM fillers) FROM numbers ORDER BY number");
+        BOOST_TEST(row.step());
+        fill(100);
+        BOOST_TEST(size_of("-wal") > 100u * 4096);
+        BOOST_TEST(row.step());
+        BOOST_TEST(row.integer(0) == 2);
+        BOOST_TEST(row.integer(1) == 0); // still its own snapshot
+    }
+    fill(60);
+    // Everything has been moved, and the log begins anew where it is.
+    const auto length = size_of("-wal");
+    fill(100);
+    BOOST_TEST(size_of("-wal") == length);
+    BOOST_TEST(size_of() > 200u * 4096);
+    BOOST_TEST(integer(reader, "SELECT count(*) FROM fillers") == 260);
+}
+
+// ---- files that cannot be used ----
+
+BOOST_AUTO_TEST_CASE(what_is_no_file_is_unavailable)
+{
+    const TemporaryFolder folder;
+    std::filesystem::create_directory(folder / "folder");
+    for (const auto& path :
+         {folder / "folder", folder / "missing/test.db", std::string("/proc/nonesuch/test.db")})
+        BOOST_CHECK_EXCEPTION(Database{path}, base::Error, is_database_unavailable);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_database_is_unavailable_and_stays_as_it_is)
+{
+    const TemporaryFolder folder;
+    SeededRandom random(9);
+    std::string noise(20000, '\0');
+    random.fill(reinterpret_cast<unsigned char*>(noise.data()), noise.size());
+    for (const auto& content :
+         {noise, std::string(20000, '\0'), std::string("a text, and not a short one, of a person\n")}) {
+        const auto path = folder.write("test.db", content);
+        BOOST_CHECK_EXCEPTION(Database{path}, base::Error, is_database_unavailable);
+        std::ifstream file(path, std::ios::binary);
+        const std::string after((std::istreambuf_iterator<char>(file)), {});
+        BOOST_TEST((after == content));
+    }
+}
+
+// A table of some pages, most of them overwritten.
+struct DamagedFixture
+{
+    DamagedFixture()
+    {
+        {
+            Database db(path, DatabaseOptions{5000, 1});
+            execute(db, "CREATE TABLE fillers (id INTEGER PRIMARY KEY, filler TEXT)");
+            for (int i = 0; i < 100; ++i)
+                execute(db, "INSERT INTO fillers (filler) VALUES (zeroblob(1000))");
+        }
+        // All of it is in the file by now.
+        std::filesystem::remove(path + "-wal");
+        std::filesystem::remove(path + "-shm");
+        {
+            std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+            file.seekp(3 * 4096); // behind the first page of the schema and that of the table
+            file << std::string(8 * 4096, '\xa5');
+        }
+    }
+
+    TemporaryFolder folder;
+    const std::string path = folder / "test.db";
+};
+
+BOOST_FIXTURE_TEST_CASE(a_damaged_database_is_unavailable, DamagedFixture)
+{
+    Database db(path);
+    BOOST_CHECK_EXCEPTION(integer(db, "SELECT sum(length(filler)) FROM fillers"), base::Error,
+                          is_database_unavailable);
+    BOOST_CHECK_EXCEPTION(execute(db, "UPDATE fillers SET filler = 'x'"), base::Error,
+                          is_database_unavailable);
+    BOOST_TEST(!db.in_transaction());
+}
+
+BOOST_FIXTURE_TEST_CASE(damage_is_one_of_the_problems_that_are_listed, DamagedFixture)
+{
+    Database db(path);
+    BOOST_TEST(!db.integrity_problems().empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(a_file_that_may_only_be_read_is_unavailable, FileFixture)
+{
+    const auto refused_in = [&](const std::function<void()>& take_away) {
+        take_away();
+        ChildProcess child([&] {
+            if (::geteuid() == 0 && ::setuid(65534) != 0) // root may write everything
+                return 2;
+            try {
+                Database db(path, DatabaseOptions{0});
+                insert(db, 1);
+            } catch (const base::Error& error) {
+                return is_database_unavailable(error) ? 0 : 3;
+            }
+            return 1;
+        });
+        return child.wait();
+    };
+    using std::filesystem::perms;
+    std::filesystem::permissions(folder.path(), static_cast<perms>(0777));
+    for (const auto* suffix : {"", "-wal", "-shm", "-lock"}) {
+        if (std::filesystem::exists(path + suffix))
+            std::filesystem::permissions(path + suffix, static_cast<perms>(0666));
+    }
+    BOOST_TEST(refused_in([] {}) == 1); // accepted: the permissions below make the difference
+    BOOST_TEST(refused_in([&] { std::filesystem::permissions(path, static_cast<perms>(0444)); }) == 0);
+    BOOST_TEST(refused_in([&] {
+                   std::filesystem::permissions(path, static_cast<perms>(0666));
+                   std::filesystem::permissions(path + "-lock", static_cast<perms>(0444));
+               }) == 0);
+}
+
+// ---- integrity ----
+
+BOOST_FIXTURE_TEST_CASE(a_missing_parent_row_is_found, MemoryFixture)
+{
+    BOOST_TEST(db.integrity_problems().empty());
+    db.prepare("PRAGMA foreign_keys = OFF").run();
+    execute(db, "CREATE TABLE children (number INTEGER REFERENCES numbers (number)); INSERT INTO children "
+                "VALUES (7)");
+    const auto problems = db.integrity_problems();
+    BOOST_REQUIRE(problems.size() == 1u);
+    BOOST_TEST(problems.front().find("children") != std::string::npos, problems.front());
+}
+
+BOOST_AUTO_TEST_CASE(the_library_knows_whether_its_checkpoints_are_dangerous)
+{
+    BOOST_TEST(sqlite::library_version() == sqlite3_libversion());
+    int major = 0;
+    int minor = 0;
+    int patch = 0;
+    BOOST_REQUIRE(std::sscanf(sqlite3_libversion(), "%d.%d.%d", &major, &minor, &patch) >= 2);
+    const bool is_fixed = std::tuple(major, minor, patch) >= std::tuple(3, 51, 3);
+    BOOST_TEST(sqlite::library_has_wal_reset_defect() == !is_fixed);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,300 @@
+#include "sqlite/migrate.h"
+
+#include "base/temporary_folder.h"
+#include "fixture.h"
+#include "sqlite/child_process.h"
+
+#include <sqlite3.h>
+
+namespace {
+
+using sqlite::Database;
+using sqlite::Migration;
+using sqlite::schema_migrations;
+using sqlite::Transaction;
+
+const std::vector<Migration> two_steps = {
+    {"001_first", "CREATE TABLE first (number INTEGER); INSERT INTO first VALUES (1);"},
+    {"002_second", "CREATE TABLE second (number INTEGER); UPDATE first SET number = number + 1;"},
+};
+
+bool is_database_unavailable(const base::Error& error)
+{
+    return error.code() == base::ErrorCode::database_unavailable;
+}
+
+std::int64_t integer(Database& db, const std::string& sql)
+{
+    auto row = db.prepare(sql);
+    BOOST_REQUIRE(row.step());
+    return row.integer(0);
+}
+
+void execute(Database& db, const std::string& script)
+{
+    Transaction tx(db);
+    db.execute(script);
+    tx.commit();
+}
+
+// Everything that the schema consists of.
+std::string schema(Database& db)
+{
+    std::string text = std::to_string(sqlite::schema_version(db)) + "\n";
+    auto row = db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name");
+    while (row.step())
+        text += row.text(0) + " " + row.text(1) + ": " + row.text(2) + "\n";
+    return text;
+}
+
+std::vector<Migration> first_steps(std::size_t count)
+{
+    return {schema_migrations.begin(), schema_migrations.begin() + static_cast<std::ptrdiff_t>(count)};
+}
+
+std::string content_of(const std::string& path)
+{
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A database that some other program made.
+void make_foreign_file(const std::string& path, const std::string& script)
+{
+    sqlite3* other = nullptr;
+    BOOST_REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
+    BOOST_REQUIRE(sqlite3_exec(other, script.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(other);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(migrate_tests)
+
+BOOST_AUTO_TEST_CASE(an_empty_database_is_brought_to_the_newest_version)
+{
+    Database db(":memory:");
+    BOOST_TEST(sqlite::schema_version(db) == 0);
+    BOOST_TEST(sqlite::migrate(db) == static_cast<int>(schema_migrations.size()));
+    BOOST_TEST(sqlite::schema_version(db) == static_cast<std::int64_t>(schema_migrations.size()));
+    BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'credit_events'") == 1);
+    BOOST_TEST(db.integrity_problems().empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_schemas_files_are_numbered_from_one_without_a_gap)
+{
+    BOOST_REQUIRE(!schema_migrations.empty());
+    for (std::size_t i = 0; i < schema_migrations.size(); ++i) {
+        const std::string name = schema_migrations[i].name;
+        BOOST_TEST(name.size() > 4u);
+        BOOST_TEST(std::stoul(name.substr(0, 3)) == i + 1, name);
+        BOOST_TEST(name[3] == '_', name);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_table_is_strict)
+{
+    Database db(":memory:");
+    sqlite::migrate(db);
+    auto row = db.prepare(
+        "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT GLOB 'sqlite_*'");
+    int tables = 0;
+    while (row.step()) {
+        BOOST_TEST(row.integer(1) == 1, row.text(0));
+        ++tables;
+    }
+    BOOST_TEST(tables >= 3);
+}
+
+BOOST_AUTO_TEST_CASE(migrating_again_does_nothing)
+{
+    Database db(":memory:");
+    sqlite::migrate(db);
+    const auto before = schema(db);
+    const auto changes_before = integer(db, "SELECT total_changes()");
+    BOOST_TEST(sqlite::migrate(db) == 0);
+    BOOST_TEST(schema(db) == before);
+    BOOST_TEST(integer(db, "SELECT total_changes()") == changes_before);
+}
+
+BOOST_AUTO_TEST_CASE(steps_are_taken_in_order_and_once_each)
+{
+    Database db(":memory:");
+    BOOST_TEST(sqlite::migrate(db, {two_steps[0]}) == 1);
+    BOOST_TEST(sqlite::schema_version(db) == 1);
+    BOOST_TEST(sqlite::migrate(db, two_steps) == 1);
+    BOOST_TEST(sqlite::schema_version(db) == 2);
+    BOOST_TEST(sqlite::migrate(db, two_steps) == 0);
+    BOOST_TEST(integer(db, "SELECT number FROM first") == 2);
+}
+
+BOOST_AUTO_TEST_CASE(every_older_version_is_upgraded_to_the_same_schema_and_keeps_its_rows)
+{
+    const auto* wallet = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
+    Database fresh(":memory:");
+    sqlite::migrate(fresh);
+    for (std::size_t version = 0; version <= schema_migrations.size(); ++version) {
+        BOOST_TEST_CONTEXT("from version " << version)
+        {
+            Database db(":memory:");
+            BOOST_TEST(sqlite::migrate(db, first_steps(version)) == static_cast<int>(version));
+            if (version >= 1)
+                execute(db, "INSERT INTO spent_nonces VALUES ('" + std::string(64, 'a') + "', 7)");
+            if (version >= 2)
+                execute(
+                    db,
+                    "INSERT INTO credit_accounts (wallet, adjusted_seconds, remaining_seconds) VALUES ('" +
+                        std::string(wallet) +
+                        "', 100, 100); INSERT INTO credit_events (wallet, kind, delta_seconds, "
+                        "balance_after_seconds, created_at) VALUES ('" +
+                        wallet + "', 'admin_adjust', 100, 100, 7)");
+            BOOST_TEST(sqlite::migrate(db) == static_cast<int>(schema_migrations.size() - version));
+            BOOST_TEST(schema(db) == schema(fresh));
+            BOOST_TEST(db.integrity_problems().empty());
+            BOOST_TEST(integer(db, "SELECT count(*) FROM spent_nonces") == (version >= 1 ? 1 : 0));
+            BOOST_TEST(integer(db, "SELECT ifnull(sum(remaining_seconds), 0) FROM credit_accounts") ==
+                       (version >= 2 ? 100 : 0));
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_step_that_fails_changes_nothing_and_leaves_the_version)
+{
+    auto steps = two_steps;
+    steps.push_back(
+        {"003_broken", "CREATE TABLE third (number INTEGER); UPDATE first SET number = 99; SELEKT 1;"});
+    Database db(":memory:");
+    BOOST_CHECK_THROW(sqlite::migrate(db, steps), base::Error);
+    BOOST_TEST(!db.in_transaction());
+    // The steps before it stand.
+    BOOST_TEST(sqlite::schema_version(db) == 2);
+    BOOST_TEST(integer(db, "SELECT number FROM first") == 2);
+    BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'third'") == 0);
+    // And the repaired step can be taken.
+    steps.back().script = "CREATE TABLE third (number INTEGER)";
+    BOOST_TEST(sqlite::migrate(db, steps) == 1);
+    BOOST_TEST(sqlite::schema_version(db) == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_newer_database_is_refused_and_left_alone)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "test.db";
+    Database db(path);
+    sqlite::migrate(db);
+    execute(db, "CREATE TABLE from_the_future (number INTEGER); PRAGMA user_version = 999");
+    const auto before = schema(db);
+    const auto changes_before = integer(db, "SELECT total_changes()");
+    BOOST_CHECK_EXCEPTION(sqlite::migrate(db), base::Error, [](const base::Error& error) {
+        return is_database_unavailable(error) && std::string(error.what()).find("999") != std::string::npos;
+    });
+    BOOST_CHECK_EXCEPTION(sqlite::open_migrated(path, 1000), base::Error, is_database_unavailable);
+    BOOST_TEST(schema(db) == before);
+    BOOST_TEST(integer(db, "SELECT total_changes()") == changes_before);
+    BOOST_TEST(!db.in_transaction());
+}
+
+BOOST_AUTO_TEST_CASE(the_database_of_another_program_is_refused)
+{
+    const TemporaryFolder folder;
+    const auto newest = std::to_string(schema_migrations.size());
+    for (const auto& script :
+         {std::string("CREATE TABLE theirs (number INTEGER)"),
+          std::string("CREATE TABLE theirs (number INTEGER); PRAGMA user_version = 1"),
+          "CREATE TABLE theirs (number INTEGER); PRAGMA user_version = " + newest,
+          "CREATE TABLE theirs (number INTEGER); PRAGMA application_id = 7; PRAGMA user_version = " +
+              newest}) {
+        const auto path = folder / "test.db";
+        make_foreign_file(path, script);
+        BOOST_CHECK_EXCEPTION(sqlite::open_migrated(path, 1000), base::Error, is_database_unavailable);
+        {
+            Database db(path);
+            BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_schema") == 1);
+        }
+        std::filesystem::remove(path);
+        std::filesystem::remove(path + "-wal");
+        std::filesystem::remove(path + "-shm");
+    }
+}
+
+// Its own program may count on the journal that it chose.
+BOOST_AUTO_TEST_CASE(the_file_of_another_program_keeps_every_byte)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "theirs.db";
+    make_foreign_file(path, "CREATE TABLE theirs (number INTEGER); INSERT INTO theirs VALUES (7)");
+    const auto before = content_of(path);
+    BOOST_CHECK_EXCEPTION(sqlite::open_migrated(path, 1000), base::Error, is_database_unavailable);
+    BOOST_TEST((content_of(path) == before));
+}
+
+// VACUUM INTO leaves the write-ahead log behind.
+BOOST_AUTO_TEST_CASE(a_backup_of_ours_is_opened_and_written_to)
+{
+    const TemporaryFolder folder;
+    sqlite::open_migrated(folder / "test.db", 1000);
+    sqlite3* tool = nullptr;
+    BOOST_REQUIRE(sqlite3_open((folder / "test.db").c_str(), &tool) == SQLITE_OK);
+    const auto sql = "VACUUM INTO '" + (folder / "backup.db") + "'";
+    BOOST_REQUIRE(sqlite3_exec(tool, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_close(tool);
+    const auto backup = sqlite::open_migrated(folder / "backup.db", 1000);
+    execute(*backup, "INSERT INTO spent_nonces VALUES ('" + std::string(64, 'a') + "', 7)");
+    BOOST_TEST(std::filesystem::exists(folder / "backup.db-wal"));
+    BOOST_TEST(integer(*backup, "SELECT count(*) FROM spent_nonces") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(first_starts_at_the_same_moment_make_one_schema)
+{
+    constexpr int processes = 4;
+    const TemporaryFolder folder;
+    const auto path = folder / "test.db";
+    for (int round = 0; round < 5; ++round) {
+        Signal start;
+        int steps = 0;
+        {
+            std::vector<std::unique_ptr<ChildProcess>> children;
+            for (int i = 0; i < processes; ++i) {
+                children.push_back(std::make_unique<ChildProcess>([&] {
+                    start.await();
+                    Database db(path, sqlite::DatabaseOptions{20000});
+                    return sqlite::migrate(db);
+                }));
+            }
+            for (int i = 0; i < processes; ++i)
+                start.give();
+            for (const auto& child : children) {
+                const auto code = child->wait();
+                BOOST_TEST(code <= static_cast<int>(schema_migrations.size()), "exit code " << code);
+                steps += code;
+            }
+        }
+        BOOST_TEST(steps == static_cast<int>(schema_migrations.size()));
+        {
+            Database db(path);
+            BOOST_TEST(sqlite::migrate(db) == 0);
+            BOOST_TEST(db.integrity_problems().empty());
+        }
+        for (const auto* suffix : {"", "-wal", "-shm", "-lock"})
+            std::filesystem::remove(path + suffix);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_opened_database_waits_for_others_as_long_as_told)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "test.db";
+    {
+        const auto db = sqlite::open_migrated(path, 1000);
+        BOOST_TEST(sqlite::schema_version(*db) == static_cast<std::int64_t>(schema_migrations.size()));
+    }
+    const auto holder = sqlite::open_migrated(path, 1000);
+    const auto waiter = sqlite::open_migrated(path, 1);
+    Transaction held(*holder);
+    BOOST_CHECK_EXCEPTION(execute(*waiter, "CREATE TABLE more (number INTEGER)"), base::Error,
+                          is_database_unavailable);
+    // A database that needs no migration is opened without waiting for its writer.
+    BOOST_CHECK_NO_THROW(sqlite::open_migrated(path, 1));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
