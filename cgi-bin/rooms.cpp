@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr std::int64_t listing_limit = 50;
+constexpr std::size_t listing_limit = 50;
 constexpr const char* listing_cache = "public, max-age=5";
 
 rooms::Caller read_caller(const Call& call)
@@ -30,12 +30,6 @@ base::Json render(const std::string& wallet, const std::vector<rooms::Event>& ev
                         {"remaining_seconds", event.remaining_seconds},
                         {"at_epoch", event.raised_at}});
     return list;
-}
-
-std::string issue_token(App& app, const std::string& room_id, std::int64_t agora_uid, base::UnixSeconds now)
-{
-    return app.tokens.issue(rooms::channel_of(room_id), agora_uid, now,
-                            app.config.rules.free_token_ttl_seconds, app.random);
 }
 
 // One list element, or nothing for a row that no client could read: it must not take the others with it.
@@ -86,19 +80,19 @@ http::Response post_rooms_join(App& app, const Call& call)
     auto& db = app.database();
     const auto& rules = app.config.rules;
     const auto lookup = credits::look_up_name(db, app.chain, call.wallet);
-    const auto seat = rooms::join(db, rules, call.wallet, lookup, *room_id, call.request.now, app.random);
-    return ok(
-        {{"room_id", seat.room.room_id},
-         {"channel", rooms::channel_of(seat.room.room_id)},
-         {"connection_id", seat.connection.connection_id},
-         {"agora_uid", seat.connection.agora_uid},
-         {"host_wallet", seat.room.host_wallet},
-         {"is_host", seat.room.host_wallet == call.wallet},
-         {"agora_token", issue_token(app, seat.room.room_id, seat.connection.agora_uid, call.request.now)},
-         {"token_expires_in_seconds", rules.free_token_ttl_seconds},
-         {"renew_after_seconds", rules.renew_after_seconds},
-         {"heartbeat_interval_seconds", rules.heartbeat_interval_seconds},
-         {"remaining_seconds", seat.remaining_seconds}});
+    const auto seat =
+        rooms::join(db, rules, app.tokens, call.wallet, lookup, *room_id, call.request.now, app.random);
+    return ok({{"room_id", seat.room.room_id},
+               {"channel", rooms::channel_of(seat.room.room_id)},
+               {"connection_id", seat.connection.connection_id},
+               {"agora_uid", seat.connection.agora_uid},
+               {"host_wallet", seat.room.host_wallet},
+               {"is_host", seat.room.host_wallet == call.wallet},
+               {"agora_token", seat.agora_token},
+               {"token_expires_in_seconds", rules.free_token_ttl_seconds},
+               {"renew_after_seconds", rules.renew_after_seconds},
+               {"heartbeat_interval_seconds", rules.heartbeat_interval_seconds},
+               {"remaining_seconds", seat.remaining_seconds}});
 }
 
 http::Response post_rooms_heartbeat(App& app, const Call& call)
@@ -114,14 +108,15 @@ http::Response post_rooms_token_renew(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
     const auto& rules = app.config.rules;
-    const auto renewal = rooms::renew(app.database(), rules, caller, call.request.now);
+    const auto renewal =
+        rooms::renew(app.database(), rules, app.tokens, caller, call.request.now, app.random);
     const auto events = render(call.wallet, renewal.events);
     if (renewal.denied)
         return ok({{"denied", true},
                    {"reason", "credits_exhausted"},
                    {"remaining_seconds", renewal.remaining_seconds},
                    {"events", events}});
-    return ok({{"agora_token", issue_token(app, caller.room_id, renewal.agora_uid, call.request.now)},
+    return ok({{"agora_token", renewal.agora_token},
                {"token_expires_in_seconds", rules.free_token_ttl_seconds},
                {"remaining_seconds", renewal.remaining_seconds},
                {"events", events}});
@@ -141,8 +136,12 @@ http::Response post_rooms_leave(App& app, const Call& call)
 http::Response get_rooms_active(App& app, const Call& call)
 {
     auto list = base::Json::array();
-    for (const auto& active :
-         rooms::list_active(app.database(), app.config.rules, true, listing_limit, call.request.now)) {
+    // Twice as many, in case some cannot be rendered.
+    const auto found =
+        rooms::list_active(app.database(), app.config.rules, true, 2 * listing_limit, call.request.now);
+    for (const auto& active : found) {
+        if (list.size() == listing_limit)
+            break;
         if (auto element = render(active))
             list.push_back(*std::move(element));
     }

@@ -122,8 +122,9 @@ Room create(sqlite::Database& db, const base::Rules& rules, const std::string& w
     return room;
 }
 
-Seat join(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-          credits::NameLookup lookup, const std::string& room_id, base::UnixSeconds now, base::Random& random)
+Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
+          const std::string& wallet, credits::NameLookup lookup, const std::string& room_id,
+          base::UnixSeconds now, base::Random& random)
 {
     sqlite::Transaction tx(db);
     const auto refuse = [&](Error error) {
@@ -154,9 +155,12 @@ Seat join(sqlite::Database& db, const base::Rules& rules, const std::string& wal
     connection.joined_at = connection.last_metered_at = now;
     connection.token_expires_at = now + rules.free_token_ttl_seconds;
     insert_connection(db, connection);
-    const auto remaining_seconds = credits::account(db, wallet).remaining_seconds;
+    const Seat seat{
+        stored->room, connection,
+        tokens.issue(channel_of(room_id), connection.agora_uid, now, rules.free_token_ttl_seconds, random),
+        credits::account(db, wallet).remaining_seconds};
     tx.commit();
-    return {stored->room, connection, remaining_seconds};
+    return seat;
 }
 
 Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller& caller,
@@ -175,7 +179,8 @@ Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller
     return result;
 }
 
-Renewal renew(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now)
+Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
+              const Caller& caller, base::UnixSeconds now, base::Random& random)
 {
     sqlite::Transaction tx(db);
     auto connection = load_callers(db, tx, rules, caller, now);
@@ -183,10 +188,13 @@ Renewal renew(sqlite::Database& db, const base::Rules& rules, const Caller& call
     result.remaining_seconds = meter(db, rules, connection, now);
     result.events = take_events(connection);
     result.denied = result.remaining_seconds < rules.minimum_credit_seconds;
-    if (!result.denied) // not before the mark, should the clock have stepped back
+    if (!result.denied) {
+        // Not before the mark, should the clock have stepped back.
         connection.token_expires_at =
             std::max(now + rules.free_token_ttl_seconds, connection.last_metered_at);
-    result.agora_uid = connection.agora_uid;
+        result.agora_token = tokens.issue(channel_of(connection.room_id), connection.agora_uid, now,
+                                          rules.free_token_ttl_seconds, random);
+    }
     result.token_expires_at = connection.token_expires_at;
     update_connection(db, connection);
     tx.commit();

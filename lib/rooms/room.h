@@ -5,6 +5,7 @@
 // base grant) stands even then.
 #pragma once
 
+#include "agora/rtc_token.h"
 #include "base/config.h"
 #include "base/random.h"
 #include "credits/eligibility.h"
@@ -43,14 +44,15 @@ struct Seat
 {
     Room room;
     Connection connection;
+    std::string agora_token; // ends at connection.token_expires_at
     std::int64_t remaining_seconds = 0;
 };
 
 // Throws what credits::refuse_to_spend() says, then already_in_free_room, room_not_found, room_type_mismatch,
 // room_full. The token that the caller issues for the seat must end at connection.token_expires_at.
-Seat join(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-          credits::NameLookup lookup, const std::string& room_id, base::UnixSeconds now,
-          base::Random& random);
+Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
+          const std::string& wallet, credits::NameLookup lookup, const std::string& room_id,
+          base::UnixSeconds now, base::Random& random);
 
 // Which connection a request speaks for. Every function that takes one throws not_your_connection
 // (permission_denied) if it is unknown, another wallet's, of another room, left, lapsed, or a booked room's.
@@ -72,15 +74,16 @@ Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller
 
 struct Renewal
 {
-    bool denied = false; // under minimum_credit_seconds: the call ends with the token
-    std::int64_t agora_uid = 0;
+    bool denied = false;     // under minimum_credit_seconds: the call ends with the token
+    std::string agora_token; // empty if denied; ends at
     base::UnixSeconds token_expires_at = 0;
     std::int64_t remaining_seconds = 0;
     std::vector<Event> events;
 };
 
-// Meters, then prolongs the presence to now + free_token_ttl_seconds.
-Renewal renew(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now);
+// Meters, then prolongs the presence to now + free_token_ttl_seconds and issues a token that ends there.
+Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
+              const Caller& caller, base::UnixSeconds now, base::Random& random);
 
 struct Departure
 {

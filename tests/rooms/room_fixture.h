@@ -52,7 +52,8 @@ class RoomFixture : public AppFixture
     {
         if (seconds > 0)
             give(wallet, seconds);
-        return rooms::join(db(), config.rules, wallet, credits::NameLookup::no_name, room_id, now, random);
+        return rooms::join(db(), config.rules, app.tokens, wallet, credits::NameLookup::no_name, room_id, now,
+                           random);
     }
 
     static rooms::Caller caller_in(const rooms::Seat& seat)
@@ -65,7 +66,7 @@ class RoomFixture : public AppFixture
     }
     rooms::Renewal renew(const rooms::Seat& seat)
     {
-        return rooms::renew(db(), config.rules, caller_in(seat), now);
+        return rooms::renew(db(), config.rules, app.tokens, caller_in(seat), now, random);
     }
     rooms::Departure leave(const rooms::Seat& seat)
     {
