@@ -51,6 +51,7 @@ void handle_signals()
     sigaction(SIGALRM, &action, nullptr);
     action.sa_handler = stop;
     sigaction(SIGTERM, &action, nullptr);
+    sigaction(SIGINT, &action, nullptr); // Ctrl-C reaches everybody in the terminal
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, nullptr);
 }
@@ -270,10 +271,10 @@ int serve_with_workers(App& app, std::size_t count)
             workers.insert(pid);
         }
         const pid_t ended = ::wait(nullptr);
-        if (ended > 0 && workers.erase(ended) == 1 && !stopping) {
+        if (ended > 0 && workers.erase(ended) == 1 && !stopping)
             base::log("a worker ended; another takes its place");
-            ::sleep(1); // no tight circle, should it end at once
-        }
+        if (ended > 0 || workers.empty())
+            ::sleep(1); // no tight circle, should it end at once or not start at all
     }
     for (const auto pid : workers)
         ::kill(pid, SIGTERM);

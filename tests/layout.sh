@@ -17,7 +17,7 @@ never() {
 
 only 'fcgiapp\.h|fcgi_' '^cgi-bin/main\.cpp$'
 only 'sqlite3\.h' '^lib/sqlite/'
-only 'secp256k1' '^lib/auth/wallet_signature\.cpp$' '^lib/ethereum/'
+only 'secp256k1' '^lib/auth/wallet_signature\.cpp$' '^lib/ethereum/private_key\.cpp$'
 only 'curl/' '^lib/ethereum/http_transport\.cpp$'
 only 'zlib\.h' '^lib/agora/'
 only 'CLI/' '^admin/'

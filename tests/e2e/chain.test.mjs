@@ -228,7 +228,8 @@ describe('a node that cannot be believed', () => {
                 assert.match(refused.headers['retry-after'], /^\d+$/);
                 assert.ok(refused.ms < timeoutMs + slackMs, `took ${refused.ms} ms`);
             }
-            assert.equal(node.calls, calls + 2); // each asked once, and followed nobody
+            // Each asked once, or once more where a connection that was kept open turned out to be dead; followed nobody.
+            assert.ok(node.calls >= calls + 2 && node.calls <= calls + 4, `${node.calls - calls} calls`);
             assert.deepEqual((await client.credits()).remaining_seconds, 0);
         });
 
