@@ -41,7 +41,27 @@ constexpr Route routes[] = {
     {"POST", "/rooms/token/renew", Access::wallet, post_rooms_token_renew},
     {"POST", "/rooms/leave", Access::wallet, post_rooms_leave},
     {"GET", "/rooms/active", Access::everybody, get_rooms_active},
+    {"POST", "/session/join", Access::wallet, post_session_join},
+    {"POST", "/session/:id/leave", Access::wallet, post_session_leave},
 };
+
+// Whether the path is the route's, where ":id" stands for one segment that is not empty, which is then put
+// into `id`.
+bool matches(std::string_view path, std::string_view route, std::string& id)
+{
+    const auto colon = route.find(":id");
+    if (colon == std::string_view::npos)
+        return path == route;
+    const auto rest = route.substr(colon + 3);
+    if (path.size() <= colon + rest.size() || path.substr(0, colon) != route.substr(0, colon) ||
+        path.substr(path.size() - rest.size()) != rest)
+        return false;
+    const auto segment = path.substr(colon, path.size() - colon - rest.size());
+    if (segment.find('/') != std::string_view::npos)
+        return false;
+    id = segment;
+    return true;
+}
 
 constexpr const char* allowed_methods = "GET, HEAD, POST, OPTIONS";
 constexpr const char* preflight_lifetime_seconds = "86400";
@@ -119,8 +139,10 @@ Response route(App& app, const Request& request)
     std::string_view path = request.path;
     if (path.size() > 1 && path.back() == '/')
         path.remove_suffix(1);
-    const auto* known =
-        std::find_if(std::begin(routes), std::end(routes), [&](const Route& r) { return path == r.path; });
+    std::string id;
+    const auto* known = std::find_if(std::begin(routes), std::end(routes), [&](const Route& candidate) {
+        return matches(path, candidate.path, id);
+    });
     if (known == std::end(routes))
         throw Error(ErrorCode::not_found, "not_found");
     const bool is_get = std::string_view(known->method) == "GET";
@@ -133,7 +155,7 @@ Response route(App& app, const Request& request)
     if (request.body_state == http::BodyState::too_large)
         throw Error(ErrorCode::payload_too_large, "payload_too_large");
 
-    Call call{request, {}, base::Json::object()};
+    Call call{request, {}, base::Json::object(), std::move(id)};
     if (known->access == Access::wallet)
         call.wallet = authenticate(app, request);
     if (!is_get)

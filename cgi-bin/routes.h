@@ -10,8 +10,9 @@
 struct Call
 {
     const http::Request& request;
-    std::string wallet; // of the access token; empty on public routes
-    base::Json body;    // an object; empty if the request has no body
+    std::string wallet;  // of the access token; empty on public routes
+    base::Json body;     // an object; empty if the request has no body
+    std::string path_id; // what stands in the path for the route's ":id", raw
 };
 
 // Answers any request. Never throws: what goes wrong becomes a status and an error in JSON.
@@ -32,3 +33,5 @@ http::Response post_rooms_heartbeat(App& app, const Call& call);
 http::Response post_rooms_token_renew(App& app, const Call& call);
 http::Response post_rooms_leave(App& app, const Call& call);
 http::Response get_rooms_active(App& app, const Call& call);
+http::Response post_session_join(App& app, const Call& call);
+http::Response post_session_leave(App& app, const Call& call);

@@ -28,6 +28,10 @@ SETTINGS
     umask "$umask_before"
 fi
 "$program" --check >/dev/null
+if curl -s -o /dev/null --max-time 2 "http://127.0.0.1:$port/"; then
+    echo "something answers on port $port already; choose another: make run PORT=4000 VAR=./var-4000" >&2
+    exit 1
+fi
 "$build/session-voice-admin" migrate >/dev/null
 
 lighttpd_pid='' sweep_pid=''

@@ -22,20 +22,41 @@ void SeededRandom::fill(unsigned char* bytes, std::size_t count)
         bytes[i] = static_cast<unsigned char>(engine_());
 }
 
-bool ScriptedChain::has_heaven_name(const std::string& wallet)
+void ScriptedChain::ask()
 {
     ++questions;
     if (is_down)
         throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "scripted");
+}
+
+bool ScriptedChain::has_heaven_name(const std::string& wallet)
+{
+    ask();
     return names.count(wallet) > 0;
 }
 
 bool ScriptedChain::is_celo_verified(const std::string& wallet)
 {
-    ++questions;
-    if (is_down)
-        throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "scripted");
+    ask();
     return verified.count(wallet) > 0;
+}
+
+ethereum::Booking ScriptedChain::booking(const ethereum::Uint256& booking_id)
+{
+    ask();
+    const auto found = bookings.find(booking_id.to_decimal());
+    return found == bookings.end() ? ethereum::Booking{} : found->second;
+}
+
+ethereum::Slot ScriptedChain::slot(const ethereum::Uint256& slot_id)
+{
+    ask();
+    const auto found = slots.find(slot_id.to_decimal());
+    if (found != slots.end())
+        return found->second;
+    ethereum::Slot none;
+    none.host = "0x0000000000000000000000000000000000000000";
+    return none;
 }
 
 base::Config test_config()

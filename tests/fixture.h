@@ -33,11 +33,18 @@ class ScriptedChain : public ethereum::Chain
   public:
     bool has_heaven_name(const std::string& wallet) override;
     bool is_celo_verified(const std::string& wallet) override;
+    ethereum::Booking booking(const ethereum::Uint256& booking_id) override;
+    ethereum::Slot slot(const ethereum::Uint256& slot_id) override;
 
-    std::set<std::string> names;    // wallets that own one
-    std::set<std::string> verified; // wallets that are
-    bool is_down = false;           // every question then throws chain_unavailable
-    int questions = 0;              // asked so far
+    std::set<std::string> names;                       // wallets that own one
+    std::set<std::string> verified;                    // wallets that are
+    std::map<std::string, ethereum::Booking> bookings; // by their decimal ids
+    std::map<std::string, ethereum::Slot> slots;
+    bool is_down = false; // every question then throws chain_unavailable
+    int questions = 0;    // asked so far
+
+  private:
+    void ask();
 };
 
 // An answer of the service, parsed.

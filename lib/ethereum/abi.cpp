@@ -43,6 +43,11 @@ std::string call_with_address(std::string_view signature, const std::string& add
     return keccak256(signature).substr(0, 4) + std::string(12, '\0') + *bytes;
 }
 
+std::string call_with_number(std::string_view signature, const Uint256& number)
+{
+    return keccak256(signature).substr(0, 4) + number.to_word();
+}
+
 void require_words(std::string_view data, std::size_t count)
 {
     if (data.size() < count * word_bytes)
@@ -55,6 +60,21 @@ std::uint64_t decode_unsigned(std::string_view data, std::size_t index, unsigned
     if (bits < 64 && number >> bits != 0)
         refuse("a number in the contract's answer is out of range");
     return number;
+}
+
+Uint256 decode_uint256(std::string_view data, std::size_t index)
+{
+    require_words(data, index + 1);
+    return Uint256::from_word(data.substr(index * word_bytes, word_bytes));
+}
+
+std::string decode_address(std::string_view data, std::size_t index)
+{
+    require_words(data, index + 1);
+    const auto word = data.substr(index * word_bytes, word_bytes);
+    if (word.find_first_not_of('\0') < 12)
+        refuse("an address in the contract's answer is out of range");
+    return "0x" + base::to_hex(word.substr(12));
 }
 
 std::string decode_string(std::string_view data, std::size_t index)

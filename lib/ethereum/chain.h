@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/config.h"
+#include "ethereum/escrow.h"
 
 #include <memory>
 #include <string>
@@ -19,14 +20,27 @@ class Chain
     virtual bool has_heaven_name(const std::string& wallet) = 0;
     // Whether the wallet is Celo-verified: verifiedAt(address) of the mirror is over 0.
     virtual bool is_celo_verified(const std::string& wallet) = 0;
+    // getBooking(uint256) and getSlot(uint256) of the escrow.
+    virtual Booking booking(const Uint256& booking_id) = 0;
+    virtual Slot slot(const Uint256& slot_id) = 0;
 };
 
-// Every wallet has a name and is verified. For development without a network.
+// For development without a network: every wallet has a name and is verified, and every booking is one of the
+// two given wallets whose slot starts at the second that is its id and lasts twenty minutes.
 class MockChain : public Chain
 {
   public:
+    // Addresses; without both there are no bookings.
+    MockChain(std::string host, std::string guest) : host_(std::move(host)), guest_(std::move(guest)) {}
+
     bool has_heaven_name(const std::string&) override { return true; }
     bool is_celo_verified(const std::string&) override { return true; }
+    Booking booking(const Uint256& booking_id) override;
+    Slot slot(const Uint256& slot_id) override;
+
+  private:
+    std::string host_;
+    std::string guest_;
 };
 
 // The chain that the settings ask for. Opens no connection yet.

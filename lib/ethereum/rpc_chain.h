@@ -13,16 +13,23 @@ std::uint64_t decode_verified_at(std::string_view data); // unix seconds; 0: nev
 class RpcChain : public Chain
 {
   public:
-    RpcChain(std::unique_ptr<Transport> transport, std::string registry, std::string verification_mirror);
+    // The contracts' addresses. `escrow` may be empty: then bookings cannot be looked up.
+    RpcChain(std::unique_ptr<Transport> transport, std::string registry, std::string verification_mirror,
+             std::string escrow = {});
 
     bool has_heaven_name(const std::string& wallet) override;
     bool is_celo_verified(const std::string& wallet) override;
+    Booking booking(const Uint256& booking_id) override;
+    Slot slot(const Uint256& slot_id) override;
 
   private:
+    std::string ask_escrow(std::string_view signature, const Uint256& number);
+
     std::unique_ptr<Transport> transport_;
     JsonRpc rpc_;
     std::string registry_;
     std::string verification_mirror_;
+    std::string escrow_;
 };
 
 } // namespace ethereum

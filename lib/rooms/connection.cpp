@@ -1,8 +1,13 @@
 #include "rooms/connection.h"
 
+#include <algorithm>
+
 namespace rooms {
 
 namespace {
+
+// Agora's uids that may be issued: 1 to 2^32 - 2. 0 would admit anybody.
+constexpr std::int64_t uid_modulus = 4294967295;
 
 // Followed by a WHERE clause. read() depends on the order.
 #define SELECT_CONNECTION                                                                                    \
@@ -46,6 +51,18 @@ std::vector<Connection> read_all(sqlite::Statement& row)
 }
 
 } // namespace
+
+std::int64_t choose_uid(const std::string& wallet, const std::vector<Connection>& present)
+{
+    auto uid = static_cast<std::int64_t>(std::stoul(wallet.substr(34), nullptr, 16)) % uid_modulus;
+    const auto is_taken = [&] {
+        return std::any_of(present.begin(), present.end(),
+                           [&](const auto& other) { return other.agora_uid == uid; });
+    };
+    while (uid == 0 || is_taken())
+        uid = (uid + 1) % uid_modulus;
+    return uid;
+}
 
 std::optional<Connection> find_connection(sqlite::Database& db, const std::string& connection_id)
 {

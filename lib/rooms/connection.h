@@ -46,6 +46,10 @@ std::vector<Connection> find_due_connections(sqlite::Database& db, const std::st
                                              base::UnixSeconds metered_until, base::UnixSeconds now,
                                              std::int64_t limit);
 
+// The wallet's last four bytes as a number modulo 2^32 - 1, or the next number that is not 0 and that nobody
+// in the room holds.
+std::int64_t choose_uid(const std::string& wallet, const std::vector<Connection>& in_the_room);
+
 void insert_connection(sqlite::Database& db, const Connection& connection);
 // Stores what may change in the life of a connection.
 void update_connection(sqlite::Database& db, const Connection& connection);

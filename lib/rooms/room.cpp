@@ -9,9 +9,6 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-// Agora's uids that may be issued: 1 to 2^32 - 2. 0 would admit anybody.
-constexpr std::int64_t uid_modulus = 4294967295;
-
 struct StoredRoom
 {
     Room room;
@@ -41,19 +38,6 @@ void insert_room(sqlite::Database& db, const Room& room, bool ai_enabled)
         .bind(":capacity", room.capacity)
         .bind(":created_at", room.created_at)
         .run();
-}
-
-// The wallet's last four bytes, or the next number that nobody in the room holds.
-std::int64_t choose_uid(const std::string& wallet, const std::vector<Connection>& present)
-{
-    auto uid = static_cast<std::int64_t>(std::stoul(wallet.substr(34), nullptr, 16)) % uid_modulus;
-    const auto is_taken = [&] {
-        return std::any_of(present.begin(), present.end(),
-                           [&](const auto& other) { return other.agora_uid == uid; });
-    };
-    while (uid == 0 || is_taken())
-        uid = (uid + 1) % uid_modulus;
-    return uid;
 }
 
 Error already_in(const Connection& connection)

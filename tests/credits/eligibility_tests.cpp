@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_chain_that_is_down_is_told_apart_from_no_name)
 
 BOOST_AUTO_TEST_CASE(what_is_a_bug_is_not_taken_for_a_chain_that_is_down)
 {
-    struct BrokenChain : ethereum::Chain
+    struct BrokenChain : ScriptedChain
     {
         bool has_heaven_name(const std::string&) override
         {
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(a_chain_that_is_down_is_no_answer_about_celo)
 // Two requests ask the chain at the same time; the other one was faster.
 BOOST_AUTO_TEST_CASE(a_bonus_that_was_granted_while_the_chain_was_asked_is_not_granted_again)
 {
-    struct RacingChain : ethereum::Chain
+    struct RacingChain : ScriptedChain
     {
         std::function<void()> meanwhile;
         bool has_heaven_name(const std::string&) override { return false; }

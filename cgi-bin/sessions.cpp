@@ -1,0 +1,60 @@
+#include "sessions/session.h"
+
+#include "base/error.h"
+#include "fields.h"
+#include "routes.h"
+
+#include <algorithm>
+
+namespace {
+
+[[noreturn]] void refuse(const char* error)
+{
+    throw base::Error(base::ErrorCode::invalid_argument, error);
+}
+
+ethereum::Uint256 parse_booking_id(std::string_view text)
+{
+    const auto id = ethereum::Uint256::parse_decimal(text);
+    if (!id)
+        refuse("invalid booking_id");
+    return *id;
+}
+
+// Decimal digits with blanks around them, or a JSON integer. A number that JSON's reader could not keep whole
+// is no integer any more.
+ethereum::Uint256 read_booking_id(const base::Json& body)
+{
+    const auto field = body.find("booking_id");
+    if (field == body.end() || field->is_null())
+        refuse("missing booking_id");
+    if (field->is_number_unsigned())
+        return ethereum::Uint256(field->get<std::uint64_t>());
+    if (!field->is_string())
+        refuse("invalid booking_id");
+    constexpr const char* blanks = " \t\r\n";
+    std::string_view text = field->get_ref<const std::string&>();
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+    text.remove_suffix(text.size() - std::min(text.find_last_not_of(blanks) + 1, text.size()));
+    if (text.empty())
+        refuse("missing booking_id");
+    return parse_booking_id(text);
+}
+
+} // namespace
+
+http::Response post_session_join(App& app, const Call& call)
+{
+    const auto booking_id = read_booking_id(call.body);
+    const auto session = sessions::look_up(app.chain, booking_id);
+    const auto seat = sessions::join(app.database(), app.config, app.tokens, session, call.wallet,
+                                     call.request.now, app.random);
+    return ok({{"channel", seat.channel}, {"agora_token", seat.agora_token}, {"user_uid", seat.agora_uid}});
+}
+
+http::Response post_session_leave(App& app, const Call& call)
+{
+    const auto booking_id = parse_booking_id(call.path_id).to_decimal();
+    const auto seconds = sessions::leave(app.database(), booking_id, call.wallet, call.request.now);
+    return ok({{"ok", true}, {"duration_ms", seconds * 1000}});
+}

@@ -1,0 +1,357 @@
+#include "sessions/session.h"
+
+#include "fixture.h"
+#include "rooms/connection.h"
+
+#include <functional>
+#include <vector>
+
+namespace {
+
+using base::ErrorCode;
+using ethereum::Uint256;
+
+std::function<bool(const base::Error&)> is_refusal(ErrorCode code, const std::string& name)
+{
+    return [=](const base::Error& error) { return error.code() == code && error.name() == name; };
+}
+
+// Fails at the fill after `good` ones.
+class BreakingRandom : public base::Random
+{
+  public:
+    explicit BreakingRandom(int good) : good_(good) {}
+    void fill(unsigned char* bytes, std::size_t count) override
+    {
+        if (good_-- == 0)
+            throw base::Error(ErrorCode::internal, "internal_error", "no randomness");
+        source_.fill(bytes, count);
+    }
+
+  private:
+    int good_;
+    SeededRandom source_{1};
+};
+
+} // namespace
+
+class SessionFixture : public AppFixture
+{
+  public:
+    const std::string host = address(1);
+    const std::string guest = address(2);
+    const base::UnixSeconds start = now;
+    const sessions::Session session{"7", host, guest, start, start + 1200};
+
+    sessions::Seat enter(const std::string& wallet, base::UnixSeconds at)
+    {
+        return sessions::join(db(), config, app.tokens, session, wallet, at, random);
+    }
+    std::int64_t exit(const std::string& wallet, base::UnixSeconds at)
+    {
+        return sessions::leave(db(), "7", wallet, at);
+    }
+
+    // All stays of the wallet, the first first.
+    std::vector<rooms::Connection> stays(const std::string& wallet)
+    {
+        std::vector<std::string> ids;
+        {
+            auto row = db().prepare("SELECT connection_id FROM connections WHERE wallet = :wallet "
+                                    "ORDER BY left_at IS NULL, left_at");
+            row.bind(":wallet", wallet);
+            while (row.step())
+                ids.push_back(row.text(0));
+        }
+        std::vector<rooms::Connection> found;
+        for (const auto& id : ids)
+            found.push_back(rooms::find_connection(db(), id).value());
+        return found;
+    }
+
+    rooms::Connection seat_of(const std::string& room_id, const std::string& wallet, std::int64_t uid)
+    {
+        rooms::Connection connection;
+        connection.connection_id = random.uuid_v4();
+        connection.room_id = room_id;
+        connection.kind = "booked";
+        connection.wallet = wallet;
+        connection.agora_uid = uid;
+        connection.joined_at = connection.last_metered_at = now;
+        connection.token_expires_at = now + 3600;
+        return connection;
+    }
+    void insert(const rooms::Connection& connection)
+    {
+        sqlite::Transaction tx(db());
+        rooms::insert_connection(db(), connection);
+        tx.commit();
+    }
+    // Whether the database refuses the statement, and for a reason that says so.
+    void check_refused(const std::function<void()>& attempt, const std::string& reason)
+    {
+        BOOST_CHECK_EXCEPTION(attempt(), base::Error, [&](const base::Error& error) {
+            BOOST_TEST_MESSAGE(error.what());
+            return std::string(error.what()).find(reason) != std::string::npos;
+        });
+    }
+};
+
+BOOST_FIXTURE_TEST_SUITE(session_tests, SessionFixture)
+
+// ---- looking up ----
+
+BOOST_AUTO_TEST_CASE(a_session_is_a_booking_and_its_slot)
+{
+    ethereum::Booking booking;
+    booking.slot_id = Uint256(500);
+    booking.guest = guest;
+    booking.status = ethereum::BookingStatus::booked;
+    chain.bookings["7"] = booking;
+    ethereum::Slot slot;
+    slot.host = host;
+    slot.start_at = start;
+    slot.duration_minutes = 20;
+    chain.slots["500"] = slot;
+    slot.host = address(3);
+    chain.slots["7"] = slot; // no business of booking 7
+
+    const auto found = sessions::look_up(chain, Uint256(7));
+    BOOST_TEST(found.booking_id == "7");
+    BOOST_TEST(found.host == host);
+    BOOST_TEST(found.guest == guest);
+    BOOST_TEST(found.start_at == start);
+    BOOST_TEST(found.ends_at == start + 1200);
+    BOOST_TEST(chain.questions == 2);
+}
+
+BOOST_AUTO_TEST_CASE(only_an_active_booking_of_a_slot_is_a_session)
+{
+    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
+                          is_refusal(ErrorCode::not_found, "booking not found"));
+    ethereum::Booking booking;
+    booking.slot_id = Uint256(500);
+    booking.guest = guest;
+    for (int status = 2; status <= 6; ++status) {
+        booking.status = static_cast<ethereum::BookingStatus>(status);
+        chain.bookings["7"] = booking;
+        BOOST_TEST_CONTEXT("status " << status)
+        BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
+                              is_refusal(ErrorCode::invalid_argument, "booking not active"));
+    }
+    BOOST_TEST(chain.questions == 6); // the slot does not matter
+    booking.status = ethereum::BookingStatus::booked;
+    chain.bookings["7"] = booking;
+    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
+                          is_refusal(ErrorCode::not_found, "slot not found"));
+    chain.is_down = true;
+    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
+                          is_refusal(ErrorCode::chain_unavailable, "chain_unavailable"));
+}
+
+// ---- a clock that steps back ----
+
+BOOST_AUTO_TEST_CASE(a_stay_never_ends_before_it_began)
+{
+    enter(host, start + 100);
+    BOOST_TEST(exit(host, start + 40) == 0);
+    const auto ended = stays(host);
+    BOOST_TEST_REQUIRE(ended.size() == 1u);
+    BOOST_TEST(ended[0].joined_at == start + 100);
+    BOOST_TEST((ended[0].left_at == start + 100));
+    BOOST_TEST(exit(host, start + 200) == 0); // it is over
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_reconnect_after_the_clock_stepped_back_is_a_seat)
+{
+    enter(host, start + 100);
+    enter(guest, start + 100);
+    enter(host, start + 40);
+    const auto both = stays(host);
+    BOOST_TEST_REQUIRE(both.size() == 2u);
+    BOOST_TEST((both[0].left_at == start + 100));
+    BOOST_TEST(both[1].joined_at == start + 40);
+    BOOST_TEST(both[1].token_expires_at == start + 40 + 3600);
+    BOOST_TEST(!both[1].left_at.has_value());
+    BOOST_TEST(exit(host, start + 50) == 10);
+    BOOST_TEST(exit(guest, start + 160) == 60);
+    require_clean_audit();
+}
+
+// ---- stays ----
+
+BOOST_AUTO_TEST_CASE(a_stay_lasts_to_its_tokens_expiry_at_most)
+{
+    for (const auto& [left_after, seconds] :
+         {std::pair<std::int64_t, std::int64_t>{3599, 3599}, {3600, 3600}, {3601, 3600}, {1000000, 3600}}) {
+        enter(host, start);
+        BOOST_TEST_CONTEXT("leaving after " << left_after)
+        BOOST_TEST(exit(host, start + left_after) == seconds);
+        require_clean_audit();
+    }
+}
+
+// Whoever comes back after the token's expiry was away from then on.
+BOOST_AUTO_TEST_CASE(a_seat_that_lapsed_ended_with_its_token)
+{
+    const sessions::Session long_session{"7", host, guest, start, start + 2 * 86400};
+    const auto enter_long = [&](base::UnixSeconds at) {
+        sessions::join(db(), config, app.tokens, long_session, host, at, random);
+    };
+    enter_long(start);
+    enter_long(start + 86400 + 500);
+    const auto both = stays(host);
+    BOOST_TEST_REQUIRE(both.size() == 2u);
+    BOOST_TEST((both[0].left_at == start + 86400));
+    BOOST_TEST(both[1].joined_at == start + 86400 + 500);
+    BOOST_TEST(both[1].token_expires_at == start + 2 * 86400);
+    require_clean_audit();
+}
+
+// Its own host and guest: odd, but one person.
+BOOST_AUTO_TEST_CASE(who_books_the_own_slot_has_one_seat)
+{
+    const sessions::Session alone{"7", host, host, start, start + 1200};
+    for (int i = 0; i < 3; ++i)
+        sessions::join(db(), config, app.tokens, alone, host, start + i, random);
+    BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 1);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(refusals_come_in_their_order)
+{
+    const auto join = [&](const std::string& wallet, base::UnixSeconds at) { enter(wallet, at); };
+    for (const auto at : {start - 301, start, start + 1201})
+        BOOST_CHECK_EXCEPTION(join(address(3), at), base::Error,
+                              is_refusal(ErrorCode::permission_denied, "not a participant"));
+    BOOST_CHECK_EXCEPTION(join(host, start - 301), base::Error,
+                          is_refusal(ErrorCode::invalid_argument, "too early to join"));
+    BOOST_CHECK_EXCEPTION(join(guest, start + 1201), base::Error,
+                          is_refusal(ErrorCode::invalid_argument, "session has ended"));
+    BOOST_TEST(query("SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM sessions)") == 0);
+    join(host, start - 300);
+    join(guest, start + 1200);
+    BOOST_TEST(query("SELECT count(*) FROM sessions") == 1);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(the_settings_govern_window_and_token)
+{
+    auto settings = test_config();
+    settings.rules.join_window_seconds = 10;
+    settings.rules.booked_token_ttl_seconds = 50;
+    settings.chain_id = 31337;
+    const auto join = [&](base::UnixSeconds at) {
+        return sessions::join(db(), settings, app.tokens, session, host, at, random);
+    };
+    BOOST_CHECK_EXCEPTION(join(start - 11), base::Error,
+                          is_refusal(ErrorCode::invalid_argument, "too early to join"));
+    BOOST_TEST(join(start - 10).channel == "heaven-31337-7");
+    BOOST_TEST(query("SELECT token_expires_at FROM connections WHERE left_at IS NULL") == start + 1200);
+    join(start + 1180);
+    BOOST_TEST(query("SELECT token_expires_at FROM connections WHERE left_at IS NULL") == start + 1230);
+    require_clean_audit();
+}
+
+// A join that fails anywhere changes nothing, be it the first or a reconnect.
+BOOST_AUTO_TEST_CASE(a_join_that_fails_leaves_no_trace)
+{
+    int failures = 0;
+    for (const bool is_reconnect : {false, true}) {
+        if (is_reconnect)
+            enter(host, start);
+        const auto before = query("SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM sessions) + "
+                                  "(SELECT count(*) FROM connections)");
+        for (int good = 0;; ++good) {
+            BreakingRandom breaking(good);
+            try {
+                sessions::join(db(), config, app.tokens, session, host, start + 10, breaking);
+                break;
+            } catch (const base::Error&) {
+                ++failures;
+            }
+            BOOST_TEST(query("SELECT (SELECT count(*) FROM rooms) + (SELECT count(*) FROM sessions) + "
+                             "(SELECT count(*) FROM connections)") == before);
+            BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") ==
+                       (is_reconnect ? 1 : 0));
+        }
+        BOOST_TEST(exit(host, start + 20) == 10);
+    }
+    BOOST_TEST(failures >= 5); // room, seat, token; seat, token
+    require_clean_audit();
+}
+
+// ---- what the schema refuses ----
+
+BOOST_AUTO_TEST_CASE(a_booking_id_has_one_spelling)
+{
+    const auto room_id = insert_booked_room(host);
+    const auto insert_session = [&](const std::string& id) {
+        execute("INSERT INTO sessions (booking_id, room_id) VALUES ('" + id + "', '" + room_id + "')");
+    };
+    for (const auto& id :
+         {std::string(), std::string("007"), std::string("00"), std::string("07"), std::string("-1"),
+          std::string("+1"), std::string("1.5"), std::string("0x1"), std::string("1e3"), std::string(" 7"),
+          std::string("7 "), std::string("7a"), std::string(79, '1')}) {
+        BOOST_TEST_CONTEXT("'" << id << "'")
+        check_refused([&] { insert_session(id); }, "CHECK constraint failed");
+    }
+    check_refused(
+        [&] { execute("INSERT INTO sessions (booking_id, room_id) VALUES (NULL, '" + room_id + "')"); },
+        "NOT NULL constraint failed");
+    for (const auto& id :
+         {std::string("0"), std::string("7"), std::string("10"), std::string("9007199254740993"),
+          std::string("115792089237316195423570985008687907853269984665640564039457584007913129639935")}) {
+        insert_session(id);
+        check_refused([&] { insert_session(id); }, "UNIQUE constraint failed");
+        execute("DELETE FROM sessions");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_room_is_one_sessions)
+{
+    const auto room_id = insert_booked_room(host);
+    execute("INSERT INTO sessions (booking_id, room_id) VALUES ('7', '" + room_id + "')");
+    check_refused(
+        [&] { execute("INSERT INTO sessions (booking_id, room_id) VALUES ('8', '" + room_id + "')"); },
+        "UNIQUE constraint failed");
+    check_refused(
+        [&] {
+            execute("INSERT INTO sessions (booking_id, room_id) VALUES ('9', "
+                    "'00000000-0000-4000-8000-000000000000')");
+        },
+        "FOREIGN KEY constraint failed");
+}
+
+BOOST_AUTO_TEST_CASE(a_wallet_has_one_open_seat_in_a_session)
+{
+    const auto room_id = insert_booked_room(host);
+    auto first = seat_of(room_id, host, 1);
+    insert(first);
+    check_refused([&] { insert(seat_of(room_id, host, 2)); }, "UNIQUE constraint failed");
+    insert(seat_of(insert_booked_room(host), host, 1)); // another session is another matter
+    first.left_at = now;
+    {
+        sqlite::Transaction tx(db());
+        rooms::update_connection(db(), first);
+        tx.commit();
+    }
+    insert(seat_of(room_id, host, 2));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_session_seats_two)
+{
+    const auto room_id = insert_booked_room(host);
+    insert(seat_of(room_id, host, 1));
+    check_refused([&] { insert(seat_of(room_id, guest, 1)); }, "UNIQUE constraint failed"); // the same uid
+    insert(seat_of(room_id, guest, 2));
+    check_refused([&] { insert(seat_of(room_id, address(3), 3)); }, "the room is full");
+    auto free_seat = seat_of(insert_booked_room(host), address(3), 3);
+    free_seat.kind = "free";
+    check_refused([&] { insert(free_seat); }, "no such active room");
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_SUITE_END()
