@@ -88,7 +88,7 @@ class AppFixture
     void sweep();
     // No violation of any rule of ledger and rooms; call it at the end of whatever changed something.
     void require_clean_audit();
-    // A room of a booked session, which the API cannot make yet.
+    // A room of a booked session without its booking.
     std::string insert_booked_room(const std::string& host);
 
     std::int64_t remaining(const std::string& wallet_address);

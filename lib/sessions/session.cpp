@@ -42,18 +42,22 @@ std::string find_or_create_room(sqlite::Database& db, const base::Rules& rules, 
     return room_id;
 }
 
-// Ends the stay of the wallet, if it is in the room, and returns its length in seconds.
-std::int64_t end_stay(sqlite::Database& db, const std::string& room_id, const std::string& wallet,
-                      base::UnixSeconds now)
+void end_stay(sqlite::Database& db, rooms::Connection& connection, base::UnixSeconds now)
+{
+    connection.left_at = std::clamp(now, connection.joined_at, connection.token_expires_at);
+    rooms::update_connection(db, connection);
+}
+
+// Frees the seats that stand in the way of the wallet: its own, those whose token has run out, and those of
+// people who are no party any more.
+void make_room(sqlite::Database& db, const std::string& room_id, const Session& session,
+               const std::string& wallet, base::UnixSeconds now)
 {
     for (auto& connection : rooms::find_open_connections(db, room_id)) {
-        if (connection.wallet != wallet)
-            continue;
-        connection.left_at = std::clamp(now, connection.joined_at, connection.token_expires_at);
-        rooms::update_connection(db, connection);
-        return *connection.left_at - connection.joined_at;
+        const bool is_party = connection.wallet == session.host || connection.wallet == session.guest;
+        if (connection.wallet == wallet || connection.is_lapsed(now) || !is_party)
+            end_stay(db, connection, now);
     }
-    return 0;
 }
 
 } // namespace
@@ -84,7 +88,7 @@ Seat join(sqlite::Database& db, const base::Config& config, const agora::TokenIs
 
     sqlite::Transaction tx(db);
     const auto room_id = find_or_create_room(db, rules, session, now, random);
-    end_stay(db, room_id, wallet, now);
+    make_room(db, room_id, session, wallet, now);
     const auto ttl_seconds =
         std::min(std::max(rules.booked_token_ttl_seconds, session.ends_at - now), max_token_ttl_seconds);
     rooms::Connection connection;
@@ -109,8 +113,15 @@ std::int64_t leave(sqlite::Database& db, const std::string& booking_id, const st
                    base::UnixSeconds now)
 {
     sqlite::Transaction tx(db);
-    const auto room_id = find_room(db, booking_id);
-    const auto seconds = room_id ? end_stay(db, *room_id, wallet, now) : 0;
+    std::int64_t seconds = 0;
+    if (const auto room_id = find_room(db, booking_id)) {
+        for (auto& connection : rooms::find_open_connections(db, *room_id)) {
+            if (connection.wallet != wallet)
+                continue;
+            end_stay(db, connection, now);
+            seconds = *connection.left_at - connection.joined_at;
+        }
+    }
     tx.commit();
     return seconds;
 }

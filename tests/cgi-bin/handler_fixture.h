@@ -29,6 +29,8 @@ inline const std::vector<KnownRoute> known_routes = {
     {"POST", "/rooms/token/renew", true},
     {"POST", "/rooms/leave", true},
     {"GET", "/rooms/active", false},
+    {"POST", "/session/join", true},
+    {"POST", "/session/7/leave", true},
 };
 
 // The three that speak for a connection; they share body and refusals.
