@@ -65,14 +65,16 @@ $(BUILD)/schema.cpp: $(SCHEMA) Makefile
 TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/torture/% tests/demo.cpp, \
     $(wildcard tests/*.cpp tests/*/*.cpp)))
 
-$(BUILD)/tests/%.o: override CXXFLAGS += -Itests -DBOOST_TEST_DYN_LINK
+# Tests are compiled once and run for seconds: little optimization, and with sanitizers, which make it slow, none.
+TEST_FLAGS := -Itests -DBOOST_TEST_DYN_LINK $(if $(SAN),-O0,-O1)
+$(BUILD)/tests/%.o: override CXXFLAGS += $(TEST_FLAGS)
 
 # Most of a test's compile time is Boost.Test and JSON: parsed once, with fixture.h.
 PCH := $(BUILD)/pch.h.gch
 $(filter-out %/wallet.o %/run_tests.o,$(TESTS)): $(PCH)
 $(filter-out %/wallet.o %/run_tests.o,$(TESTS)): override CXXFLAGS += -include $(BUILD)/pch.h
 
-$(PCH): override CXXFLAGS += -Itests -DBOOST_TEST_DYN_LINK
+$(PCH): override CXXFLAGS += $(TEST_FLAGS)
 $(PCH): tests/fixture.h
 	@mkdir -p $(@D)
 	@echo '#include "fixture.h"' >$(BUILD)/pch.h

@@ -64,7 +64,9 @@ BOOST_AUTO_TEST_CASE(transactions_are_encoded_and_signed_as_others_do)
 
 BOOST_AUTO_TEST_CASE(what_is_no_private_key_is_refused)
 {
-    for (const auto& vector : load_vectors("eth.json")["invalid_private_keys"])
+    const auto vectors = load_vectors("eth.json")["invalid_private_keys"];
+    BOOST_REQUIRE(!vectors.empty());
+    for (const auto& vector : vectors)
         BOOST_TEST(!ethereum::PrivateKey::parse(vector["private_key"].get<std::string>()));
     for (const char* text :
          {"", "0x", "0x01", "1111111111111111111111111111111111111111111111111111111111111111",
