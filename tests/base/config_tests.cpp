@@ -1,7 +1,7 @@
 #include "base/config.h"
 
-#include "base/temporary_folder.h"
 #include "fixture.h"
+#include "temporary_folder.h"
 
 #include <sstream>
 

@@ -5,9 +5,8 @@
 #include "base/base64.h"
 #include "base/hmac.h"
 #include "fixture.h"
+#include "temporary_folder.h"
 
-#include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 struct KnownRoute
@@ -118,30 +117,6 @@ inline std::string header_of(const Reply& reply, const std::string& name)
     const auto found = reply.headers.find(name);
     return found == reply.headers.end() ? std::string() : found->second;
 }
-
-// A directory of its own for a database in a file.
-class ScratchDirectory
-{
-  public:
-    ScratchDirectory()
-    {
-        auto pattern = (std::filesystem::temp_directory_path() / "session-voice-test-XXXXXX").string();
-        BOOST_REQUIRE(mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    ~ScratchDirectory()
-    {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    ScratchDirectory(const ScratchDirectory&) = delete;
-    ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-
-    std::string file(const std::string& name) const { return (path_ / name).string(); }
-
-  private:
-    std::filesystem::path path_;
-};
 
 inline base::Config config_with_database(const std::string& path)
 {

@@ -608,10 +608,10 @@ BOOST_AUTO_TEST_CASE(a_database_that_cannot_be_opened_fails_only_the_requests_th
 
 BOOST_AUTO_TEST_CASE(a_database_that_comes_back_is_used_again)
 {
-    const ScratchDirectory scratch;
-    HandlerFixture service(config_with_database(scratch.file("later/session-voice.db")));
+    const TemporaryFolder scratch;
+    HandlerFixture service(config_with_database(scratch / "later/session-voice.db"));
     check_refusal(service.get("/rooms/active"), 503, "database_unavailable");
-    std::filesystem::create_directory(scratch.file("later"));
+    std::filesystem::create_directory(scratch / "later");
     BOOST_TEST(service.get("/rooms/active").status == 200);
     service.require_clean_audit();
 }
@@ -619,8 +619,8 @@ BOOST_AUTO_TEST_CASE(a_database_that_comes_back_is_used_again)
 // The file may be another one by then, or healthy again.
 BOOST_AUTO_TEST_CASE(after_a_failure_the_database_is_opened_anew)
 {
-    const ScratchDirectory scratch;
-    HandlerFixture service(config_with_database(scratch.file("session-voice.db")));
+    const TemporaryFolder scratch;
+    HandlerFixture service(config_with_database(scratch / "session-voice.db"));
     service.give(address(1), 1000);
     service.execute("CREATE TEMP TABLE of_this_connection (a)");
     const auto is_the_same = [&] { return service.query("SELECT count(*) FROM sqlite_temp_schema") == 1; };
@@ -638,8 +638,8 @@ BOOST_AUTO_TEST_CASE(after_a_failure_the_database_is_opened_anew)
 
 BOOST_AUTO_TEST_CASE(while_another_process_writes_too_long_reading_goes_on_and_writing_is_refused)
 {
-    const ScratchDirectory scratch;
-    HandlerFixture service(config_with_database(scratch.file("session-voice.db")));
+    const TemporaryFolder scratch;
+    HandlerFixture service(config_with_database(scratch / "session-voice.db"));
     const auto room_id = service.create_room(address(1), 1000);
     const auto seat = service.join(address(1), room_id);
     service.give(address(2), 1000);

@@ -64,7 +64,8 @@ struct LedgerFixture : AppFixture
     {
         sqlite::Transaction tx(db());
         db().execute("DROP TRIGGER credit_events_state_the_balance; DROP TRIGGER credit_events_no_update;"
-                     "DROP TRIGGER credit_events_no_delete; DROP TRIGGER credit_events_no_replace; DROP TRIGGER credit_accounts_no_delete;"
+                     "DROP TRIGGER credit_events_no_delete; DROP TRIGGER credit_events_no_replace; DROP "
+                     "TRIGGER credit_accounts_no_delete;"
                      "DROP INDEX credit_events_one_grant;"
                      "PRAGMA defer_foreign_keys = ON; PRAGMA ignore_check_constraints = ON;");
         db().execute(script);

@@ -1,10 +1,10 @@
 #include "ethereum/escrow.h"
 
 #include "base/hex.h"
-#include "base/temporary_folder.h"
 #include "ethereum/abi.h"
 #include "ethereum/rpc_chain.h"
 #include "fixture.h"
+#include "temporary_folder.h"
 
 #include <vector>
 

@@ -1,7 +1,7 @@
 #include "ethereum/http_transport.h"
 
-#include "base/temporary_folder.h"
 #include "fixture.h"
+#include "temporary_folder.h"
 
 #include <arpa/inet.h>
 #include <atomic>

@@ -1,8 +1,8 @@
 #include "ethereum/rpc_chain.h"
 
 #include "base/hex.h"
-#include "base/temporary_folder.h"
 #include "fixture.h"
+#include "temporary_folder.h"
 
 namespace {
 

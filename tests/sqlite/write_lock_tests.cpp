@@ -1,8 +1,8 @@
 #include "sqlite/write_lock.h"
 
-#include "base/temporary_folder.h"
 #include "fixture.h"
 #include "sqlite/child_process.h"
+#include "temporary_folder.h"
 
 #include <chrono>
 #include <sys/stat.h>
