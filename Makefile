@@ -5,6 +5,7 @@
 #   make demo     try a running copy: sign in, create, join, heartbeat, renew, leave
 #   make test     everything, ending with "N passed, N failed"
 #   make bench    requests per second, beside a program that does nothing
+#   make torture-wal   five minutes of six writers and the sweep; every acknowledged row is looked up
 #   make          just build, into build/
 #   make SAN=address,undefined   the same with sanitizers, into build-address-undefined/
 #   make format   clang-format over the sources

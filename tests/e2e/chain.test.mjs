@@ -228,8 +228,10 @@ describe('a node that cannot be believed', () => {
                 assert.match(refused.headers['retry-after'], /^\d+$/);
                 assert.ok(refused.ms < timeoutMs + slackMs, `took ${refused.ms} ms`);
             }
-            // Each asked once, or once more where a connection that was kept open turned out to be dead; followed nobody.
-            assert.ok(node.calls >= calls + 2 && node.calls <= calls + 4, `${node.calls - calls} calls`);
+            // Each asked once, and followed nobody. (Where a connection that was kept open is reset, the HTTP client
+            // asks once more on a fresh one.)
+            const most = name === 'a reset' ? 4 : 2;
+            assert.ok(node.calls >= calls + 2 && node.calls <= calls + most, `${node.calls - calls} calls`);
             assert.deepEqual((await client.credits()).remaining_seconds, 0);
         });
 

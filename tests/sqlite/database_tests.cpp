@@ -2,6 +2,7 @@
 
 #include "fixture.h"
 #include "sqlite/child_process.h"
+#include "sqlite/shorthand.h"
 #include "temporary_folder.h"
 
 #include <chrono>
@@ -16,28 +17,9 @@ using sqlite::Durability;
 using sqlite::Transaction;
 using Steady = std::chrono::steady_clock;
 
-bool is_database_unavailable(const base::Error& error)
-{
-    return error.code() == base::ErrorCode::database_unavailable;
-}
-
 bool is_internal(const base::Error& error)
 {
     return error.code() == base::ErrorCode::internal;
-}
-
-std::int64_t integer(Database& db, const std::string& sql)
-{
-    auto row = db.prepare(sql);
-    BOOST_REQUIRE(row.step());
-    return row.integer(0);
-}
-
-void execute(Database& db, const std::string& script)
-{
-    Transaction tx(db);
-    db.execute(script);
-    tx.commit();
 }
 
 void insert(Database& db, std::int64_t number, Durability durability = Durability::synced)

@@ -2,6 +2,7 @@
 
 #include "fixture.h"
 #include "sqlite/child_process.h"
+#include "sqlite/shorthand.h"
 #include "temporary_folder.h"
 
 #include <sqlite3.h>
@@ -17,25 +18,6 @@ const std::vector<Migration> two_steps = {
     {"001_first", "CREATE TABLE first (number INTEGER); INSERT INTO first VALUES (1);"},
     {"002_second", "CREATE TABLE second (number INTEGER); UPDATE first SET number = number + 1;"},
 };
-
-bool is_database_unavailable(const base::Error& error)
-{
-    return error.code() == base::ErrorCode::database_unavailable;
-}
-
-std::int64_t integer(Database& db, const std::string& sql)
-{
-    auto row = db.prepare(sql);
-    BOOST_REQUIRE(row.step());
-    return row.integer(0);
-}
-
-void execute(Database& db, const std::string& script)
-{
-    Transaction tx(db);
-    db.execute(script);
-    tx.commit();
-}
 
 // Everything that the schema consists of.
 std::string schema(Database& db)

@@ -1,0 +1,29 @@
+// What the tests of lib/sqlite say often.
+#pragma once
+
+#include "base/error.h"
+#include "sqlite/database.h"
+
+#include <boost/test/unit_test.hpp>
+#include <string>
+
+inline bool is_database_unavailable(const base::Error& error)
+{
+    return error.code() == base::ErrorCode::database_unavailable;
+}
+
+// The first column of the first row.
+inline std::int64_t integer(sqlite::Database& db, const std::string& sql)
+{
+    auto row = db.prepare(sql);
+    BOOST_REQUIRE(row.step());
+    return row.integer(0);
+}
+
+// In a transaction.
+inline void execute(sqlite::Database& db, const std::string& script)
+{
+    sqlite::Transaction tx(db);
+    db.execute(script);
+    tx.commit();
+}
