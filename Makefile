@@ -6,9 +6,13 @@
 #   make test     everything, ending with "N passed, N failed"
 #   make bench    requests per second, beside a program that does nothing
 #   make torture-wal   five minutes of six writers and the sweep; every acknowledged row is looked up
+#   make deb      install what is missing, and build the Debian package build-deb/session-voice_VERSION_ARCH.deb
 #   make          just build, into build/
+#   make install  into PREFIX=/usr/local, below DESTDIR=; make install-strip, make uninstall
 #   make SAN=address,undefined   the same with sanitizers, into build-address-undefined/
 #   make format   clang-format over the sources
+
+VERSION := 1.0.0
 
 comma := ,
 SAN ?=
@@ -31,17 +35,20 @@ LIB := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/s
 # Only main.cpp speaks FastCGI. Tests link every other object without -lfcgi, so a second file that reaches
 # for the protocol will not link.
 EDGE := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out cgi-bin/main.cpp,$(wildcard cgi-bin/*.cpp)))
-PROGRAMS := $(BUILD)/session-voice $(BUILD)/session-voice-meter $(BUILD)/session-voice-admin
+PROGRAMS := $(BUILD)/session-voice $(BUILD)/session-voice-meter $(BUILD)/session-voice-attest $(BUILD)/session-voice-admin
 
 all: $(PROGRAMS)
 
 $(BUILD)/session-voice: $(BUILD)/cgi-bin/main.o $(EDGE) $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
 
-$(BUILD)/session-voice-meter: $(BUILD)/cron/meter.o $(LIB)
+$(BUILD)/session-voice-meter: $(BUILD)/cron/meter.o $(BUILD)/cron/sweeper.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/session-voice-admin: $(BUILD)/admin/admin.o $(LIB)
+$(BUILD)/session-voice-attest: $(BUILD)/cron/attest.o $(BUILD)/cron/sweeper.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/session-voice-admin: $(BUILD)/admin/admin.o $(BUILD)/admin/doctor.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.cpp
@@ -63,7 +70,7 @@ $(BUILD)/schema.cpp: $(SCHEMA) Makefile
 
 # ---- tests ----
 
-TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/torture/% tests/demo.cpp, \
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/e2e/% tests/torture/% tests/demo.cpp, \
     $(wildcard tests/*.cpp tests/*/*.cpp)))
 
 # Tests are compiled once and run for seconds: little optimization, and with sanitizers, which make it slow, none.
@@ -90,6 +97,9 @@ $(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
 $(BUILD)/demo: $(BUILD)/tests/demo.o $(BUILD)/tests/wallet.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
 
+$(BUILD)/session-at: $(BUILD)/tests/e2e/session_at.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 $(BUILD)/bench-seed: $(BUILD)/tests/bench/seed.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -97,7 +107,8 @@ $(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
 	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
 
 test: test-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/demo
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/demo \
+	    $(BUILD)/session-at
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror SAN=address,undefined build-address-undefined/run_tests
 	@tests/run.sh $(BUILD) build-address-undefined
 
@@ -113,16 +124,22 @@ bench: bench-packages
 
 PORT ?= 3338
 VAR ?= ./var
-RUN_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libssl-dev libsecp256k1-dev zlib1g-dev \
-    libcurl4-openssl-dev libcli11-dev lighttpd curl ca-certificates
+BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libssl-dev libsecp256k1-dev zlib1g-dev \
+    libcurl4-openssl-dev libcli11-dev
+RUN_PACKAGES := $(BUILD_PACKAGES) lighttpd curl ca-certificates
+DEB_PACKAGES := $(BUILD_PACKAGES) build-essential debhelper
 
-# $(call install,PACKAGES): what is missing of them, as root or by sudo.
+# $(call install,PACKAGES): what is missing of them, as root or by sudo. The web servers among them are not to start:
+# policy-rc.d says so meanwhile.
 define install
 @missing=$$(for package in $(1); do \
     dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
 if [ -n "$$missing" ]; then \
     if [ $$(id -u) -eq 0 ]; then as_root=; else as_root=sudo; fi; \
     echo "installing Debian packages$${as_root:+ by sudo}:" $$missing; \
+    policy=; trap 'test -z "$$policy" || $$as_root rm -f $$policy' EXIT; trap 'exit 1' INT TERM; \
+    if [ ! -e /usr/sbin/policy-rc.d ]; then policy=/usr/sbin/policy-rc.d; \
+        printf '#!/bin/sh\nexit 101\n' | $$as_root install -m 755 /dev/stdin $$policy; fi; \
     $$as_root apt-get -qq update && \
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing \
         >/tmp/session-voice-apt.$$$$ 2>&1 || { cat /tmp/session-voice-apt.$$$$; exit 1; }; \
@@ -135,7 +152,13 @@ run-packages:
 
 # Node.js may come from elsewhere than Debian.
 test-packages:
-	$(call install,$(RUN_PACKAGES) libboost-test-dev $(if $(shell command -v npm),,nodejs npm))
+	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) libboost-test-dev sqlite3 \
+	    mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
+	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd \
+	    $(if $(shell command -v npm),,nodejs npm))
+
+deb-packages:
+	$(call install,$(DEB_PACKAGES))
 
 bench-packages:
 	$(call install,$(RUN_PACKAGES) wrk)
@@ -149,11 +172,60 @@ demo: run-packages
 	@$(MAKE) --no-print-directory -s -j$$(nproc) $(BUILD)/demo
 	@$(BUILD)/demo http://127.0.0.1:$(PORT)
 
+# ---- installing ----
+
+# The programs look for /etc/session-voice/session-voice.env, so sysconfdir does not follow PREFIX.
+PREFIX ?= /usr/local
+bindir ?= $(PREFIX)/bin
+mandir ?= $(PREFIX)/share/man
+docdir ?= $(PREFIX)/share/doc/session-voice
+unitdir ?= $(PREFIX)/lib/systemd/system
+sysconfdir ?= /etc
+INSTALL ?= install
+INSTALL_PROGRAM ?= $(INSTALL)
+
+UNITS := $(sort $(wildcard deploy/systemd/*))
+MAN5 := $(sort $(wildcard deploy/man/*.5))
+MAN8 := $(sort $(wildcard deploy/man/*.8))
+EXAMPLES := $(sort $(wildcard deploy/*.conf deploy/htaccess deploy/README.md)) cron/crontab
+
+install: all
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man5 $(mandir)/man8 $(docdir)/examples $(unitdir))
+	$(INSTALL_PROGRAM) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
+	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5
+	$(INSTALL) -m 644 $(MAN8) $(DESTDIR)$(mandir)/man8
+	$(INSTALL) -m 644 README.md $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
+	$(INSTALL) -m 644 $(UNITS) $(DESTDIR)$(unitdir)
+	sed -i 's|/usr/bin/session-voice|$(bindir)/session-voice|; s|/etc/session-voice|$(sysconfdir)/session-voice|' \
+	    $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(UNITS)))
+
+install-strip:
+	@$(MAKE) --no-print-directory install INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s'
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5))) $(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(MAN8)))
+	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(UNITS)))
+	rm -f $(DESTDIR)$(docdir)/README.md $(addprefix $(DESTDIR)$(docdir)/examples/,$(notdir $(EXAMPLES)))
+	-rmdir $(DESTDIR)$(docdir)/examples $(DESTDIR)$(docdir)
+
+# debhelper wants a folder debian: it gets a copy, whose rules call `make install` here.
+deb: deb-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	rm -rf build-deb
+	mkdir -p build-deb/package
+	cp -r deploy/debian build-deb/package/debian
+	sed -i '1s/(.*)/($(VERSION))/' build-deb/package/debian/changelog
+	cd build-deb/package && dpkg-buildpackage --build=binary --no-sign
+	@ls build-deb/session-voice_*.deb
+
 format:
-	clang-format -i cgi-bin/*.h cgi-bin/*.cpp lib/*/*.h lib/*/*.cpp cron/*.cpp admin/*.cpp tests/*.h tests/*.cpp tests/*/*.cpp
+	clang-format -i cgi-bin/*.h cgi-bin/*.cpp lib/*/*.h lib/*/*.cpp cron/*.h cron/*.cpp admin/*.h admin/*.cpp tests/*.h tests/*.cpp tests/*/*.cpp
 
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal format clean
+.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal install install-strip \
+    uninstall deb deb-packages format clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,8 +1,11 @@
-// The operator's program: looks at credits and rooms, corrects them, checks the database.
+// The operator's program: looks at credits, rooms and booked sessions, corrects them, checks the database.
 #include "base/error.h"
+#include "base/hex.h"
 #include "credits/ledger.h"
+#include "doctor.h"
 #include "ethereum/address.h"
 #include "rooms/room.h"
+#include "sessions/oracle.h"
 #include "sqlite/migrate.h"
 
 #include <CLI/CLI.hpp>
@@ -19,6 +22,9 @@ struct Arguments
     std::int64_t seconds = 0;
     std::string reason;
     std::string room_id;
+    std::string booking_id;
+    std::vector<std::string> users;
+    base::Program program = base::Program::tool;
 };
 
 // Checked as CLI11 wants it: "" or what is wrong.
@@ -32,12 +38,17 @@ std::string check_room_id(const std::string& text)
     return base::is_uuid(text) ? "" : "a room id is a UUID";
 }
 
+std::string check_booking_id(const std::string& text)
+{
+    return ethereum::Uint256::parse_decimal(text) ? "" : "a booking id is a decimal number below 2^256";
+}
+
 class Admin
 {
   public:
     explicit Admin(const Arguments& arguments)
         : arguments_(arguments),
-          config_(base::load_config(arguments.config_path, base::process_environment(), base::Program::tool)),
+          config_(base::load_config(arguments.config_path, base::process_environment(), arguments.program)),
           wallet_(ethereum::parse_address(arguments.wallet).value_or("")), now_(base::system_now())
     {
     }
@@ -107,6 +118,52 @@ class Admin
         return 0;
     }
 
+    int list_sessions()
+    {
+        const auto db = open();
+        constexpr std::int64_t sessions_shown = 1000;
+        for (const auto& session : sessions::list_sessions(*db, sessions_shown)) {
+            const auto attestation = sessions::find_attestation(*db, session.booking_id);
+            std::cout << session.booking_id << "  "
+                      << (session.terms ? base::iso8601(session.terms->start_at) : "start unknown") << "  "
+                      << (attestation ? outcome_line(*attestation)
+                                      : (session.concluded.empty() ? "open" : session.concluded))
+                      << "\n";
+        }
+        return 0;
+    }
+
+    int show_session()
+    {
+        const auto db = open();
+        const auto booking_id = ethereum::Uint256::parse_decimal(arguments_.booking_id)->to_decimal();
+        const auto session = sessions::find_session(*db, booking_id);
+        const auto attestation = sessions::find_attestation(*db, booking_id);
+        if (!session && !attestation) {
+            std::cerr << "nobody joined booking " << booking_id << ", and nothing was attested\n";
+            return 1;
+        }
+        std::cout << "booking " << booking_id << "\n";
+        if (session && session->terms)
+            show_presence(*db, *session);
+        if (session && !session->concluded.empty() && !attestation)
+            std::cout << "  concluded  " << session->concluded << "\n";
+        if (attestation)
+            show_attestation(*db, *attestation);
+        return 0;
+    }
+
+    int retry_attestation()
+    {
+        const auto db = open();
+        const auto chain = ethereum::make_chain(config_, config_.rpc_timeout_ms);
+        const auto booking_id = *ethereum::Uint256::parse_decimal(arguments_.booking_id);
+        const auto attestation = sessions::Oracle(*db, *chain, config_).retry(booking_id, now_);
+        std::cout << "booking " << attestation.booking_id << "\n";
+        show_attestation(*db, attestation);
+        return 0;
+    }
+
     int audit()
     {
         const auto db = open();
@@ -120,6 +177,52 @@ class Admin
     }
 
   private:
+    static std::string outcome_line(const sessions::Attestation& attestation)
+    {
+        return std::string(name_of(attestation.outcome)) + ", " + name_of(attestation.state) +
+               (attestation.failure.empty() ? "" : ": " + attestation.failure);
+    }
+
+    void show_presence(sqlite::Database& db, const sessions::KnownSession& session) const
+    {
+        const auto& terms = *session.terms;
+        std::cout << "  slot       " << base::iso8601(terms.start_at) << " to "
+                  << base::iso8601(terms.ends_at) << ", grace " << terms.grace_seconds
+                  << " s, overlap needed " << terms.min_overlap_seconds << " s\n";
+        const auto show = [&](const char* party, const std::string& wallet) {
+            std::cout << "  " << party << wallet << "\n";
+            const auto stays =
+                unite(sessions::find_stays(db, session.booking_id, wallet, now_), terms.ends_at);
+            for (const auto& stay : stays)
+                std::cout << "             " << base::iso8601(stay.joined_at) << " to "
+                          << base::iso8601(stay.left_at) << ", " << stay.left_at - stay.joined_at << " s\n";
+            return stays;
+        };
+        const auto host = show("host       ", session.host);
+        const auto guest = show("guest      ", session.guest);
+        const auto metrics = sessions::measure(host, guest);
+        std::cout << "  overlap    " << metrics.overlap_seconds << " s\n"
+                  << "  as of now  " << name_of(sessions::decide(metrics, terms))
+                  << (is_final(metrics, terms, now_) ? ", final\n" : ", may still change\n");
+    }
+
+    static void show_attestation(sqlite::Database& db, const sessions::Attestation& attestation)
+    {
+        const auto& metrics = attestation.metrics;
+        std::cout << "  decided    " << base::iso8601(attestation.decided_at) << "  "
+                  << outcome_line(attestation) << "\n"
+                  << "  metrics    " << sessions::metrics_text(attestation.booking_id, metrics) << "\n"
+                  << "  hash       0x" << base::to_hex(attestation.metrics_hash) << "\n"
+                  << "  sender     " << attestation.oracle << " on chain " << attestation.chain_id << "\n";
+        for (const auto& transaction : sessions::find_transactions(db, attestation.booking_id))
+            std::cout << "  sent       " << transaction.tx_hash << "  nonce " << transaction.nonce
+                      << ", at most " << transaction.max_fee_per_gas.to_decimal() << " wei per gas, "
+                      << (transaction.tx_hash == attestation.mined_hash ? "mined"
+                          : transaction.sent_at == 0                    ? "not taken by the node"
+                                                                        : "taken by the node")
+                      << "\n";
+    }
+
     std::unique_ptr<sqlite::Database> open() const
     {
         return sqlite::open_migrated(config_.database_path, config_.database_busy_timeout_ms);
@@ -142,7 +245,8 @@ int main(int argc, char** argv)
     command.require_subcommand(1);
     command.fallthrough();
     command.add_option("--config", arguments.config_path,
-                       "settings file (KEY=VALUE); default: SESSION_VOICE_CONFIG names it");
+                       "settings file (KEY=VALUE); default: SESSION_VOICE_CONFIG names it, or else "
+                       "~/session-voice.env or /etc/session-voice/session-voice.env");
     const auto add = [&](CLI::App& group, const char* name, const char* description, int (Admin::*action)()) {
         auto* sub = group.add_subcommand(name, description);
         sub->callback([&chosen, action] { chosen = action; });
@@ -176,12 +280,40 @@ int main(int argc, char** argv)
         ->required()
         ->check(check_room_id);
 
+    const auto take_booking = [&](CLI::App* sub) {
+        sub->add_option("BOOKING", arguments.booking_id, "the booking's id, decimal")
+            ->required()
+            ->check(check_booking_id);
+    };
+    auto* sessions =
+        command.add_subcommand("sessions", "Booked sessions that somebody joined.")->require_subcommand(1);
+    add(*sessions, "list", "The last 1000, with what became of them.", &Admin::list_sessions);
+    take_booking(add(*sessions, "show",
+                     "Who was there when, the overlap, what was attested and how it fares.",
+                     &Admin::show_session));
+
+    auto* attest =
+        command.add_subcommand("attest", "What the oracle says to the escrow.")->require_subcommand(1);
+    auto* retry =
+        add(*attest, "retry",
+            "Send a failed attestation once more, the same decision in a new transaction; follow up one "
+            "that has not failed.",
+            &Admin::retry_attestation);
+    take_booking(retry);
+    retry->preparse_callback([&](std::size_t) { arguments.program = base::Program::oracle; });
+
     add(command, "audit", "Check every rule of ledger and rooms and the file itself; exit 1 on a violation.",
         &Admin::audit);
+    auto* doctor = command.add_subcommand(
+        "doctor", "Look at the whole installation and say what to do about each thing that is wrong.");
+    doctor->add_option("--user", arguments.users,
+                       "a user that must be able to use the database; may be repeated");
     add(command, "migrate", "Bring the database to this program's schema.", &Admin::migrate);
 
     CLI11_PARSE(command, argc, argv);
     try {
+        if (doctor->parsed())
+            return run_doctor(arguments.config_path, arguments.users);
         return (Admin(arguments).*chosen)();
     } catch (const std::exception& error) {
         std::cerr << "session-voice-admin: " << error.what() << "\n";

@@ -25,6 +25,10 @@ class App
     sqlite::Database& database();
     void close_database() { database_.reset(); }
 
+    // Whether the database turned out to be made for a newer program than this: the process is to end.
+    bool is_outdated() const { return is_outdated_; }
+    void mark_outdated() { is_outdated_ = true; }
+
     const base::Config& config;
     ethereum::Chain& chain;
     base::Random& random;
@@ -33,4 +37,5 @@ class App
 
   private:
     std::unique_ptr<sqlite::Database> database_;
+    bool is_outdated_ = false;
 };

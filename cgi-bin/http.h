@@ -26,7 +26,9 @@ struct Request
     std::string path; // raw, as in the request line: nothing is decoded, no dot segment resolved, no query
     std::string body;
     BodyState body_state = BodyState::complete;
+    std::string query; // raw, without the question mark
     std::string authorization;
+    std::string service_token;
     std::string origin;
     std::string if_none_match;
     std::string access_control_request_headers;

@@ -3,18 +3,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "routes.h"
+#include "supervisor.h"
 
 #include <charconv>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fcgiapp.h>
+#include <fcntl.h>
 #include <getopt.h>
-#include <set>
-#include <sys/prctl.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -24,37 +21,16 @@ constexpr const char* usage = R"(usage: session-voice [--config FILE] [--workers
 The control plane of a voice-chat service. A web server starts it, as FastCGI worker or as plain CGI program.
 
   --config FILE   read settings from FILE (KEY=VALUE lines); the environment wins over it.
-                  Without it, SESSION_VOICE_CONFIG names the file.
+                  Without it, SESSION_VOICE_CONFIG names the file, or else it is
+                  ~/session-voice.env or /etc/session-voice/session-voice.env.
   --check         check the settings, say what is wrong with them, and end
-  --workers N     as FastCGI worker: keep N processes on the one socket (default: 1)
+  --workers N     as FastCGI worker: keep N processes on the one socket. Without it, this process is the only
+                  one, as Apache's mod_fcgid wants it.
   --help          this text
+
+SIGTERM ends it after the request in hand. SIGHUP, sent to the process that keeps the workers, puts the program that
+stands at its path now in its place, and no request is lost.
 )";
-
-volatile std::sig_atomic_t stopping = 0;
-
-// Ends the loop after the request in hand. A signal between the loop's check and accept() would wake nobody;
-// the timer sends another one soon.
-void stop(int)
-{
-    stopping = 1;
-    struct itimerval soon = {};
-    soon.it_value.tv_usec = soon.it_interval.tv_usec = 50000;
-    setitimer(ITIMER_REAL, &soon, nullptr);
-}
-
-void wake_up(int) {}
-
-void handle_signals()
-{
-    struct sigaction action = {}; // without SA_RESTART: accept() is to return
-    action.sa_handler = wake_up;
-    sigaction(SIGALRM, &action, nullptr);
-    action.sa_handler = stop;
-    sigaction(SIGTERM, &action, nullptr);
-    sigaction(SIGINT, &action, nullptr); // Ctrl-C reaches everybody in the terminal
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, nullptr);
-}
 
 // Both protocols describe a request by CGI variables (RFC 3875) and give the body as a stream.
 class Gateway
@@ -105,7 +81,7 @@ class FastCgi : public Gateway
 };
 
 // Throws away what a client sends beyond the limit, as far as a web server would pass it on, so that the web
-// server has sent everything before it reads the answer.
+// server has sent everything before it reads the answer. Apache loses the answer to a body that nobody read.
 void drain(Gateway& gateway)
 {
     constexpr std::size_t most_bytes = 1024 * 1024;
@@ -120,8 +96,14 @@ void drain(Gateway& gateway)
 void read_body(Gateway& gateway, http::Request& request)
 {
     const auto text = gateway.text("CONTENT_LENGTH"); // nginx sends an empty one where there is none
-    if (text.empty())
+    if (text.empty()) {
+        // Apache gives a chunked body without its length: nothing would tell whether all of it came.
+        if (gateway.variable("HTTP_TRANSFER_ENCODING") != nullptr) {
+            request.body_state = http::BodyState::cut_off;
+            drain(gateway);
+        }
         return;
+    }
     std::uint64_t announced = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), announced);
     if (end != text.data() + text.size() || error == std::errc::invalid_argument) {
@@ -160,14 +142,22 @@ std::string request_path(const Gateway& gateway)
     return path;
 }
 
+std::string request_query(const Gateway& gateway)
+{
+    const auto uri = gateway.text("REQUEST_URI");
+    return uri.substr(std::min(uri.find('?'), uri.size() - 1) + 1);
+}
+
 http::Request read_request(Gateway& gateway)
 {
     http::Request request;
     request.method = gateway.text("REQUEST_METHOD");
     request.path = request_path(gateway);
+    request.query = request_query(gateway);
     request.authorization = gateway.text("HTTP_AUTHORIZATION");
     if (request.authorization.empty()) // Apache's name for it after an internal redirect
         request.authorization = gateway.text("REDIRECT_HTTP_AUTHORIZATION");
+    request.service_token = gateway.text("HTTP_X_SERVICE_TOKEN");
     request.origin = gateway.text("HTTP_ORIGIN");
     request.if_none_match = gateway.text("HTTP_IF_NONE_MATCH");
     request.access_control_request_headers = gateway.text("HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
@@ -199,6 +189,8 @@ const char* reason_phrase(int status)
         return "Conflict";
     case 413:
         return "Content Too Large";
+    case 502:
+        return "Bad Gateway";
     case 503:
         return "Service Unavailable";
     default:
@@ -227,58 +219,31 @@ void serve(App& app, Gateway& gateway)
 
 int serve_fastcgi(App& app)
 {
-    handle_signals();
-    if (FCGX_Init() != 0) {
+    supervisor::hold_signals();
+    constexpr int listening_socket = 0;
+    // Several workers may be woken for one connection; who comes late must not be stuck in accept().
+    const int flags = ::fcntl(listening_socket, F_GETFL);
+    if (flags < 0 || ::fcntl(listening_socket, F_SETFL, flags | O_NONBLOCK) != 0 || FCGX_Init() != 0) {
         base::log("FastCGI cannot be initialised");
         return 1;
     }
     FCGX_Request request;
-    FCGX_InitRequest(&request, 0, FCGI_FAIL_ACCEPT_ON_INTR);
-    while (!stopping) {
+    FCGX_InitRequest(&request, listening_socket, FCGI_FAIL_ACCEPT_ON_INTR);
+    while (supervisor::wait_for_connection(listening_socket)) {
         if (FCGX_Accept_r(&request) < 0) {
-            if (errno == EINTR || errno == ECONNABORTED)
+            if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
                 continue;
             base::log(std::string("accept: ") + std::strerror(errno));
             return 1;
         }
         FastCgi gateway(request);
         serve(app, gateway);
+        request.keepConnection = 0; // one that is kept would hold the worker while others wait
         FCGX_Finish_r(&request);
-    }
-    return 0;
-}
-
-// Keeps `count` workers on the one socket, so that a request goes to whoever is free, never behind one that
-// waits for the chain.
-int serve_with_workers(App& app, std::size_t count)
-{
-    handle_signals();
-    const auto supervisor = ::getpid();
-    std::set<pid_t> workers;
-    while (!stopping) {
-        while (workers.size() < count) {
-            const pid_t pid = ::fork(); // nothing is open yet: neither database nor libcurl
-            if (pid < 0) {
-                base::log(std::string("fork: ") + std::strerror(errno));
-                break;
-            }
-            if (pid == 0) {
-                ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-                if (::getppid() != supervisor)
-                    std::exit(0);
-                std::exit(serve_fastcgi(app));
-            }
-            workers.insert(pid);
+        if (app.is_outdated()) {
+            base::log("this program is older than the database's schema; the worker ends");
+            return supervisor::outdated_status;
         }
-        const pid_t ended = ::wait(nullptr);
-        if (ended > 0 && workers.erase(ended) == 1 && !stopping)
-            base::log("a worker ended; another takes its place");
-        if (ended > 0 || workers.empty())
-            ::sleep(1); // no tight circle, should it end at once or not start at all
-    }
-    for (const auto pid : workers)
-        ::kill(pid, SIGTERM);
-    while (::wait(nullptr) > 0 || errno == EINTR) {
     }
     return 0;
 }
@@ -298,7 +263,7 @@ int main(int argc, char** argv)
 {
     std::string config_path;
     bool only_check = false;
-    std::size_t workers = 1;
+    std::size_t workers = 0;
     const option options[] = {{"config", required_argument, nullptr, 'c'},
                               {"check", no_argument, nullptr, 'k'},
                               {"workers", required_argument, nullptr, 'w'},
@@ -343,7 +308,9 @@ int main(int argc, char** argv)
             serve(app, gateway);
             return 0;
         }
-        return workers == 1 ? serve_fastcgi(app) : serve_with_workers(app, workers);
+        if (workers == 0)
+            return serve_fastcgi(app);
+        return supervisor::keep_workers(workers, argv, [&] { return serve_fastcgi(app); });
     } catch (const std::exception& error) {
         std::fprintf(stderr, "session-voice cannot start: %s\n", error.what());
         return 1;

@@ -2,6 +2,7 @@
 
 #include "auth/access_token.h"
 #include "base/error.h"
+#include "base/hmac.h"
 #include "base/log.h"
 #include "sqlite/migrate.h"
 
@@ -18,7 +19,8 @@ using http::Response;
 enum class Access
 {
     everybody,
-    wallet
+    wallet, // by its access token
+    service // the operator's own programs, by their token
 };
 
 struct Route
@@ -43,6 +45,7 @@ constexpr Route routes[] = {
     {"GET", "/rooms/active", Access::everybody, get_rooms_active},
     {"POST", "/session/join", Access::wallet, post_session_join},
     {"POST", "/session/:id/leave", Access::wallet, post_session_leave},
+    {"POST", "/session/:id/attest", Access::service, post_session_attest},
 };
 
 // Whether the path is the route's, where ":id" stands for one segment that is not empty, which is then put
@@ -83,8 +86,12 @@ int status_of(ErrorCode code)
         return 409;
     case ErrorCode::payload_too_large:
         return 413;
+    case ErrorCode::chain_refused:
+        return 502;
+    case ErrorCode::not_configured:
     case ErrorCode::chain_unavailable:
     case ErrorCode::database_unavailable:
+    case ErrorCode::database_newer:
         return 503;
     case ErrorCode::internal:
         return 500;
@@ -104,7 +111,7 @@ Response render(const Error& error)
         response.headers.emplace_back("WWW-Authenticate", "Bearer");
     if (error.code() == ErrorCode::chain_unavailable)
         response.headers.emplace_back("Retry-After", "5");
-    if (error.code() == ErrorCode::database_unavailable)
+    if (error.code() == ErrorCode::database_unavailable || error.code() == ErrorCode::database_newer)
         response.headers.emplace_back("Retry-After", "1");
     return response;
 }
@@ -119,6 +126,15 @@ std::string authenticate(const App& app, const Request& request)
             return *std::move(wallet);
     }
     throw Error(ErrorCode::unauthenticated, "unauthorized");
+}
+
+void authenticate_service(const App& app, const Request& request)
+{
+    const auto& expected = app.config.oracle_service_token;
+    if (expected.empty())
+        throw Error(ErrorCode::not_configured, "oracle not configured");
+    if (!base::equal_in_constant_time(request.service_token, expected))
+        throw Error(ErrorCode::permission_denied, "forbidden");
 }
 
 base::Json parse_body(const Request& request)
@@ -158,6 +174,8 @@ Response route(App& app, const Request& request)
     Call call{request, {}, base::Json::object(), std::move(id)};
     if (known->access == Access::wallet)
         call.wallet = authenticate(app, request);
+    if (known->access == Access::service)
+        authenticate_service(app, request);
     if (!is_get)
         call.body = parse_body(request);
     return known->handler(app, call);
@@ -183,13 +201,16 @@ Response answer(App& app, const Request& request)
     try {
         return request.method == "OPTIONS" ? preflight(request) : route(app, request);
     } catch (const Error& error) {
-        const bool is_ours = error.code() == ErrorCode::internal ||
-                             error.code() == ErrorCode::database_unavailable ||
-                             error.code() == ErrorCode::chain_unavailable;
+        const bool is_ours =
+            error.code() == ErrorCode::internal || error.code() == ErrorCode::database_unavailable ||
+            error.code() == ErrorCode::database_newer || error.code() == ErrorCode::chain_unavailable ||
+            error.code() == ErrorCode::chain_refused;
         if (is_ours)
             base::log(request.method + " " + request.path + ": " + error.what());
         if (error.code() == ErrorCode::database_unavailable)
             app.close_database(); // the file may be another, or healthy again, the next time
+        if (error.code() == ErrorCode::database_newer)
+            app.mark_outdated();
         return render(error);
     } catch (const std::exception& error) {
         base::log(request.method + " " + request.path + ": " + error.what());

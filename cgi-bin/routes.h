@@ -35,3 +35,4 @@ http::Response post_rooms_leave(App& app, const Call& call);
 http::Response get_rooms_active(App& app, const Call& call);
 http::Response post_session_join(App& app, const Call& call);
 http::Response post_session_leave(App& app, const Call& call);
+http::Response post_session_attest(App& app, const Call& call);

@@ -24,6 +24,8 @@ JWT_SECRET=$(random_hex 32)
 AGORA_APP_ID=$(random_hex 16)
 AGORA_APP_CERTIFICATE=$(random_hex 16)
 CHAIN_MODE=mock
+ORACLE_PRIVATE_KEY=0x00$(random_hex 31)
+ORACLE_SERVICE_TOKEN=$(random_hex 32)
 SETTINGS
     umask "$umask_before"
 fi
@@ -34,11 +36,10 @@ if curl -s -o /dev/null --max-time 2 "http://127.0.0.1:$port/"; then
 fi
 "$build/session-voice-admin" migrate >/dev/null
 
-lighttpd_pid='' sweep_pid=''
+lighttpd_pid='' meter_pid='' attest_pid=''
 stop() {
     trap - INT TERM EXIT
-    [ -z "$lighttpd_pid" ] || kill -TERM "$lighttpd_pid" 2>/dev/null || true
-    [ -z "$sweep_pid" ] || kill -TERM "$sweep_pid" 2>/dev/null || true
+    for pid in $lighttpd_pid $meter_pid $attest_pid; do kill -TERM "$pid" 2>/dev/null || true; done
     wait
 }
 trap 'stop; exit 0' INT TERM
@@ -46,17 +47,23 @@ trap stop EXIT
 
 lighttpd -D -f lighttpd.conf &
 lighttpd_pid=$!
-# A day at a time, in case the shell is left running for years.
-(
+# The sweeps every 30 s; a day at a time, in case the shell is left running for years.
+sweep_forever() {
     sweep=''
     trap 'kill "$sweep" 2>/dev/null; exit 0' INT TERM
     while :; do
-        "$build/session-voice-meter" --every 30 --for 86400 --json >>"$var/meter.log" 2>&1 &
+        "$build/session-voice-$1" --every 30 --for 86400 --json >>"$var/$1.log" 2>&1 &
         sweep=$!
-        wait "$sweep" || sleep 1
+        wait "$sweep" && continue
+        sleep 30 &
+        sweep=$!
+        wait "$sweep"
     done
-) &
-sweep_pid=$!
+}
+sweep_forever meter &
+meter_pid=$!
+sweep_forever attest &
+attest_pid=$!
 
 tries=0
 until curl -fsS -o /dev/null --max-time 2 "http://127.0.0.1:$port/health" 2>/dev/null; do

@@ -1,4 +1,4 @@
-#include "sessions/session.h"
+#include "sessions/oracle.h"
 
 #include "base/error.h"
 #include "fields.h"
@@ -41,14 +41,36 @@ ethereum::Uint256 read_booking_id(const base::Json& body)
     return parse_booking_id(text);
 }
 
+// ?force_outcome=completed|no-show-host|no-show-guest, for development.
+std::optional<sessions::Outcome> read_forced_outcome(const base::Config& config, std::string_view query)
+{
+    constexpr std::string_view name = "force_outcome=";
+    while (!query.empty()) {
+        const auto parameter = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(parameter.size() + 1, query.size()));
+        if (parameter.substr(0, name.size()) != name)
+            continue;
+        if (config.production)
+            refuse("force_outcome not allowed in production");
+        using sessions::Outcome;
+        for (const auto outcome : {Outcome::completed, Outcome::no_show_host, Outcome::no_show_guest}) {
+            if (parameter.substr(name.size()) == sessions::name_of(outcome))
+                return outcome;
+        }
+        refuse("invalid force_outcome");
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 http::Response post_session_join(App& app, const Call& call)
 {
     const auto booking_id = read_booking_id(call.body);
-    const auto session = sessions::look_up(app.chain, booking_id);
-    const auto seat = sessions::join(app.database(), app.config, app.tokens, session, call.wallet,
-                                     call.request.now, app.random);
+    auto& db = app.database();
+    const auto session = sessions::look_up_to_join(db, app.chain, booking_id, call.request.now);
+    const auto seat =
+        sessions::join(db, app.config, app.tokens, session, call.wallet, call.request.now, app.random);
     return ok({{"channel", seat.channel}, {"agora_token", seat.agora_token}, {"user_uid", seat.agora_uid}});
 }
 
@@ -57,4 +79,29 @@ http::Response post_session_leave(App& app, const Call& call)
     const auto booking_id = parse_booking_id(call.path_id).to_decimal();
     const auto seconds = sessions::leave(app.database(), booking_id, call.wallet, call.request.now);
     return ok({{"ok", true}, {"duration_ms", seconds * 1000}});
+}
+
+http::Response post_session_attest(App& app, const Call& call)
+{
+    auto& db = app.database();
+    const auto now = call.request.now;
+    sessions::Oracle oracle(db, app.chain, app.config);
+    const auto booking_id = parse_booking_id(call.path_id);
+    auto attestation = oracle.resume(booking_id.to_decimal(), now);
+    if (!attestation) {
+        std::optional<sessions::Session> session;
+        try {
+            session = sessions::look_up(app.chain, booking_id, sessions::Asker::oracle, now);
+        } catch (const base::Error&) {
+            // A request that was faster may have attested it meanwhile.
+            attestation = oracle.resume(booking_id.to_decimal(), now);
+            if (!attestation)
+                throw;
+        }
+        if (session)
+            attestation = oracle.attest(*session, read_forced_outcome(app.config, call.request.query), now);
+    }
+    return ok({{"outcome", sessions::name_of(attestation->outcome)},
+               {"tx_hash", sessions::hash_of(db, *attestation)},
+               {"status", sessions::name_of(attestation->state)}});
 }

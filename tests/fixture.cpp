@@ -22,41 +22,97 @@ void SeededRandom::fill(unsigned char* bytes, std::size_t count)
         bytes[i] = static_cast<unsigned char>(engine_());
 }
 
-void ScriptedChain::ask()
+void ScriptedChain::ask(const char* question)
 {
     ++questions;
+    if (before)
+        before(question);
     if (is_down)
         throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "scripted");
 }
 
 bool ScriptedChain::has_heaven_name(const std::string& wallet)
 {
-    ask();
+    ask("has_heaven_name");
     return names.count(wallet) > 0;
 }
 
 bool ScriptedChain::is_celo_verified(const std::string& wallet)
 {
-    ask();
+    ask("is_celo_verified");
     return verified.count(wallet) > 0;
 }
 
 ethereum::Booking ScriptedChain::booking(const ethereum::Uint256& booking_id)
 {
-    ask();
+    ask("booking");
     const auto found = bookings.find(booking_id.to_decimal());
     return found == bookings.end() ? ethereum::Booking{} : found->second;
 }
 
 ethereum::Slot ScriptedChain::slot(const ethereum::Uint256& slot_id)
 {
-    ask();
+    ask("slot");
     const auto found = slots.find(slot_id.to_decimal());
     if (found != slots.end())
         return found->second;
     ethereum::Slot none;
     none.host = "0x0000000000000000000000000000000000000000";
     return none;
+}
+
+std::uint64_t ScriptedChain::chain_id()
+{
+    ask("chain_id");
+    return id;
+}
+
+std::uint64_t ScriptedChain::transaction_count(const std::string&, bool with_pending)
+{
+    ask("transaction_count");
+    return with_pending ? pending_count : mined_count;
+}
+
+ethereum::Uint256 ScriptedChain::balance(const std::string&)
+{
+    ask("balance");
+    return account_balance;
+}
+
+ethereum::Fees ScriptedChain::suggest_fees()
+{
+    ask("suggest_fees");
+    return fees;
+}
+
+ethereum::GasEstimate ScriptedChain::estimate_gas(const std::string&, const std::string&, const std::string&)
+{
+    ask("estimate_gas");
+    return estimate;
+}
+
+std::optional<std::string> ScriptedChain::revert_reason(const std::string&, const std::string&,
+                                                        const std::string&, std::uint64_t)
+{
+    ask("revert_reason");
+    return reverts_with;
+}
+
+ethereum::SendResult ScriptedChain::send(const std::string& raw_transaction)
+{
+    ask("send");
+    const auto answered = sent.size();
+    sent.push_back(raw_transaction);
+    if (taken)
+        taken();
+    return answered < send_results.size() ? send_results[answered] : ethereum::SendResult::accepted;
+}
+
+std::optional<ethereum::Receipt> ScriptedChain::receipt(const std::string& tx_hash)
+{
+    ask("receipt");
+    const auto found = receipts.find(tx_hash);
+    return found == receipts.end() ? std::nullopt : std::optional(found->second);
 }
 
 base::Config test_config()
@@ -67,6 +123,7 @@ base::Config test_config()
     config.jwt_secret = "a secret for tests, and for nothing else at all";
     config.agora_app_id = "0123456789abcdef0123456789abcdef";
     config.agora_app_certificate = "fedcba9876543210fedcba9876543210";
+    config.oracle_service_token = "the operator's token, for tests";
     return config;
 }
 

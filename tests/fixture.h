@@ -10,10 +10,12 @@
 #include "wallet.h"
 
 #include <boost/test/unit_test.hpp>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
+#include <vector>
 
 // Reads tests/vectors/<name>.
 base::Json load_vectors(const std::string& name);
@@ -35,16 +37,40 @@ class ScriptedChain : public ethereum::Chain
     bool is_celo_verified(const std::string& wallet) override;
     ethereum::Booking booking(const ethereum::Uint256& booking_id) override;
     ethereum::Slot slot(const ethereum::Uint256& slot_id) override;
+    std::uint64_t chain_id() override;
+    base::UnixSeconds last_block_at() override { return 0; }
+    std::uint64_t transaction_count(const std::string& account, bool with_pending) override;
+    ethereum::Uint256 balance(const std::string& account) override;
+    ethereum::Fees suggest_fees() override;
+    ethereum::GasEstimate estimate_gas(const std::string& from, const std::string& contract,
+                                       const std::string& calldata) override;
+    std::optional<std::string> revert_reason(const std::string& from, const std::string& contract,
+                                             const std::string& calldata,
+                                             std::uint64_t block_number) override;
+    ethereum::SendResult send(const std::string& raw_transaction) override;
+    std::optional<ethereum::Receipt> receipt(const std::string& tx_hash) override;
 
     std::set<std::string> names;                       // wallets that own one
     std::set<std::string> verified;                    // wallets that are
     std::map<std::string, ethereum::Booking> bookings; // by their decimal ids
     std::map<std::string, ethereum::Slot> slots;
     bool is_down = false; // every question then throws chain_unavailable
-    int questions = 0;    // asked so far
+    std::uint64_t id = 6343;
+    std::uint64_t mined_count = 0;   // transactions of the account that are mined
+    std::uint64_t pending_count = 0; // that are mined or wait
+    ethereum::Uint256 account_balance{1000000000000000000};
+    ethereum::Fees fees{ethereum::Uint256(1100), ethereum::Uint256(2100), ethereum::Uint256(100)};
+    ethereum::GasEstimate estimate{100000, std::nullopt};
+    std::optional<std::string> reverts_with;           // what a mined call is found to have failed with
+    std::vector<ethereum::SendResult> send_results;    // one a transaction; accepted when there are no more
+    std::vector<std::string> sent;                     // raw transactions, in the order of their coming
+    std::map<std::string, ethereum::Receipt> receipts; // by hash
+    std::function<void(const char*)> before;           // called with each question's name; may throw
+    std::function<void()> taken; // called once a transaction has come; may throw: the answer is lost then
+    int questions = 0;           // asked so far
 
   private:
-    void ask();
+    void ask(const char* question);
 };
 
 // An answer of the service, parsed.

@@ -8,11 +8,14 @@
 #include <cstdlib>
 #include <fstream>
 #include <map>
+#include <pwd.h>
+#include <unistd.h>
 
 namespace base {
 
 namespace {
 
+constexpr const char* config_path_variable = "SESSION_VOICE_CONFIG";
 constexpr std::int64_t year_seconds = 366 * 86400;
 
 struct IntegerSetting
@@ -63,7 +66,7 @@ class Loader
     Config load(std::string file_path)
     {
         if (file_path.empty())
-            file_path = environment_("SESSION_VOICE_CONFIG").value_or("");
+            file_path = environment_(config_path_variable).value_or("");
         describe();
         if (!file_path.empty())
             read_file(file_path);
@@ -87,6 +90,7 @@ class Loader
             {"CHAIN_ID", &config_.chain_id, 1, (std::int64_t{1} << 53) - 1},
             {"RPC_TIMEOUT_MS", &config_.rpc_timeout_ms, 1, 60000},
             {"RPC_MAX_CONCURRENT", &config_.rpc_max_concurrent, 1, 1000},
+            {"ORACLE_MAX_FEE_GWEI", &config_.oracle_max_fee_gwei, 1, 1000000000},
             {"BASE_GRANT_SECONDS", &rules.base_grant_seconds, 1, year_seconds},
             {"CELO_BONUS_SECONDS", &rules.celo_bonus_seconds, 1, year_seconds},
             {"MINIMUM_CREDIT_SECONDS", &rules.minimum_credit_seconds, 1, year_seconds},
@@ -238,19 +242,20 @@ class Loader
         require(!(config_.production && config_.chain_mode == ChainMode::mock),
                 "CHAIN_MODE=mock gives credit to every wallet and is refused unless ENVIRONMENT=development");
 
-        const bool asks_chain = server && config_.chain_mode == ChainMode::rpc;
+        const bool by_rpc = config_.chain_mode == ChainMode::rpc;
+        const bool oracle = program_ == Program::oracle;
         const auto host_at = config_.rpc_url.find("://") + 3;
         const bool is_http =
             (config_.rpc_url.rfind("http://", 0) == 0 || config_.rpc_url.rfind("https://", 0) == 0) &&
             config_.rpc_url.size() > host_at && config_.rpc_url[host_at] != '/';
-        check_form("RPC_URL", config_.rpc_url, asks_chain, is_http,
+        check_form("RPC_URL", config_.rpc_url, (server || oracle) && by_rpc, is_http,
                    "an http:// or https:// address of a JSON-RPC node");
-        check_address("REGISTRY_ADDRESS", config_.registry_address, asks_chain);
-        check_address("VERIFICATION_MIRROR_ADDRESS", config_.verification_mirror_address, asks_chain);
-        check_address("ESCROW_ADDRESS", config_.escrow_address, false);
+        check_address("REGISTRY_ADDRESS", config_.registry_address, server && by_rpc);
+        check_address("VERIFICATION_MIRROR_ADDRESS", config_.verification_mirror_address, server && by_rpc);
+        check_address("ESCROW_ADDRESS", config_.escrow_address, oracle && by_rpc);
         check_address("MOCK_HOST", config_.mock_host, false);
         check_address("MOCK_GUEST", config_.mock_guest, false);
-        check_form("ORACLE_PRIVATE_KEY", config_.oracle_private_key, false,
+        check_form("ORACLE_PRIVATE_KEY", config_.oracle_private_key, oracle,
                    config_.oracle_private_key.rfind("0x", 0) == 0 &&
                        is_hex_of_length(config_.oracle_private_key.substr(2), 64),
                    "0x and 64 hex digits");
@@ -306,6 +311,20 @@ class Loader
     std::vector<std::string> problems_;
 };
 
+// Where a settings file is looked for that nobody named: in the home of the user whom the process runs as,
+// for shared hosts, whose web servers pass no variables on, and then where the Debian package puts it.
+std::optional<std::string> default_config_path()
+{
+    std::vector<std::string> candidates = {"/etc/session-voice/session-voice.env"};
+    if (const auto* user = ::getpwuid(::geteuid()); user != nullptr && user->pw_dir != nullptr)
+        candidates.insert(candidates.begin(), std::string(user->pw_dir) + "/session-voice.env");
+    for (const auto& path : candidates) {
+        if (::access(path.c_str(), F_OK) == 0)
+            return path;
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 Environment process_environment()
@@ -313,9 +332,11 @@ Environment process_environment()
     return [](const std::string& name) -> std::optional<std::string> {
         const char* value = std::getenv(name.c_str());
         // An empty variable is how a shell says "not set".
-        if (value == nullptr || *value == '\0')
-            return std::nullopt;
-        return std::string(value);
+        if (value != nullptr && *value != '\0')
+            return std::string(value);
+        if (name == config_path_variable)
+            return default_config_path();
+        return std::nullopt;
     };
 }
 

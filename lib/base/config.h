@@ -55,6 +55,7 @@ struct Config
     std::string escrow_address;
     std::string oracle_private_key;
     std::string oracle_service_token;
+    std::int64_t oracle_max_fee_gwei = 1000; // never offered more per gas
     std::string mock_host;
     std::string mock_guest;
 
@@ -62,16 +63,19 @@ struct Config
     Rules rules;
 };
 
-// Who reads: only the server cannot do without the secrets and the chain. The tools that work on the
-// database alone accept their absence, but never a wrong value.
+// Who reads: the server cannot do without the secrets and the chain, the oracle not without its key and the
+// escrow. The tools that work on the database alone accept their absence, but nobody accepts a wrong value.
 enum class Program
 {
     server,
+    oracle,
     tool
 };
 
 // Looks up one environment variable.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+// The process's own. Where it names no settings file, SESSION_VOICE_CONFIG is ~/session-voice.env (of the
+// user that the process runs as) or /etc/session-voice/session-voice.env, the first that exists.
 Environment process_environment();
 
 // Settings in the environment win over the file's. `file_path` may be empty: then SESSION_VOICE_CONFIG

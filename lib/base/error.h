@@ -20,8 +20,11 @@ enum class ErrorCode
     method_not_allowed,
     payload_too_large,
     conflict,
+    not_configured, // the operator has not switched this on
     chain_unavailable,
+    chain_refused, // the chain answered, and what it said was no
     database_unavailable,
+    database_newer, // than the program, which had better end
     internal,
 };
 

@@ -4,6 +4,8 @@
 #include "base/hex.h"
 #include "ethereum/keccak256.h"
 
+#include <algorithm>
+
 namespace ethereum::abi {
 
 namespace {
@@ -43,9 +45,12 @@ std::string call_with_address(std::string_view signature, const std::string& add
     return keccak256(signature).substr(0, 4) + std::string(12, '\0') + *bytes;
 }
 
-std::string call_with_number(std::string_view signature, const Uint256& number)
+std::string call_with_numbers(std::string_view signature, const std::vector<Uint256>& numbers)
 {
-    return keccak256(signature).substr(0, 4) + number.to_word();
+    auto calldata = keccak256(signature).substr(0, 4);
+    for (const auto& number : numbers)
+        calldata += number.to_word();
+    return calldata;
 }
 
 void require_words(std::string_view data, std::size_t count)
@@ -87,6 +92,23 @@ std::string decode_string(std::string_view data, std::size_t index)
     if (length > content.size())
         refuse("a length in the contract's answer points past its end");
     return std::string(content.substr(0, length));
+}
+
+std::optional<std::string> decode_revert_reason(std::string_view data)
+{
+    const auto selector = data.substr(0, 4);
+    const auto arguments = data.substr(selector.size());
+    try {
+        if (selector == keccak256("Error(string)").substr(0, 4))
+            return decode_string(arguments, 0);
+        if (selector == keccak256("Panic(uint256)").substr(0, 4))
+            return "Panic(0x" +
+                   base::to_hex(
+                       std::max<std::string>(decode_uint256(arguments, 0).to_bytes(), std::string(1, '\0'))) +
+                   ")";
+    } catch (const base::Error&) { // cut off, or an offset that points past the end
+    }
+    return std::nullopt;
 }
 
 } // namespace ethereum::abi

@@ -5,9 +5,42 @@
 #include "ethereum/escrow.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace ethereum {
+
+// What a node advises to offer per gas, in wei.
+struct Fees
+{
+    Uint256 least;           // under this a transaction would wait
+    Uint256 max_fee_per_gas; // with room for the base fee to rise; or the gas price
+    std::optional<Uint256>
+        max_priority_fee_per_gas; // none: the chain has no base fee, transactions are legacy
+};
+
+// A call that would succeed for this much gas, or that the contract would refuse.
+struct GasEstimate
+{
+    std::uint64_t gas = 0;
+    std::optional<std::string> revert_reason; // fit to be shown; "" if the contract gave none
+};
+
+// What a node said to a signed transaction.
+enum class SendResult
+{
+    accepted, // now or already
+    nonce_too_low,
+    underpriced,
+    insufficient_funds,
+    refused
+};
+
+struct Receipt
+{
+    bool succeeded = false;
+    std::uint64_t block_number = 0;
+};
 
 // Every question throws Error(chain_unavailable) if it cannot be answered right now; "no" is always an answer
 // that a contract gave.
@@ -23,27 +56,69 @@ class Chain
     // getBooking(uint256) and getSlot(uint256) of the escrow.
     virtual Booking booking(const Uint256& booking_id) = 0;
     virtual Slot slot(const Uint256& slot_id) = 0;
+
+    // ---- for the oracle's transactions ----
+
+    virtual std::uint64_t chain_id() = 0;
+    virtual base::UnixSeconds last_block_at() = 0;
+    // How many transactions the account has sent: mined ones, or with those that wait.
+    virtual std::uint64_t transaction_count(const std::string& account, bool with_pending) = 0;
+    virtual Uint256 balance(const std::string& account) = 0; // wei
+    virtual Fees suggest_fees() = 0;
+    // Calls the contract as if by `from`, on top of what waits to be mined.
+    virtual GasEstimate estimate_gas(const std::string& from, const std::string& contract,
+                                     const std::string& calldata) = 0;
+    // Why that call fails as of a block; nothing if it does not.
+    virtual std::optional<std::string> revert_reason(const std::string& from, const std::string& contract,
+                                                     const std::string& calldata,
+                                                     std::uint64_t block_number) = 0;
+    virtual SendResult send(const std::string& raw_transaction) = 0;
+    // Nothing while it is not mined.
+    virtual std::optional<Receipt> receipt(const std::string& tx_hash) = 0;
 };
 
-// For development without a network: every wallet has a name and is verified, and every booking is one of the
-// two given wallets whose slot starts at the second that is its id and lasts twenty minutes.
+// For development without a network: every wallet has a name and is verified, every booking is one of the
+// two given wallets whose slot starts at the second that is its id and lasts twenty minutes, and every
+// transaction is mined at once.
 class MockChain : public Chain
 {
   public:
     // Addresses; without both there are no bookings.
-    MockChain(std::string host, std::string guest) : host_(std::move(host)), guest_(std::move(guest)) {}
+    MockChain(std::uint64_t chain_id, std::string host, std::string guest)
+        : chain_id_(chain_id), host_(std::move(host)), guest_(std::move(guest))
+    {
+    }
 
     bool has_heaven_name(const std::string&) override { return true; }
     bool is_celo_verified(const std::string&) override { return true; }
     Booking booking(const Uint256& booking_id) override;
     Slot slot(const Uint256& slot_id) override;
 
+    std::uint64_t chain_id() override { return chain_id_; }
+    base::UnixSeconds last_block_at() override { return 0; }
+    std::uint64_t transaction_count(const std::string&, bool) override { return 0; }
+    Uint256 balance(const std::string&) override { return Uint256(~std::uint64_t{0}); }
+    Fees suggest_fees() override { return {Uint256(1), Uint256(2), Uint256(1)}; }
+    GasEstimate estimate_gas(const std::string&, const std::string&, const std::string&) override
+    {
+        return {100000, std::nullopt};
+    }
+    std::optional<std::string> revert_reason(const std::string&, const std::string&, const std::string&,
+                                             std::uint64_t) override
+    {
+        return std::nullopt;
+    }
+    SendResult send(const std::string&) override { return SendResult::accepted; }
+    std::optional<Receipt> receipt(const std::string&) override { return Receipt{true, 1}; }
+
   private:
+    std::uint64_t chain_id_;
     std::string host_;
     std::string guest_;
 };
 
-// The chain that the settings ask for. Opens no connection yet.
-std::unique_ptr<Chain> make_chain(const base::Config& config);
+// The chain that the settings ask for. Opens no connection yet. While rpc_max_concurrent other calls are
+// under way, a call waits for `patience_ms` before it gives up.
+std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms = 100);
 
 } // namespace ethereum

@@ -14,6 +14,33 @@ std::int64_t number(std::string_view data, std::size_t index, unsigned bits)
 
 } // namespace
 
+const char* name_of(BookingStatus status)
+{
+    switch (status) {
+    case BookingStatus::none:
+        return "None";
+    case BookingStatus::booked:
+        return "Booked";
+    case BookingStatus::cancelled:
+        return "Cancelled";
+    case BookingStatus::attested:
+        return "Attested";
+    case BookingStatus::disputed:
+        return "Disputed";
+    case BookingStatus::resolved:
+        return "Resolved";
+    case BookingStatus::finalized:
+        return "Finalized";
+    }
+    return "";
+}
+
+std::string attest_calldata(const Uint256& booking_id, std::uint8_t outcome, std::string_view metrics_hash)
+{
+    return abi::call_with_numbers("attest(uint256,uint8,bytes32)",
+                                  {booking_id, Uint256(outcome), Uint256::from_word(metrics_hash)});
+}
+
 Slot decode_slot(std::string_view data)
 {
     Slot slot;

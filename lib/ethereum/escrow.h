@@ -52,6 +52,12 @@ struct Booking
     base::UnixSeconds disputed_at = 0;
 };
 
+// "None", "Booked", "Cancelled", ...
+const char* name_of(BookingStatus status);
+
+// The calldata of attest(uint256,uint8,bytes32). `metrics_hash` has 32 bytes.
+std::string attest_calldata(const Uint256& booking_id, std::uint8_t outcome, std::string_view metrics_hash);
+
 // The return values of getSlot(uint256) and getBooking(uint256). Throw Error(chain_unavailable) for data that
 // is cut off or has a field out of its range.
 Slot decode_slot(std::string_view data);

@@ -1,6 +1,7 @@
 #include "ethereum/http_transport.h"
 
 #include "base/error.h"
+#include "base/shared_file.h"
 
 #include <chrono>
 #include <curl/curl.h>
@@ -14,7 +15,6 @@ namespace ethereum {
 namespace {
 
 constexpr std::size_t max_answer_bytes = 256 * 1024; // an eth_call of these contracts gives under 1 KiB
-constexpr auto slot_wait = std::chrono::milliseconds(100);
 
 [[noreturn]] void refuse(const std::string& why)
 {
@@ -26,14 +26,14 @@ constexpr auto slot_wait = std::chrono::milliseconds(100);
 class Slot
 {
   public:
-    Slot(const std::string& path, std::int64_t count)
+    Slot(const std::string& path, std::int64_t count, std::int64_t wait_ms)
     {
         if (path.empty())
             return;
-        fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+        fd_ = base::open_shared_file(path);
         if (fd_ < 0)
             refuse("cannot open " + path);
-        const auto give_up_at = std::chrono::steady_clock::now() + slot_wait;
+        const auto give_up_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
         while (!take_one_of(count)) {
             if (std::chrono::steady_clock::now() >= give_up_at) {
                 ::close(fd_);
@@ -140,7 +140,7 @@ HttpTransport::~HttpTransport() = default;
 
 std::string HttpTransport::post(const std::string& body)
 {
-    const Slot slot(options_.slots_path, options_.max_concurrent);
+    const Slot slot(options_.slots_path, options_.max_concurrent, options_.slot_wait_ms);
     if (!curl_)
         curl_ = std::make_unique<Curl>();
     Curl& curl = *curl_;

@@ -16,6 +16,7 @@ struct HttpOptions
     // wait. So a node that hangs can hold up only so many workers. Empty: no limit.
     std::int64_t max_concurrent = 3;
     std::string slots_path;
+    std::int64_t slot_wait_ms = 100; // that wait
 };
 
 class HttpTransport : public Transport

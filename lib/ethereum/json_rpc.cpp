@@ -21,9 +21,34 @@ base::Json parse_answer(const std::string& text)
     }
 }
 
+RpcError read_error(const base::Json& error)
+{
+    RpcError read;
+    if (!error.is_object())
+        return read;
+    if (const auto code = error.find("code"); code != error.end() && code->is_number_integer())
+        read.code = code->get<std::int64_t>();
+    if (const auto message = error.find("message"); message != error.end() && message->is_string())
+        read.message = message->get<std::string>();
+    if (const auto data = error.find("data"); data != error.end() && data->is_string()) {
+        const auto& text = data->get_ref<const std::string&>();
+        if (text.rfind("0x", 0) == 0)
+            read.data = base::from_hex(std::string_view(text).substr(2)).value_or("");
+    }
+    return read;
+}
+
 } // namespace
 
 base::Json JsonRpc::call(const std::string& method, const base::Json& params)
+{
+    auto answer = try_call(method, params);
+    if (const auto* error = std::get_if<RpcError>(&answer))
+        refuse(method + " failed with code " + (error->code != 0 ? std::to_string(error->code) : "unknown"));
+    return std::get<base::Json>(std::move(answer));
+}
+
+std::variant<base::Json, RpcError> JsonRpc::try_call(const std::string& method, const base::Json& params)
 {
     const auto id = ++last_id_;
     const base::Json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};
@@ -31,11 +56,8 @@ base::Json JsonRpc::call(const std::string& method, const base::Json& params)
 
     if (!answer.is_object())
         refuse("the node's answer is no object");
-    if (const auto error = answer.find("error"); error != answer.end() && !error->is_null()) {
-        const bool has_code =
-            error->is_object() && error->contains("code") && (*error)["code"].is_number_integer();
-        refuse(method + " failed with code " + (has_code ? (*error)["code"].dump() : "unknown"));
-    }
+    if (const auto error = answer.find("error"); error != answer.end() && !error->is_null())
+        return read_error(*error);
     const auto answered_id = answer.find("id");
     if (answered_id == answer.end() || !answered_id->is_number_integer() || *answered_id != id)
         refuse("the node answered another request");

@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include <string>
+#include <variant>
 
 namespace ethereum {
 
@@ -17,6 +18,14 @@ class Transport
     virtual std::string post(const std::string& body) = 0;
 };
 
+// What the node said instead of a result. The message is the node's own text: look into it, never pass it on.
+struct RpcError
+{
+    std::int64_t code = 0; // 0 if the node gave none
+    std::string message;
+    std::string data; // a revert's, raw bytes; empty if there is none
+};
+
 class JsonRpc
 {
   public:
@@ -25,6 +34,8 @@ class JsonRpc
     // The `result` of the call. Throws Error(chain_unavailable) for an error answer, a wrong id, and anything
     // that is not a JSON-RPC answer.
     base::Json call(const std::string& method, const base::Json& params);
+    // The same, but an error answer is given back.
+    std::variant<base::Json, RpcError> try_call(const std::string& method, const base::Json& params);
 
     // eth_call on the latest block. `calldata` and what is returned are raw bytes; an empty answer, which is
     // what an address without a contract gives, is refused as well.

@@ -1,13 +1,99 @@
 #include "ethereum/rpc_chain.h"
 
 #include "base/error.h"
+#include "base/hex.h"
 #include "ethereum/abi.h"
 #include "ethereum/address.h"
 #include "ethereum/http_transport.h"
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <initializer_list>
 
 namespace ethereum {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& why)
+{
+    throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", why);
+}
+
+Uint256 read_quantity(const base::Json& value)
+{
+    const auto number =
+        value.is_string() ? Uint256::parse_quantity(value.get_ref<const std::string&>()) : std::nullopt;
+    if (!number)
+        refuse("the node gave no number");
+    return *number;
+}
+
+std::uint64_t read_uint64(const base::Json& value)
+{
+    return abi::decode_unsigned(read_quantity(value).to_word(), 0, 64);
+}
+
+std::string to_quantity(std::uint64_t number)
+{
+    std::string digits(16, '\0');
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
+    return "0x" + digits.substr(0, static_cast<std::size_t>(end - digits.data()));
+}
+
+// What a contract or node says may hold anything: printable ASCII is kept, and not without end.
+std::string readable(const std::string& text)
+{
+    constexpr std::size_t longest = 200;
+    auto shown = text.substr(0, longest);
+    std::replace_if(
+        shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+    return shown;
+}
+
+// Why the contract refused; nothing if the error is about something else. Nodes report a revert with code 3
+// and its data (EIP-474's practice), some by the message alone.
+std::optional<std::string> revert_reason_of(const RpcError& error)
+{
+    if (const auto reason = abi::decode_revert_reason(error.data))
+        return readable(*reason);
+    constexpr std::string_view reverted = "execution reverted";
+    const auto at = error.message.find(reverted);
+    if (at == std::string::npos)
+        return error.code == 3 ? std::optional<std::string>("") : std::nullopt;
+    auto rest = error.message.substr(at + reverted.size());
+    rest.erase(0, std::min(rest.find_first_not_of(": "), rest.size()));
+    return readable(rest);
+}
+
+bool contains(const std::string& text, std::initializer_list<const char*> parts)
+{
+    std::string lower = text;
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return std::any_of(parts.begin(), parts.end(),
+                       [&](const char* part) { return lower.find(part) != std::string::npos; });
+}
+
+// There is no code for any of these: each node has words of its own (geth, reth, erigon, nethermind, besu,
+// anvil).
+SendResult classify(const RpcError& error)
+{
+    const auto& message = error.message;
+    if (contains(message, {"already known", "already imported", "alreadyknown", "known transaction"}))
+        return SendResult::accepted;
+    if (contains(message, {"nonce too low", "nonce is too low", "oldnonce", "nonce_too_low"}))
+        return SendResult::nonce_too_low;
+    if (contains(message, {"underpriced", "less than block base fee", "fee too low", "feetoolow",
+                           "price too low", "price below", "less than the minimum"}))
+        return SendResult::underpriced;
+    if (contains(message, {"insufficient funds", "insufficientfunds", "insufficient balance", "upfront cost",
+                           "exceeds balance", "exceed account balance"}))
+        return SendResult::insufficient_funds;
+    return SendResult::refused;
+}
+
+} // namespace
 
 std::string decode_primary_name(std::string_view data)
 {
@@ -46,7 +132,7 @@ std::string RpcChain::ask_escrow(std::string_view signature, const Uint256& numb
     if (escrow_.empty())
         throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable",
                           "ESCROW_ADDRESS is not set");
-    return rpc_.eth_call(escrow_, abi::call_with_number(signature, number));
+    return rpc_.eth_call(escrow_, abi::call_with_numbers(signature, {number}));
 }
 
 Booking RpcChain::booking(const Uint256& booking_id)
@@ -57,6 +143,110 @@ Booking RpcChain::booking(const Uint256& booking_id)
 Slot RpcChain::slot(const Uint256& slot_id)
 {
     return decode_slot(ask_escrow("getSlot(uint256)", slot_id));
+}
+
+std::uint64_t RpcChain::chain_id()
+{
+    return read_uint64(rpc_.call("eth_chainId", base::Json::array()));
+}
+
+base::UnixSeconds RpcChain::last_block_at()
+{
+    const auto block = rpc_.call("eth_getBlockByNumber", base::Json::array({"latest", false}));
+    const auto timestamp = block.is_object() ? block.value("timestamp", base::Json()) : base::Json();
+    return static_cast<base::UnixSeconds>(abi::decode_unsigned(read_quantity(timestamp).to_word(), 0, 48));
+}
+
+std::uint64_t RpcChain::transaction_count(const std::string& account, bool with_pending)
+{
+    const auto* block = with_pending ? "pending" : "latest";
+    return read_uint64(rpc_.call("eth_getTransactionCount", base::Json::array({account, block})));
+}
+
+Uint256 RpcChain::balance(const std::string& account)
+{
+    return read_quantity(rpc_.call("eth_getBalance", base::Json::array({account, "latest"})));
+}
+
+Fees RpcChain::suggest_fees()
+{
+    const auto gas_price = read_quantity(rpc_.call("eth_gasPrice", base::Json::array()));
+    Fees fees{gas_price, gas_price.scaled(5, 4), std::nullopt};
+    // The base fees of the last block and of the next. A chain without them answers zeros or does not know
+    // the question.
+    const auto history =
+        rpc_.try_call("eth_feeHistory", base::Json::array({"0x1", "latest", base::Json::array()}));
+    const auto* result = std::get_if<base::Json>(&history);
+    if (result == nullptr || !result->is_object())
+        return fees;
+    const auto base_fees = result->find("baseFeePerGas");
+    if (base_fees == result->end() || !base_fees->is_array() || base_fees->size() != 2)
+        return fees;
+    const auto last = read_quantity((*base_fees)[0]);
+    const auto next = read_quantity((*base_fees)[1]);
+    if (next == Uint256())
+        return fees;
+    const auto tip = std::max(gas_price.minus(last), Uint256(1));
+    fees.least = next.plus(tip);
+    fees.max_fee_per_gas = next.scaled(2, 1).plus(tip); // the base fee may double within six blocks
+    fees.max_priority_fee_per_gas = tip;
+    return fees;
+}
+
+GasEstimate RpcChain::estimate_gas(const std::string& from, const std::string& contract,
+                                   const std::string& calldata)
+{
+    const base::Json call{{"from", from}, {"to", contract}, {"data", "0x" + base::to_hex(calldata)}};
+    const auto answer = rpc_.try_call("eth_estimateGas", base::Json::array({call}));
+    if (const auto* error = std::get_if<RpcError>(&answer)) {
+        auto reason = revert_reason_of(*error);
+        if (!reason)
+            refuse("eth_estimateGas failed with code " + std::to_string(error->code));
+        return {0, std::move(reason)};
+    }
+    constexpr std::uint64_t most_gas = 100'000'000;
+    const auto gas = read_uint64(std::get<base::Json>(answer));
+    if (gas == 0 || gas > most_gas)
+        refuse("the node estimates " + std::to_string(gas) + " gas");
+    return {gas, std::nullopt};
+}
+
+std::optional<std::string> RpcChain::revert_reason(const std::string& from, const std::string& contract,
+                                                   const std::string& calldata, std::uint64_t block_number)
+{
+    const base::Json call{{"from", from}, {"to", contract}, {"data", "0x" + base::to_hex(calldata)}};
+    const auto answer = rpc_.try_call("eth_call", base::Json::array({call, to_quantity(block_number)}));
+    const auto* error = std::get_if<RpcError>(&answer);
+    return error == nullptr ? std::nullopt : revert_reason_of(*error);
+}
+
+SendResult RpcChain::send(const std::string& raw_transaction)
+{
+    const auto answer =
+        rpc_.try_call("eth_sendRawTransaction", base::Json::array({"0x" + base::to_hex(raw_transaction)}));
+    if (const auto* error = std::get_if<RpcError>(&answer))
+        return classify(*error);
+    return SendResult::accepted;
+}
+
+std::optional<Receipt> RpcChain::receipt(const std::string& tx_hash)
+{
+    const auto answer = rpc_.call("eth_getTransactionReceipt", base::Json::array({tx_hash}));
+    if (answer.is_null())
+        return std::nullopt;
+    const auto field = [&](const char* name) -> const base::Json& {
+        if (!answer.is_object() || !answer.contains(name))
+            refuse("the node gave no receipt");
+        return answer[name];
+    };
+    if (field("transactionHash") != tx_hash)
+        refuse("the node gave another transaction's receipt");
+    if (field("blockNumber").is_null()) // some nodes show what still waits
+        return std::nullopt;
+    const auto status = read_uint64(field("status"));
+    if (status > 1)
+        refuse("the node gave a receipt of an unknown status");
+    return Receipt{status == 1, read_uint64(field("blockNumber"))};
 }
 
 Booking MockChain::booking(const Uint256& booking_id)
@@ -83,15 +273,17 @@ Slot MockChain::slot(const Uint256& slot_id)
     return slot;
 }
 
-std::unique_ptr<Chain> make_chain(const base::Config& config)
+std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms)
 {
     if (config.chain_mode == base::ChainMode::mock)
-        return std::make_unique<MockChain>(parse_address(config.mock_host).value_or(""),
+        return std::make_unique<MockChain>(static_cast<std::uint64_t>(config.chain_id),
+                                           parse_address(config.mock_host).value_or(""),
                                            parse_address(config.mock_guest).value_or(""));
     HttpOptions options;
     options.url = config.rpc_url;
     options.timeout_ms = config.rpc_timeout_ms;
     options.max_concurrent = config.rpc_max_concurrent;
+    options.slot_wait_ms = patience_ms;
     options.slots_path = config.database_path + "-rpc-slots";
     return std::make_unique<RpcChain>(std::make_unique<HttpTransport>(std::move(options)),
                                       config.registry_address, config.verification_mirror_address,

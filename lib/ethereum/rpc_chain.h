@@ -22,6 +22,19 @@ class RpcChain : public Chain
     Booking booking(const Uint256& booking_id) override;
     Slot slot(const Uint256& slot_id) override;
 
+    std::uint64_t chain_id() override;
+    base::UnixSeconds last_block_at() override;
+    std::uint64_t transaction_count(const std::string& account, bool with_pending) override;
+    Uint256 balance(const std::string& account) override;
+    Fees suggest_fees() override;
+    GasEstimate estimate_gas(const std::string& from, const std::string& contract,
+                             const std::string& calldata) override;
+    std::optional<std::string> revert_reason(const std::string& from, const std::string& contract,
+                                             const std::string& calldata,
+                                             std::uint64_t block_number) override;
+    SendResult send(const std::string& raw_transaction) override;
+    std::optional<Receipt> receipt(const std::string& tx_hash) override;
+
   private:
     std::string ask_escrow(std::string_view signature, const Uint256& number);
 

@@ -134,4 +134,13 @@ Uint256 Uint256::plus(const Uint256& other) const
     return from_word(to_saturated_word(sum.get()));
 }
 
+Uint256 Uint256::minus(const Uint256& other) const
+{
+    if (other >= *this)
+        return {};
+    auto difference = to_bignum(to_word());
+    check(BN_sub(difference.get(), difference.get(), to_bignum(other.to_word()).get()));
+    return from_word(to_saturated_word(difference.get()));
+}
+
 } // namespace ethereum

@@ -30,8 +30,9 @@ class Uint256
 
     // this * numerator / denominator, rounded up, or the largest number if that is too large.
     Uint256 scaled(std::uint64_t numerator, std::uint64_t denominator) const;
-    // The sum, or the largest number if it is too large.
+    // The sum, or the largest number if it is too large; the difference, or 0 if it is below.
     Uint256 plus(const Uint256& other) const;
+    Uint256 minus(const Uint256& other) const;
 
     auto operator<=>(const Uint256&) const = default;
 

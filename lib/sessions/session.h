@@ -4,6 +4,7 @@
 #include "agora/rtc_token.h"
 #include "base/config.h"
 #include "ethereum/chain.h"
+#include "sessions/outcome.h"
 #include "sqlite/database.h"
 
 #include <optional>
@@ -17,14 +18,28 @@ struct Session
     std::string booking_id; // canonical decimal
     std::string host;       // wallets
     std::string guest;
-    base::UnixSeconds start_at = 0;
-    base::UnixSeconds ends_at = 0;
+    Terms terms;
+    base::UnixSeconds looked_up_at = 0;
 };
 
-// Asks the escrow. Slow: never call it inside a Transaction. Throws "booking not found" (not_found), "booking
-// not active" (invalid_argument: its status is not Booked), "slot not found" (not_found), or
-// chain_unavailable.
-Session look_up(ethereum::Chain& chain, const ethereum::Uint256& booking_id);
+// Who asks decides how a booking that is not active is refused: "booking not active", or to the oracle
+// "booking status is <Name>, expected Booked" (both invalid_argument).
+enum class Asker
+{
+    participant,
+    oracle
+};
+
+// Asks the escrow. Slow: never call it inside a Transaction. Throws "booking not found" (not_found), the
+// refusal above, "slot not found" (not_found), or chain_unavailable.
+Session look_up(ethereum::Chain& chain, const ethereum::Uint256& booking_id, Asker asker,
+                base::UnixSeconds now);
+
+// The same for somebody who wants to join; when the chain cannot be asked, what it said of this booking
+// within the last minute does as well. That is safe: a seat moves no money, and before anything is attested
+// the escrow is read again.
+Session look_up_to_join(sqlite::Database& db, ethereum::Chain& chain, const ethereum::Uint256& booking_id,
+                        base::UnixSeconds now);
 
 struct Seat
 {
@@ -44,5 +59,37 @@ Seat join(sqlite::Database& db, const base::Config& config, const agora::TokenIs
 // Ends the wallet's stay and returns how long it lasted, in seconds; 0 if the wallet is not in that session.
 std::int64_t leave(sqlite::Database& db, const std::string& booking_id, const std::string& wallet,
                    base::UnixSeconds now);
+
+// The wallet's stays in the session up to `now`, the first first. A stay that nobody ended lasts to its
+// token's expiry; the slot's end is not looked at.
+std::vector<Stay> find_stays(sqlite::Database& db, const std::string& booking_id, const std::string& wallet,
+                             base::UnixSeconds now);
+
+// Ends the stays in the rooms of sessions whose slot has ended, and closes the rooms. For the sweep; works in
+// small transactions of its own. Returns how many rooms were closed.
+std::int64_t close_ended(sqlite::Database& db, base::UnixSeconds now);
+
+// ---- what the oracle's sweep needs to know without asking the chain ----
+
+// A session that somebody joined. No `terms` if it was joined under an older version of the program.
+struct KnownSession
+{
+    std::string booking_id;
+    std::string host; // empty like the terms
+    std::string guest;
+    std::optional<Terms> terms;
+    base::UnixSeconds looked_up_at = 0;
+    std::string concluded; // why the sweep is done with it; empty while it is not
+};
+
+std::optional<KnownSession> find_session(sqlite::Database& db, const std::string& booking_id);
+// Those that begin last come first.
+std::vector<KnownSession> list_sessions(sqlite::Database& db, std::int64_t limit);
+// Those that have begun by `now` and are not concluded; those of unknown terms as well.
+std::vector<KnownSession> find_sessions_to_attest(sqlite::Database& db, base::UnixSeconds now);
+
+// Writes down what the escrow said. Does nothing if nobody ever joined. Call inside a Transaction.
+void remember(sqlite::Database& db, const Session& session);
+void conclude(sqlite::Database& db, const std::string& booking_id, const std::string& why);
 
 } // namespace sessions

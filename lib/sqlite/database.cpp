@@ -1,9 +1,11 @@
 #include "sqlite/database.h"
 
 #include "base/error.h"
+#include "base/shared_file.h"
 
 #include <cassert>
 #include <sqlite3.h>
+#include <unistd.h>
 #include <utility>
 
 namespace sqlite {
@@ -33,6 +35,16 @@ bool is_reading(sqlite3_stmt* handle)
     const std::string_view sql = sqlite3_sql(handle);
     return sqlite3_stmt_readonly(handle) != 0 || (sqlite3_strnicmp(sql.data(), "PRAGMA", 6) == 0 &&
                                                   sql.find_first_of("=(") == std::string_view::npos);
+}
+
+// SQLite would let everybody read a new file. An existing one must not be opened by other means: closing it
+// would drop the locks of this process.
+void create_file(const std::string& path)
+{
+    if (::access(path.c_str(), F_OK) == 0)
+        return;
+    if (const int fd = base::open_shared_file(path); fd >= 0)
+        ::close(fd);
 }
 
 } // namespace
@@ -146,8 +158,10 @@ void Database::Closer::operator()(sqlite3_stmt* handle) const noexcept
 Database::Database(const std::string& path, const DatabaseOptions& options)
     : options_(options), checkpoint_at_pages_(options.checkpoint_after_pages)
 {
-    if (path != ":memory:")
+    if (path != ":memory:") {
+        create_file(path);
         write_lock_.emplace(path + "-lock");
+    }
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(
         path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -330,16 +344,34 @@ Transaction::Transaction(Database& database, Durability durability) : database_(
     try {
         database_.set_synchronous(durability);
         database_.prepare("BEGIN IMMEDIATE").run();
+        check_schema_version();
     } catch (...) {
-        end();
+        roll_back();
         throw;
     }
 }
 
+void Transaction::check_schema_version()
+{
+    if (!database_.expected_version_)
+        return;
+    auto row = database_.prepare("PRAGMA user_version");
+    row.step();
+    if (row.integer(0) != *database_.expected_version_)
+        throw Error(ErrorCode::database_newer, "database_unavailable",
+                    "the schema has moved on to version " + std::to_string(row.integer(0)) +
+                        " while this program, of version " + std::to_string(*database_.expected_version_) +
+                        ", was at work");
+}
+
 Transaction::~Transaction()
 {
-    if (!database_.writing_)
-        return;
+    if (database_.writing_)
+        roll_back();
+}
+
+void Transaction::roll_back() noexcept
+{
     // After a full disk or an I/O error SQLite may have rolled back by itself already.
     if (database_.in_transaction())
         sqlite3_exec(database_.handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);

@@ -87,6 +87,10 @@ class Database
     // Runs a script of several statements. Call inside a Transaction.
     void execute(const std::string& script);
 
+    // From now on a Transaction throws Error(database_newer) if another program has brought the schema to
+    // another version than this.
+    void expect_schema_version(std::int64_t version) { expected_version_ = version; }
+
     std::int64_t changes() const; // rows changed by the last statement
     bool in_transaction() const;
 
@@ -121,6 +125,7 @@ class Database
     std::unique_ptr<sqlite3, Closer> handle_;
     std::map<std::string, CachedStatement, std::less<>> statements_; // by their SQL
     std::optional<Durability> synchronous_;
+    std::optional<std::int64_t> expected_version_;
     bool writing_ = false; // inside a Transaction
     int wal_pages_ = 0;
     int checkpoint_at_pages_ = 0;
@@ -138,6 +143,8 @@ class Transaction
     void commit();
 
   private:
+    void check_schema_version();
+    void roll_back() noexcept;
     void end() noexcept;
 
     Database& database_;

@@ -16,20 +16,21 @@ std::int64_t read_integer(Database& database, std::string_view sql)
     return statement.integer(0);
 }
 
-[[noreturn]] void refuse(const std::string& why)
+[[noreturn]] void refuse(ErrorCode code, const std::string& why)
 {
-    throw Error(ErrorCode::database_unavailable, "database_unavailable", why);
+    throw Error(code, "database_unavailable", why);
 }
 
 void check_origin(Database& database, std::int64_t version, std::int64_t newest)
 {
     if (version > newest)
-        refuse("the database has schema version " + std::to_string(version) + ", this program knows only " +
-               std::to_string(newest) + "; install the newer program");
+        refuse(ErrorCode::database_newer, "the database has schema version " + std::to_string(version) +
+                                              ", this program knows only " + std::to_string(newest) +
+                                              "; install the newer program");
     const bool empty = read_integer(database, "SELECT count(*) FROM sqlite_schema") == 0;
     const bool ours = read_integer(database, "PRAGMA application_id") == application_id;
     if (!empty && !ours)
-        refuse("the database file belongs to another program");
+        refuse(ErrorCode::database_unavailable, "the database file belongs to another program");
 }
 
 } // namespace
@@ -69,6 +70,7 @@ std::unique_ptr<Database> open_migrated(const std::string& path, std::int64_t bu
     options.busy_timeout_ms = static_cast<int>(busy_timeout_ms);
     auto database = std::make_unique<Database>(path, options);
     migrate(*database);
+    database->expect_schema_version(static_cast<std::int64_t>(schema_migrations.size()));
     return database;
 }
 

@@ -21,8 +21,8 @@ extern const std::vector<Migration> schema_migrations;
 std::int64_t schema_version(Database& database);
 
 // Brings the database to the newest version, each step in one transaction, and returns how many steps
-// were taken. Safe to call from many processes at once. Throws Error(database_unavailable) and changes
-// nothing if the database is newer than this program or is some other program's.
+// were taken. Safe to call from many processes at once. Changes nothing and throws Error(database_newer) if
+// the database is newer than this program, Error(database_unavailable) if it is some other program's.
 int migrate(Database& database, const std::vector<Migration>& migrations = schema_migrations);
 
 // Opens the database that every program works on, brought to the newest version.

@@ -1,14 +1,13 @@
 #include "sqlite/write_lock.h"
 
 #include "base/error.h"
+#include "base/shared_file.h"
 
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -55,8 +54,7 @@ class Alarm
 
 WriteLockFile::WriteLockFile(const std::string& path)
 {
-    // Open to the group, as far as the umask allows: the web server and cron may share one.
-    fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    fd_ = base::open_shared_file(path);
     if (fd_ < 0)
         unavailable("cannot open the lock file " + path + ": " + std::strerror(errno));
 }

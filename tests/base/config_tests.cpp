@@ -96,6 +96,7 @@ const Integer integers[] = {
     {"DATABASE_BUSY_TIMEOUT_MS", 1, 60000, [](const auto& c) { return c.database_busy_timeout_ms; }},
     {"CHAIN_ID", 1, 9007199254740991, [](const auto& c) { return c.chain_id; }},
     {"RPC_TIMEOUT_MS", 1, 60000, [](const auto& c) { return c.rpc_timeout_ms; }},
+    {"ORACLE_MAX_FEE_GWEI", 1, 1000000000, [](const base::Config& c) { return c.oracle_max_fee_gwei; }},
     {"RPC_MAX_CONCURRENT", 1, 1000, [](const auto& c) { return c.rpc_max_concurrent; }},
     {"BASE_GRANT_SECONDS", 1, year, [](const auto& c) { return c.rules.base_grant_seconds; }},
     {"CELO_BONUS_SECONDS", 1, year, [](const auto& c) { return c.rules.celo_bonus_seconds; }},
@@ -134,6 +135,7 @@ BOOST_AUTO_TEST_CASE(the_needed_settings_suffice_and_the_rest_has_the_defaults_o
     BOOST_TEST(config.verification_mirror_address == address);
     BOOST_TEST((config.cors_allowed_origins == std::vector<std::string>{"*"}));
     BOOST_TEST(config.chain_id == 6343);
+    BOOST_TEST(config.oracle_max_fee_gwei == 1000);
 
     BOOST_TEST(config.rules.base_grant_seconds == 1800);
     BOOST_TEST(config.rules.celo_bonus_seconds == 1800);
@@ -340,6 +342,30 @@ BOOST_AUTO_TEST_CASE(a_tool_needs_the_database_and_nothing_else)
     require_accepted({{"DATABASE_PATH", "x.db"}}, Program::tool);
     require_one_line_about("DATABASE_PATH", {}, Program::tool);
     require_one_line_about("CHAIN_ID", {{"DATABASE_PATH", "x.db"}, {"CHAIN_ID", "0"}}, Program::tool);
+}
+
+BOOST_AUTO_TEST_CASE(an_oracle_needs_its_key_the_node_and_the_escrow)
+{
+    const Settings needed = {{"DATABASE_PATH", "x.db"},
+                             {"RPC_URL", "https://rpc.example.org/v1/key"},
+                             {"ESCROW_ADDRESS", address},
+                             {"ORACLE_PRIVATE_KEY", "0x" + std::string(64, '6')}};
+    require_accepted(needed, Program::oracle);
+    for (const auto& [name, value] : needed)
+        require_one_line_about(name, without(needed, name), Program::oracle);
+    for (const auto* name : {"RPC_URL", "ESCROW_ADDRESS", "ORACLE_PRIVATE_KEY", "JWT_SECRET",
+                             "REGISTRY_ADDRESS", "ORACLE_MAX_FEE_GWEI"})
+        require_one_line_about(name, with(needed, name, "x"), Program::oracle);
+    // The server can do without attesting.
+    require_accepted(complete());
+
+    // The mock needs neither node nor escrow.
+    const Settings mock = {{"DATABASE_PATH", "x.db"},
+                           {"ENVIRONMENT", "development"},
+                           {"CHAIN_MODE", "mock"},
+                           {"ORACLE_PRIVATE_KEY", "0x" + std::string(64, '6')}};
+    require_accepted(mock, Program::oracle);
+    require_one_line_about("ORACLE_PRIVATE_KEY", without(mock, "ORACLE_PRIVATE_KEY"), Program::oracle);
 }
 
 BOOST_AUTO_TEST_CASE(settings_that_contradict_each_other_are_refused)

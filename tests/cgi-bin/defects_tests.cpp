@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_the_body_is_a_400_in_json)
         for (const auto* body : {"{", "null", "[]", "7", "\"x\"", R"({"a":1,"a":2})"}) {
             BOOST_TEST_CONTEXT(route.path << " " << body)
             {
-                const auto reply = post_text(route.path, body, named(1));
+                const auto reply = send(signed_in(request("POST", route.path, body), named(1)));
                 check_refusal(reply, 400, "invalid_json");
                 BOOST_TEST(header_of(reply, "Content-Type") == "application/json");
             }

@@ -14,6 +14,7 @@ struct KnownRoute
     const char* method;
     const char* path;
     bool needs_token;
+    bool needs_service_token = false;
 };
 
 inline const std::vector<KnownRoute> known_routes = {
@@ -30,6 +31,7 @@ inline const std::vector<KnownRoute> known_routes = {
     {"GET", "/rooms/active", false},
     {"POST", "/session/join", true},
     {"POST", "/session/7/leave", true},
+    {"POST", "/session/7/attest", false, true},
 };
 
 // The three that speak for a connection; they share body and refusals.
@@ -55,10 +57,11 @@ class HandlerFixture : public AppFixture
         return made;
     }
 
-    // With a good token of `wallet_address`.
+    // With a good token of `wallet_address`, and the operator's.
     http::Request signed_in(http::Request made, const std::string& wallet_address) const
     {
         made.authorization = "Bearer " + token_for(wallet_address);
+        made.service_token = config.oracle_service_token;
         return made;
     }
 

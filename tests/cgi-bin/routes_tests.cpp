@@ -176,6 +176,88 @@ BOOST_AUTO_TEST_CASE(a_route_with_a_token_refuses_a_request_without)
     BOOST_TEST(rows_stored() == 0);
 }
 
+// What only the operator's own programs may do, no wallet may.
+BOOST_AUTO_TEST_CASE(a_service_route_takes_the_operators_token_and_no_other)
+{
+    const auto& good = config.oracle_service_token;
+    auto longer = good;
+    auto flipped = good;
+    longer += 'x';
+    flipped.back() ^= 1;
+    const std::vector<std::string> wrong = {"",
+                                            "x",
+                                            longer,
+                                            flipped,
+                                            " " + good,
+                                            good.substr(1),
+                                            good.substr(0, good.size() - 1),
+                                            "Bearer " + good,
+                                            good + std::string(1, '\0')};
+    for (const auto& route : known_routes) {
+        if (!route.needs_service_token)
+            continue;
+        BOOST_TEST_CONTEXT(route.path)
+        {
+            for (const auto& token : wrong) {
+                for (const bool with_jwt : {false, true}) {
+                    auto asked = request(route.method, route.path, "[");
+                    if (with_jwt)
+                        asked = signed_in(asked, address(1));
+                    asked.service_token = token;
+                    const auto reply = send(asked);
+                    check_refusal(reply, 403, "forbidden"); // and the body is not looked at
+                    BOOST_TEST(header_of(reply, "WWW-Authenticate") == "");
+                }
+            }
+            auto asked = request(route.method, route.path, "[");
+            asked.service_token = good;
+            check_refusal(send(asked), 400, "invalid_json");
+            asked.body_state = http::BodyState::too_large;
+            asked.service_token = "x";
+            check_refusal(send(asked), 413, "payload_too_large");
+        }
+    }
+    BOOST_TEST(chain.questions == 0);
+    BOOST_TEST(rows_stored() == 0);
+}
+
+// An empty setting is no token that an empty header would match.
+BOOST_AUTO_TEST_CASE(without_a_service_token_the_service_routes_are_switched_off)
+{
+    config.oracle_service_token.clear();
+    for (const auto& route : known_routes) {
+        auto asked = request(route.method, route.path);
+        for (const auto* token : {"", "x"}) {
+            asked.service_token = token;
+            const auto reply = send(asked);
+            BOOST_TEST_CONTEXT(route.path)
+            {
+                BOOST_TEST((reply.body.value("error", "") == "oracle not configured") ==
+                           route.needs_service_token);
+                if (!route.needs_service_token)
+                    continue;
+                check_refusal(reply, 503, "oracle not configured");
+                BOOST_TEST(header_of(reply, "Retry-After") == ""); // it does not go away by itself
+            }
+        }
+    }
+}
+
+// It opens nothing else.
+BOOST_AUTO_TEST_CASE(the_operators_token_is_no_wallets)
+{
+    for (const auto& route : known_routes) {
+        if (!route.needs_token)
+            continue;
+        auto asked = request(route.method, route.path);
+        asked.service_token = config.oracle_service_token;
+        BOOST_TEST_CONTEXT(route.path)
+        check_refusal(send(asked), 401, "unauthorized");
+        asked.authorization = "Bearer " + config.oracle_service_token;
+        check_refusal(send(asked), 401, "unauthorized");
+    }
+}
+
 // A public route must not begin to care when a browser sends a stale token along.
 BOOST_AUTO_TEST_CASE(a_public_route_takes_no_notice_of_a_bad_token)
 {

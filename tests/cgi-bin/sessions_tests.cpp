@@ -1,4 +1,7 @@
 #include "agora_token.h"
+#include "base/hex.h"
+#include "ethereum/keccak256.h"
+#include "ethereum/rpc_chain.h"
 #include "handler_fixture.h"
 
 #include <algorithm>
@@ -21,11 +24,75 @@ std::string address_ending(const std::string& digits, char filler)
 
 constexpr std::int64_t minute = 60;
 
+base::Config oracle_config()
+{
+    auto config = test_config();
+    config.oracle_private_key = "0x" + std::string(64, '1');
+    config.escrow_address = "0x132212b78c4a7a3f19de1bf63f119848c765c1d2";
+    return config;
+}
+
+// A node whose escrow has one booking, and that takes no transaction; it says so in words that nobody should
+// see.
+class TalkativeNode : public ethereum::Transport
+{
+  public:
+    TalkativeNode(const std::string& host, const std::string& guest, base::UnixSeconds start)
+        : booking_(word(70) + address_word(guest) + word(0) + word(1) + word(0) + word(0) + word(0) +
+                   word(0) + word(0) + word(0) + word(0)),
+          slot_(address_word(host) + word(static_cast<std::uint64_t>(start)) + word(20) + word(0) + word(5) +
+                word(10) + word(0) + word(1))
+    {
+    }
+
+    std::string post(const std::string& body) override
+    {
+        const auto request = base::parse_json(body);
+        const auto method = request["method"].get<std::string>();
+        Json answer{{"jsonrpc", "2.0"}, {"id", request["id"]}};
+        if (method == "eth_call")
+            answer["result"] =
+                "0x" +
+                base::to_hex(request["params"][0]["data"].get<std::string>().substr(0, 10) == "0x6a5c841a"
+                                 ? booking_
+                                 : slot_);
+        else if (method == "eth_chainId")
+            answer["result"] = "0x18c7";
+        else if (method == "eth_getTransactionCount")
+            answer["result"] = "0x0";
+        else if (method == "eth_sendRawTransaction") {
+            raw = request["params"][0].get<std::string>();
+            answer["error"] = {{"code", -32000},
+                               {"message", "https://rpc.example.org/v1/5ca1ab1e refuses " + raw}};
+        } else
+            answer["result"] = "0x186a0"; // gas, gas price
+        if (method == "eth_getBalance")
+            answer["result"] = "0xde0b6b3a7640000";
+        if (method == "eth_feeHistory")
+            answer["result"] = nullptr;
+        return answer.dump();
+    }
+
+    std::string raw; // hex, of the last transaction
+
+  private:
+    static std::string word(std::uint64_t number) { return Uint256(number).to_word(); }
+    static std::string address_word(const std::string& address)
+    {
+        return std::string(12, '\0') + base::from_hex(address.substr(2)).value();
+    }
+
+    std::string booking_;
+    std::string slot_;
+};
+
 } // namespace
 
 class SessionsFixture : public HandlerFixture
 {
   public:
+    using HandlerFixture::HandlerFixture;
+
     const std::string host = address(1);
     const std::string guest = address(2);
     const std::string stranger = address(3);
@@ -380,22 +447,30 @@ BOOST_AUTO_TEST_CASE(the_window_is_five_minutes_before_the_start_to_the_end)
     require_clean_audit();
 }
 
-// Never "no booking".
+// Never "no booking". Who may sit in a session that was read within the last minute is known all the same.
 BOOST_AUTO_TEST_CASE(a_chain_that_cannot_be_asked_is_not_a_no)
 {
     book("7");
     seat(host, "7");
     chain.is_down = true;
     const auto rows = rows_stored();
-    for (const auto& wallet : {host, guest, stranger}) {
-        for (const auto* id : {"7", "8"}) {
-            const auto reply = enter(wallet, id);
-            check_refusal(reply, 503, "chain_unavailable");
-            BOOST_TEST(std::stoi(header_of(reply, "Retry-After")) > 0);
-        }
-    }
+    const auto check_unavailable = [&](const Reply& reply) {
+        check_refusal(reply, 503, "chain_unavailable");
+        BOOST_TEST(std::stoi(header_of(reply, "Retry-After")) > 0);
+    };
+    for (const auto& wallet : {host, guest, stranger})
+        check_unavailable(enter(wallet, "8"));
+    check_refusal(enter(stranger, "7"), 403, "not a participant");
+    now = start + 61;
+    for (const auto& wallet : {host, guest, stranger})
+        check_unavailable(enter(wallet, "7"));
     BOOST_TEST(rows_stored() == rows);
     BOOST_TEST(seated(host) == 1);
+    now = start + 60;
+    seat(guest, "7");
+    BOOST_TEST(seated(guest) == 1);
+    now = start + 61;
+    check_unavailable(enter(guest, "7")); // being served from memory is no new reading
     chain.is_down = false;
     seat(guest, "7");
     require_clean_audit();
@@ -878,6 +953,385 @@ BOOST_AUTO_TEST_CASE(sessions_and_free_rooms_do_not_block_each_other)
     seat(host, "7");
     BOOST_TEST(post("/rooms/heartbeat", again, host).status == 200);
     require_clean_audit();
+}
+
+// ---- POST /session/:id/attest ----
+
+class AttestFixture : public SessionsFixture
+{
+  public:
+    AttestFixture() : SessionsFixture(oracle_config()) {}
+
+    // A slot of twenty minutes with five of grace and ten of overlap.
+    void book_to_attest(const std::string& id)
+    {
+        book(id);
+        auto& slot = chain.slots.at(chain.bookings.at(id).slot_id.to_decimal());
+        slot.grace_minutes = 5;
+        slot.min_overlap_minutes = 10;
+    }
+    // Both are there for ten minutes and a half. Then it is that late.
+    void meet(const std::string& id)
+    {
+        book_to_attest(id);
+        seat(host, id);
+        seat(guest, id);
+        now = start + 630;
+        leave(host, id);
+        leave(guest, id);
+    }
+    http::Request attest_request(const std::string& id, const std::string& query = {})
+    {
+        auto made = request("POST", "/session/" + id + "/attest");
+        made.query = query;
+        made.service_token = config.oracle_service_token;
+        return made;
+    }
+    Reply attest(const std::string& id, const std::string& query = {})
+    {
+        return send(attest_request(id, query));
+    }
+    void check_attested(const Reply& reply, const std::string& outcome, const std::string& status)
+    {
+        BOOST_TEST_REQUIRE(!chain.sent.empty());
+        check_answer(reply, {{"outcome", outcome},
+                             {"tx_hash", "0x" + base::to_hex(ethereum::keccak256(chain.sent.front()))},
+                             {"status", status}});
+    }
+    // The chain takes what was sent first.
+    void mine(bool succeeded = true)
+    {
+        chain.mined_count = chain.pending_count = 1;
+        chain.receipts["0x" + base::to_hex(ethereum::keccak256(chain.sent.front()))] = {succeeded, 5};
+    }
+};
+
+// Each step takes away one more reason to refuse, and the first that is left is the answer.
+BOOST_FIXTURE_TEST_CASE(the_refusals_of_attesting_come_in_the_order_of_the_contract, AttestFixture)
+{
+    const auto token = config.oracle_service_token;
+    const auto key = config.oracle_private_key;
+    config.oracle_service_token.clear();
+    config.oracle_private_key.clear();
+    config.production = true;
+    auto asked = attest_request("abc", "force_outcome=nonsense");
+    asked.body = "[";
+    const auto check = [&](int status, const std::string& error) {
+        check_refused_without_trace(
+            [&] {
+                const auto reply = send(asked);
+                // None of these goes away by waiting.
+                BOOST_TEST(header_of(reply, "Retry-After") == "");
+                BOOST_TEST(header_of(reply, "Cache-Control") == "no-store");
+                return reply;
+            },
+            status, error);
+    };
+    check(503, "oracle not configured");
+    config.oracle_service_token = token;
+    check(403, "forbidden");
+    asked.service_token = token + "x";
+    check(403, "forbidden");
+    asked.service_token = token;
+    check(400, "invalid_json");
+    asked.body = "";
+    check(503, "oracle key not configured");
+    config.oracle_private_key = key;
+    check(400, "invalid booking_id");
+    BOOST_TEST(chain.questions == 0);
+    asked.path = "/session/7/attest";
+    check(404, "booking not found");
+
+    ethereum::Booking booking;
+    booking.slot_id = Uint256(70);
+    booking.guest = guest;
+    const char* names[] = {"Cancelled", "Attested", "Disputed", "Resolved", "Finalized"};
+    for (int status = 2; status <= 6; ++status) {
+        booking.status = static_cast<ethereum::BookingStatus>(status);
+        chain.bookings["7"] = booking;
+        check(400, std::string("booking status is ") + names[status - 2] + ", expected Booked");
+    }
+    booking.status = ethereum::BookingStatus::booked;
+    chain.bookings["7"] = booking;
+    check(404, "slot not found");
+    book_to_attest("7");
+    check(400, "force_outcome not allowed in production");
+    config.production = false;
+    check(400, "invalid force_outcome");
+    asked.query.clear();
+    check(400, "grace_not_over");
+    now = start + 300;
+    check(400, "session still in progress");
+    BOOST_TEST(chain.sent.empty());
+    now = start + 601;
+    check_attested(send(asked), "no-show-host", "submitted");
+    require_clean_audit();
+}
+
+BOOST_FIXTURE_TEST_CASE(outside_its_window_an_outcome_is_refused_by_name, AttestFixture)
+{
+    struct Row
+    {
+        bool host_came, guest_came;
+        std::int64_t at;
+        const char* error;
+        const char* outcome;
+    };
+    const Row table[] = {
+        {true, true, 599, "overlap_not_met", ""},    {true, true, 600, "", "completed"},
+        {true, true, 1200 + 7200, "", "completed"},  {true, true, 1200 + 7201, "completed_too_late", ""},
+        {false, true, 299, "grace_not_over", ""},    {false, true, 600, "session still in progress", ""},
+        {false, true, 601, "", "no-show-host"},      {false, true, 1500, "", "no-show-host"},
+        {false, true, 1501, "no_show_too_late", ""}, {true, false, 601, "", "no-show-guest"},
+        {true, false, 1501, "no_show_too_late", ""},
+    };
+    for (const auto& row : table) {
+        AttestFixture service;
+        service.book_to_attest("7");
+        service.now = start - 300; // ten minutes of overlap before the window of "completed" opens
+        if (row.host_came)
+            service.seat(host, "7");
+        if (row.guest_came)
+            service.seat(guest, "7");
+        service.now = start + 301 - (row.at < 301 ? 2 : 0);
+        for (const auto& wallet : {host, guest})
+            service.leave(wallet, "7");
+        service.now = start + row.at;
+        const auto reply = service.attest("7");
+        BOOST_TEST_CONTEXT(row.error << row.outcome << " at " << row.at)
+        {
+            if (*row.error != '\0')
+                check_refusal(reply, 400, row.error);
+            else
+                service.check_attested(reply, row.outcome, "submitted");
+        }
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(attesting_answers_outcome_hash_and_status_and_the_same_again, AttestFixture)
+{
+    meet("7");
+    check_attested(attest("7"), "completed", "submitted");
+    check_attested(attest("7"), "completed", "submitted");
+    check_attested(attest("007"), "completed", "submitted"); // the same booking
+    BOOST_TEST(chain.sent.size() == 1u);
+    mine();
+    chain.bookings.at("7").status = ethereum::BookingStatus::attested;
+    check_attested(attest("7"), "completed", "confirmed");
+    // Whatever the chain has become since, and whatever is asked for now.
+    chain.is_down = true;
+    now += 100000;
+    check_attested(attest("7"), "completed", "confirmed");
+    check_attested(attest("7", "force_outcome=no-show-host"), "completed", "confirmed");
+    BOOST_TEST(chain.sent.size() == 1u);
+    require_clean_audit();
+}
+
+BOOST_FIXTURE_TEST_CASE(a_session_that_nobody_joined_can_be_attested, AttestFixture)
+{
+    book_to_attest("7");
+    now = start + 1200;
+    check_attested(attest("7"), "no-show-host", "submitted");
+    check_attested(attest("7"), "no-show-host", "submitted");
+    require_clean_audit();
+}
+
+BOOST_FIXTURE_TEST_CASE(attesting_takes_any_json_object_or_none, AttestFixture)
+{
+    meet("7");
+    for (const auto* body : {"", "{}", "{\"booking_id\":\"8\",\"force_outcome\":\"no-show-host\"}"}) {
+        auto asked = attest_request("7");
+        asked.body = body;
+        check_attested(send(asked), "completed", "submitted");
+    }
+    require_clean_audit();
+}
+
+BOOST_FIXTURE_TEST_CASE(attesting_checks_the_id, AttestFixture)
+{
+    for (const auto& id : {std::string("abc"), std::string("-1"), std::string("+1"), std::string("0x7"),
+                           std::string("7.0"), std::string("7%20"), std::string("%37"), std::string("7 "),
+                           std::string("join"), std::string(".."), std::string("7?"), first_too_large}) {
+        BOOST_TEST_CONTEXT(id)
+        check_refused_without_trace([&] { return attest(id); }, 400, "invalid booking_id");
+    }
+    BOOST_TEST(chain.questions == 0);
+    meet(largest_id);
+    check_attested(attest(largest_id), "completed", "submitted");
+    BOOST_TEST(query("SELECT count(*) FROM attestations WHERE booking_id = '" + largest_id + "'") == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(neither_party_can_attest, AttestFixture)
+{
+    meet("7");
+    for (const auto& wallet : {host, guest, stranger}) {
+        auto asked = signed_in(request("POST", "/session/7/attest"), wallet);
+        asked.service_token.clear();
+        check_refused_without_trace([&] { return send(asked); }, 403, "forbidden");
+    }
+    BOOST_TEST(chain.sent.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(in_development_an_outcome_can_be_forced, AttestFixture)
+{
+    const std::pair<const char*, const char*> taken[] = {
+        {"force_outcome=completed", "completed"},
+        {"force_outcome=no-show-host", "no-show-host"},
+        {"force_outcome=no-show-guest", "no-show-guest"},
+        {"a=b&force_outcome=no-show-guest", "no-show-guest"},
+        {"force_outcome=no-show-guest&force_outcome=completed", "no-show-guest"},
+        {"", "no-show-host"},
+        {"&&", "no-show-host"},
+        {"a=b", "no-show-host"},
+        {"xforce_outcome=completed", "no-show-host"},
+        {"force_outcomes=completed", "no-show-host"},
+        {"Force_Outcome=completed", "no-show-host"},
+    };
+    for (const auto& [query_text, outcome] : taken) {
+        AttestFixture service;
+        service.book_to_attest("7");
+        service.now = start + 1200;
+        BOOST_TEST_CONTEXT(query_text)
+        service.check_attested(service.attest("7", query_text), outcome, "submitted");
+    }
+    book_to_attest("7");
+    now = start + 1200;
+    for (const auto* wrong : {"force_outcome=", "force_outcome=Completed", "force_outcome=completed ",
+                              "force_outcome=no_show_host", "force_outcome=1", "force_outcome=%63ompleted",
+                              "force_outcome=cancelled-by-host", "force_outcome==completed"}) {
+        BOOST_TEST_CONTEXT(wrong)
+        check_refused_without_trace([&] { return attest("7", wrong); }, 400, "invalid force_outcome");
+    }
+    // Its window is the escrow's all the same.
+    now = start + 1501;
+    check_refused_without_trace([&] { return attest("7", "force_outcome=no-show-guest"); }, 400,
+                                "no_show_too_late");
+    BOOST_TEST(chain.sent.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(in_production_no_outcome_can_be_forced, AttestFixture)
+{
+    config.production = true;
+    meet("7");
+    for (const auto* forced : {"force_outcome=completed", "force_outcome=nonsense",
+                               "force_outcome=", "a=b&force_outcome=no-show-host"}) {
+        BOOST_TEST_CONTEXT(forced)
+        check_refused_without_trace([&] { return attest("7", forced); }, 400,
+                                    "force_outcome not allowed in production");
+    }
+    check_attested(attest("7", "a=b"), "completed", "submitted");
+}
+
+BOOST_FIXTURE_TEST_CASE(what_the_chain_refuses_is_a_502_with_the_reason, AttestFixture)
+{
+    meet("7");
+    const auto check_failed = [&](const Reply& reply, const std::string& reason) {
+        BOOST_TEST(reply.status == 502);
+        BOOST_TEST(reply.body.dump() == Json({{"error", "attestation_failed"}, {"reason", reason}}).dump());
+        BOOST_TEST(header_of(reply, "Retry-After") == "");
+    };
+    chain.estimate = {0, "NOT_ORACLE"};
+    const auto rows = rows_stored();
+    check_failed(attest("7"), "NOT_ORACLE");
+    BOOST_TEST(rows_stored() == rows);
+    chain.estimate = {100000, std::nullopt};
+    chain.send_results = {ethereum::SendResult::insufficient_funds};
+    check_failed(attest("7"),
+                 "the oracle 0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a has too little to pay the fee");
+    check_attested(attest("7"), "completed", "submitted");
+    mine(false);
+    chain.reverts_with = "TOO_LATE";
+    for (int i = 0; i < 3; ++i) // it stays failed
+        check_failed(attest("7"), "TOO_LATE");
+    BOOST_TEST(chain.sent.size() == 2u);
+    BOOST_TEST(chain.sent.front() == chain.sent.back());
+    require_clean_audit();
+}
+
+// The node's address may hold an access key, and a signed transaction is anybody's to send.
+BOOST_FIXTURE_TEST_CASE(a_502_never_repeats_the_node_or_the_transaction, AttestFixture)
+{
+    auto* node = new TalkativeNode(host, guest, start);
+    ethereum::RpcChain rpc_chain(std::unique_ptr<ethereum::Transport>(node), "", "", config.escrow_address);
+    App service(config, rpc_chain, random);
+    auto asked = attest_request("7");
+    asked.now = start + 1200;
+    const auto response = dispatch(service, asked);
+    BOOST_TEST(response.status == 502);
+    BOOST_TEST(response.body ==
+               R"({"error":"attestation_failed","reason":"the node refuses the transaction"})");
+    BOOST_TEST(node->raw.size() > 100u);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_chain_that_cannot_be_asked_can_be_asked_later, AttestFixture)
+{
+    meet("7");
+    const auto check_unavailable = [&](const Reply& reply) {
+        check_refusal(reply, 503, "chain_unavailable");
+        BOOST_TEST(std::stoi(header_of(reply, "Retry-After")) > 0);
+    };
+    chain.is_down = true;
+    const auto rows = rows_stored();
+    check_unavailable(attest("7"));
+    BOOST_TEST(rows_stored() == rows);
+    chain.is_down = false;
+    chain.taken = [] {
+        throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "timed out");
+    };
+    check_unavailable(attest("7"));
+    chain.taken = nullptr;
+    check_attested(attest("7"), "completed", "submitted");
+    BOOST_TEST(chain.sent.size() == 2u);
+    BOOST_TEST(chain.sent.front() == chain.sent.back());
+    require_clean_audit();
+}
+
+// The first service looked at one join of each party.
+BOOST_FIXTURE_TEST_CASE(who_drops_out_for_a_moment_is_no_no_show, AttestFixture)
+{
+    book_to_attest("7");
+    seat(guest, "7");
+    seat(host, "7");
+    now = start + 300;
+    leave(host, "7");
+    now = start + 480;
+    seat(host, "7");
+    now = start + 780;
+    check_attested(attest("7"), "completed", "submitted");
+    require_clean_audit();
+}
+
+BOOST_FIXTURE_TEST_CASE(only_the_exact_path_leads_to_attesting, AttestFixture)
+{
+    meet("7");
+    for (const auto* path :
+         {"/session/attest", "/session//attest", "/session/7/8/attest", "/session/7/attest//",
+          "/session/7/attest/x", "/session/7%2fattest", "/session/7/Attest", "/session/7/attestx",
+          "/session/7/attest?force_outcome=completed", "/attest"}) {
+        auto asked = attest_request("7");
+        asked.path = path;
+        BOOST_TEST_CONTEXT(path)
+        check_refusal(send(asked), 404, "not_found");
+    }
+    BOOST_TEST(chain.sent.empty());
+    auto asked = attest_request("7");
+    asked.path += "/";
+    check_attested(send(asked), "completed", "submitted");
+}
+
+BOOST_FIXTURE_TEST_CASE(who_asks_at_the_same_moment_gets_the_same_answer, AttestFixture)
+{
+    meet("7");
+    bool met = false;
+    chain.before = [&](const char*) {
+        if (std::exchange(met, true))
+            return;
+        check_attested(attest("7"), "completed", "submitted");
+        mine();
+        chain.bookings.at("7").status = ethereum::BookingStatus::attested;
+    };
+    check_attested(attest("7"), "completed", "confirmed");
+    BOOST_TEST(chain.sent.size() == 1u);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -114,6 +114,9 @@ describe('plain CGI', () => {
             const reply = await request('POST', '/auth/nonce', { body, variables: { CONTENT_LENGTH } });
             assert.equal(reply.status, status, `${CONTENT_LENGTH}: ${reply.body}`);
         }
+        const chunked = { HTTP_TRANSFER_ENCODING: 'chunked', CONTENT_LENGTH: '' }; // as from Apache
+        const unknown = await request('POST', '/auth/nonce', { body, variables: chunked });
+        assert.deepEqual([unknown.status, json(unknown).error], [400, 'invalid_json']);
         const none = await request('POST', '/auth/nonce', { body, variables: { CONTENT_LENGTH: '' } }); // as from nginx
         assert.deepEqual([none.status, json(none).error], [400, 'missing wallet']);
     });

@@ -21,7 +21,7 @@ describe('real time', { concurrency: 2 }, () => {
         });
         after(async () => {
             assert.equal(
-                service.logs().match(/"swept_at"/g).length,
+                service.logs().match(/"connections_metered"/g).length,
                 1,
                 'a second sweep ran: the machine is too slow for this',
             );

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { createTestClient, http as httpTransport, padHex, publicActions, walletActions } from 'viem';
+import { createTestClient, encodeDeployData, http as httpTransport, padHex, publicActions, walletActions } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
-import { until } from './service.mjs';
+import { sleep, until } from './service.mjs';
 
 const solc = createRequire(import.meta.url)('solc');
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -33,10 +33,11 @@ process.on('exit', () => {
 });
 
 export class Anvil {
-    static async start() {
+    // `args` are more options of its command line.
+    static async start(...more) {
         const anvil = new Anvil();
         const program = here('node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil');
-        const args = ['--host', '127.0.0.1', '--port', '0', '--chain-id', String(chainId), '--accounts', '1'];
+        const args = ['--host', '127.0.0.1', '--port', '0', '--chain-id', String(chainId), '--accounts', '1', ...more];
         anvil.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
         running.add(anvil.child);
         anvil.child.on('exit', () => running.delete(anvil.child));
@@ -72,12 +73,44 @@ export class Anvil {
         return anvil;
     }
 
+    // By the node's own account. `fees` are set by whoever knows better than the node.
     async deploy(name, args = []) {
         const contract = compile(name);
-        const hash = await this.client.deployContract({ ...contract, args });
-        const receipt = await this.client.waitForTransactionReceipt({ hash });
-        assert.equal(receipt.status, 'success');
+        const data = encodeDeployData({ ...contract, args });
+        const call = { from: this.client.account.address, data, gas: '0x4c4b40', ...this.fees };
+        const receipt = await this.mined(await this.request('eth_sendTransaction', call));
+        assert.equal(receipt.status, '0x1');
         return { address: receipt.contractAddress, abi: contract.abi };
+    }
+
+    // The receipt. The node answers a transaction a moment before it has mined it.
+    async mined(hash) {
+        for (let tries = 0; tries < 2000; tries += 1) {
+            const receipt = await this.request('eth_getTransactionReceipt', hash);
+            if (receipt !== null) return receipt;
+            await sleep(5);
+        }
+        throw new Error(`${hash} is not mined`);
+    }
+
+    request(method, ...params) {
+        return this.client.request({ method, params });
+    }
+
+    // The next blocks' time, until it is set again. It cannot go back.
+    async setTime(at) {
+        await this.request('anvil_setBlockTimestampInterval', 0);
+        await this.request('evm_setNextBlockTimestamp', at);
+    }
+
+    async mineByHand() {
+        await this.request('evm_setAutomine', false);
+    }
+
+    // Mines what waits, and from now on whatever comes at once.
+    async mineAll() {
+        await this.request('evm_mine');
+        await this.request('evm_setAutomine', true);
     }
 
     async send(contract, functionName, args) {
@@ -92,6 +125,19 @@ export class Anvil {
         await end;
     }
 }
+
+// What the node answers to a JSON-RPC call.
+export async function ask(url, call) {
+    const headers = { 'Content-Type': 'application/json' };
+    return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(call) })).json();
+}
+
+// For a FakeNode that stands in front of a real one.
+export const passTo = (url) => (request, response, call) =>
+    ask(url, call).then(
+        (answer) => json(response, answer),
+        () => response.destroy(),
+    );
 
 // A node on a port of its own. `answer(request, response, call)` is called for every JSON-RPC call and may be replaced
 // at any time.
@@ -118,6 +164,7 @@ export class FakeNode {
         });
         await new Promise((resolve) => node.server.listen(0, '127.0.0.1', resolve));
         node.port = node.server.address().port;
+        node.url = `http://127.0.0.1:${node.port}`;
         return node;
     }
 

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -31,11 +32,17 @@ export function environment(settings = {}) {
 
 export const temporaryFolder = () => mkdtempSync(path.join(tmpdir(), 'voice-'));
 
-// Runs a program to its end: { code, signal, stdout, stderr, ms }. `killAfterMs` sends it SIGKILL that soon.
-export function run(program, args, { env = environment(), input = '', cwd = root, killAfterMs } = {}) {
+// Runs a program to its end: { code, signal, stdout, stderr, ms }. `killAfterMs` sends it SIGKILL that soon;
+// `onStart` gets the child process; `user` is { uid, gid }.
+export function run(
+    program,
+    args,
+    { env = environment(), input = '', cwd = root, killAfterMs, onStart, user = {} } = {},
+) {
     return new Promise((resolve, reject) => {
         const begun = performance.now();
-        const child = spawn(program, args, { env, cwd });
+        const child = spawn(program, args, { env, cwd, ...user });
+        onStart?.(child);
         const timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs ?? programMs);
         let stdout = '';
         let stderr = '';
@@ -51,9 +58,32 @@ export function run(program, args, { env = environment(), input = '', cwd = root
     });
 }
 
+// The program's line of cron/crontab, run as cron would, with `places` for the paths in it.
+export function runAsCron(program, places) {
+    const lines = readFileSync(path.join(root, 'cron/crontab'), 'utf8').split('\n');
+    const [line, ...more] = lines.filter((text) => /^[^#\s]/.test(text) && text.includes(program));
+    assert.deepEqual(more, []);
+    const fields = line.match(/^(\S+ \S+ \S+ \S+ \S+) (.*)$/);
+    assert.equal(fields[1], '* * * * *');
+    let command = fields[2];
+    for (const [place, here] of Object.entries(places)) {
+        assert.equal(command.split(place).length, 2, `${place} once in the line`);
+        command = command.replace(place, here);
+    }
+    assert.doesNotMatch(command, /%/); // cron would make a line break of it
+    const cron = ['HOME=/', 'LOGNAME=nobody', 'SHELL=/bin/sh', 'PATH=/usr/bin:/bin', '/bin/sh', '-c', command];
+    return run('env', ['-i', ...cron], { cwd: '/' });
+}
+
 // One HTTP exchange: { status, headers, text, json, ms }. The path goes out as it is given. Rejects if there is no
-// whole answer. No request of these tests may meet a bug, so 500 is never an answer.
-export function exchange(port, method, rawPath, { token, headers = {}, body, agent = false } = {}) {
+// whole answer. No request of these tests may meet a bug, so 500 is never an answer. `ca` is the certificate of a server
+// that speaks TLS.
+export function exchange(
+    port,
+    method,
+    rawPath,
+    { token, headers = {}, body, agent = false, host = '127.0.0.1', ca } = {},
+) {
     return new Promise((resolve, reject) => {
         const begun = performance.now();
         const sent = { ...headers };
@@ -69,7 +99,8 @@ export function exchange(port, method, rawPath, { token, headers = {}, body, age
         } else if (method === 'POST') {
             sent['Content-Length'] ??= 0;
         }
-        const request = http.request({ host: '127.0.0.1', port, method, path: rawPath, headers: sent, agent });
+        const { request: open } = ca === undefined ? http : https;
+        const request = open({ host, port, method, path: rawPath, headers: sent, agent, ca });
         request.setTimeout(answerMs, () => request.destroy(new Error(`no answer to ${method} ${rawPath}`)));
         request.on('error', reject);
         request.on('response', (response) => {
@@ -166,8 +197,9 @@ process.on('exit', () => {
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
-class Service {
-    constructor(folder, settings, ownGroup) {
+export class Service {
+    constructor(folder, settings, ownGroup, programs) {
+        this.programs = programs;
         this.folder = folder;
         this.ownGroup = ownGroup;
         this.config = path.join(folder, 'session-voice.env');
@@ -188,7 +220,7 @@ class Service {
 
     async startOnce() {
         this.port = await freePort();
-        const child = spawn('cgi-bin/run.sh', [build, String(this.port), this.folder], {
+        const child = spawn('cgi-bin/run.sh', [this.programs, String(this.port), this.folder], {
             cwd: root,
             env: this.env,
             stdio: ['ignore', 'pipe', 'pipe'],
@@ -228,10 +260,10 @@ class Service {
         return this.request('POST', rawPath, { ...options, body });
     }
 
-    // A client with a wallet of its own, not signed in yet.
-    newClient() {
+    // A client with this wallet or one of its own, not signed in yet.
+    newClient(account) {
         wallets += 1;
-        return new Client(this, privateKeyToAccount(`0x${wallets.toString(16).padStart(64, '0')}`));
+        return new Client(this, account ?? privateKeyToAccount(`0x${wallets.toString(16).padStart(64, '0')}`));
     }
 
     async signedIn() {
@@ -363,7 +395,12 @@ class Client {
 
 // `settings` win over the ones that the service makes for itself. With the folder of an earlier copy it goes on where
 // that one stopped. `ownGroup` puts its processes into a group, as a shell does for a terminal.
-export async function startService({ settings = {}, folder = temporaryFolder(), ownGroup = false } = {}) {
-    assert.ok(existsSync(path.join(build, 'session-voice')), `no programs in ${build}; run make`);
-    return new Service(folder, settings, ownGroup).start();
+export async function startService({
+    settings = {},
+    folder = temporaryFolder(),
+    ownGroup = false,
+    programs = build,
+} = {}) {
+    assert.ok(existsSync(path.join(programs, 'session-voice')), `no programs in ${programs}; run make`);
+    return new Service(folder, settings, ownGroup, programs).start();
 }

@@ -179,21 +179,21 @@ describe('booked sessions', () => {
         assert.equal(durations.filter((duration) => duration > 0).length, 1, `${durations}`);
     });
 
-    it('needs the node to join, and only for that', async () => {
+    it('needs the node to join what it has not heard of for a minute, and for nothing else', async () => {
         await setBooking(50n, await setSlot());
-        ok(await enter(host, '50'));
+        await setBooking(51n, await setSlot());
+        const { user_uid } = ok(await enter(host, '50'));
         await anvil.stop();
-        for (const [client, id] of [
-            [host, '50'],
-            [guest, '50'],
-            [stranger, '50'],
-            [guest, '51'],
-        ]) {
-            const refused = await enter(client, id);
+        for (const client of [host, guest]) assert.equal(ok(await enter(client, '50')).channel, `heaven-${chainId}-50`);
+        assert.equal(ok(await enter(host, '50')).user_uid, user_uid);
+        expect(await enter(stranger, '50'), 403, 'not a participant');
+        for (const client of [host, guest, stranger]) {
+            const refused = await enter(client, '51');
             expect(refused, 503, 'chain_unavailable');
             assert.match(refused.headers['retry-after'], /^\d+$/);
         }
         await sleep(1100);
-        assert.ok(ok(await leave(host, '50')).duration_ms >= 1000);
+        for (const client of [host, guest]) assert.ok(ok(await leave(client, '50')).duration_ms >= 1000);
+        assert.deepEqual(ok(await leave(guest, '51')), { ok: true, duration_ms: 0 });
     });
 });

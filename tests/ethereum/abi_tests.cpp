@@ -138,6 +138,57 @@ BOOST_AUTO_TEST_CASE(an_offset_or_length_that_points_outside_is_refused)
     BOOST_CHECK_EXCEPTION(decode_string(word(32) + word(5) + "alic", 0), base::Error, is_chain_unavailable);
 }
 
+BOOST_AUTO_TEST_CASE(the_published_reverts_give_their_reasons)
+{
+    int with_reason = 0;
+    int without = 0;
+    const auto vectors = load_vectors("eth.json");
+    for (const auto& vector : vectors["reverts"]) {
+        const auto data = base::from_hex(vector["data"].get<std::string>().substr(2)).value();
+        BOOST_TEST_CONTEXT(vector["why"].get<std::string>())
+        {
+            const auto reason = decode_revert_reason(data);
+            if (vector["reason"].is_null())
+                BOOST_TEST(!reason.has_value());
+            else
+                BOOST_TEST(reason.value_or("none") == vector["reason"].get<std::string>());
+            ++(vector["reason"].is_null() ? without : with_reason);
+        }
+    }
+    BOOST_TEST(with_reason >= 5);
+    BOOST_TEST(without >= 3);
+}
+
+BOOST_AUTO_TEST_CASE(errors_and_panics_are_told_by_their_published_selectors)
+{
+    const auto vectors = load_vectors("eth.json");
+    const auto selector = [&](const char* name) {
+        return base::from_hex(vectors[name]["selector"].get<std::string>().substr(2)).value();
+    };
+    const auto error = selector("error_string_selector");
+    const auto panic = selector("panic_selector");
+    BOOST_TEST(decode_revert_reason(error + word(32) + word(3) + "abc").value() == "abc");
+    BOOST_TEST(decode_revert_reason(error + word(32) + word(0)).value() == "");
+    BOOST_TEST(decode_revert_reason(panic + word(0)).value() == "Panic(0x00)");
+    BOOST_TEST(decode_revert_reason(panic + word(0x11)).value() == "Panic(0x11)");
+    BOOST_TEST(decode_revert_reason(panic + word(0x1234)).value() == "Panic(0x1234)");
+    // Errors of a contract's own, and what is cut off.
+    for (const auto& data : {std::string(), error.substr(0, 3), panic, panic + word(1).substr(1),
+                             std::string("\x12\x34\x56\x78") + word(32) + word(3) + "abc",
+                             word(32) + word(3) + "abc", error + word(32) + word(4) + "abc"})
+        BOOST_TEST(!decode_revert_reason(data).has_value(), base::to_hex(data));
+}
+
+BOOST_AUTO_TEST_CASE(numbers_follow_the_selector_a_word_each)
+{
+    const auto data = call_with_numbers(
+        "attest(uint256,uint8,bytes32)",
+        {ethereum::Uint256(42), ethereum::Uint256(1), ethereum::Uint256::from_word(std::string(32, '\xab'))});
+    BOOST_TEST(base::to_hex(data.substr(0, 4)) == "33fe248b");
+    BOOST_TEST(base::to_hex(data.substr(4)) == base::to_hex(word(42) + word(1) + std::string(32, '\xab')));
+    BOOST_TEST(call_with_numbers("f()", {}).size() == 4u);
+}
+
 BOOST_AUTO_TEST_CASE(random_bytes_are_read_within_bounds_or_refused)
 {
     SeededRandom random(5);
@@ -148,6 +199,8 @@ BOOST_AUTO_TEST_CASE(random_bytes_are_read_within_bounds_or_refused)
             data[at] = static_cast<char>(random.uniform(0, 255));
         if (random.uniform(0, 3) == 0 && data.size() > 30)
             data[random.uniform(0, 30)] = 1;
+        const auto reason = decode_revert_reason("\x08\xc3\x79\xa0" + data);
+        BOOST_TEST((!reason || reason->size() <= data.size()));
         try {
             BOOST_TEST(decode_string(data, random.uniform(0, 2)).size() <= data.size());
         } catch (const base::Error& error) {

@@ -183,19 +183,70 @@ BOOST_AUTO_TEST_CASE(the_published_calldata_is_made)
     int run = 0;
     const auto vectors = load_vectors("eth.json");
     for (const auto& vector : vectors["calldata"]) {
-        if (vector["function"] != "getSlot")
+        const auto function = vector["function"].get<std::string>();
+        if (function != "getSlot" && function != "getBooking")
             continue;
         ++run;
         const auto id = vector["args"][0].get<std::string>();
-        const auto data = ethereum::abi::call_with_number("getSlot(uint256)", number(id));
+        const auto data = ethereum::abi::call_with_numbers(function + "(uint256)", {number(id)});
         BOOST_TEST_CONTEXT(id)
         BOOST_TEST("0x" + base::to_hex(data) == vector["data"].get<std::string>());
     }
     BOOST_TEST(run >= 7);
     const auto& selector = vectors["selectors"]["getBooking"];
-    const auto data = ethereum::abi::call_with_number(selector["signature"].get<std::string>(), Uint256(1));
+    const auto data =
+        ethereum::abi::call_with_numbers(selector["signature"].get<std::string>(), {Uint256(1)});
     BOOST_TEST("0x" + base::to_hex(data) ==
                selector["selector"].get<std::string>() + std::string(63, '0') + "1");
+}
+
+BOOST_AUTO_TEST_CASE(the_published_attestations_are_made)
+{
+    int run = 0;
+    const auto vectors = load_vectors("eth.json");
+    for (const auto& vector : vectors["calldata"]) {
+        if (vector["function"] != "attest")
+            continue;
+        ++run;
+        const auto& args = vector["args"];
+        const auto outcome = std::stoi(args[1].is_string() ? args[1].get<std::string>() : args[1].dump());
+        const auto data = ethereum::attest_calldata(number(args[0].get<std::string>()),
+                                                    static_cast<std::uint8_t>(outcome), bytes_of(args[2]));
+        BOOST_TEST_CONTEXT(args.dump())
+        BOOST_TEST("0x" + base::to_hex(data) == vector["data"].get<std::string>());
+    }
+    BOOST_TEST(run >= 3);
+    const auto data = ethereum::attest_calldata(Uint256(1), 1, std::string(32, '\0'));
+    BOOST_TEST("0x" + base::to_hex(data.substr(0, 4)) ==
+               vectors["selectors"]["attest"]["selector"].get<std::string>());
+}
+
+// A section or function that is new in the vectors must not go unread.
+BOOST_AUTO_TEST_CASE(every_section_of_the_vectors_is_read_by_some_test)
+{
+    const auto vectors = load_vectors("eth.json");
+    const std::set<std::string> read = {
+        "about",     "selectors", "error_string_selector", "panic_selector", "calldata", "returns", "reverts",
+        "keccak256", "addresses", "invalid_private_keys",  "transactions"};
+    const std::set<std::string> functions = {"primaryName", "verifiedAt", "getSlot", "getBooking", "attest"};
+    for (const auto& [section, entries] : vectors.items()) {
+        if (section != "events") // of the mock contract; nothing here reads logs
+            BOOST_TEST(read.count(section) == 1u, section);
+    }
+    for (const auto& [function, entry] : vectors["selectors"].items())
+        BOOST_TEST(functions.count(function) == 1u, function);
+    for (const auto* section : {"calldata", "returns"}) {
+        for (const auto& vector : vectors[section])
+            BOOST_TEST(functions.count(vector["function"].get<std::string>()) == 1u, vector.dump());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(every_status_has_its_name)
+{
+    const char* names[] = {"None", "Booked", "Cancelled", "Attested", "Disputed", "Resolved", "Finalized"};
+    for (std::size_t status = 0; status < std::size(names); ++status)
+        BOOST_TEST(ethereum::name_of(static_cast<ethereum::BookingStatus>(status)) ==
+                   std::string(names[status]));
 }
 
 BOOST_AUTO_TEST_CASE(every_field_comes_from_its_own_word)
@@ -399,7 +450,7 @@ BOOST_AUTO_TEST_CASE(the_mock_books_every_second_for_its_two_wallets)
 {
     const auto host = AppFixture::address(1);
     const auto guest = AppFixture::address(2);
-    ethereum::MockChain chain(host, guest);
+    ethereum::MockChain chain(6343, host, guest);
     const auto booking = chain.booking(Uint256(1767225600));
     BOOST_TEST((booking.status == ethereum::BookingStatus::booked));
     BOOST_TEST(booking.guest == guest);
@@ -412,7 +463,7 @@ BOOST_AUTO_TEST_CASE(the_mock_books_every_second_for_its_two_wallets)
 
 BOOST_AUTO_TEST_CASE(the_mock_survives_any_id)
 {
-    ethereum::MockChain chain(AppFixture::address(1), AppFixture::address(2));
+    ethereum::MockChain chain(6343, AppFixture::address(1), AppFixture::address(2));
     const auto most = Uint256::from_word(std::string(32, '\xff'));
     for (const auto& id :
          {most, Uint256(~std::uint64_t{0}), Uint256(253402300799), Uint256(std::uint64_t{1} << 63)}) {
@@ -428,9 +479,26 @@ BOOST_AUTO_TEST_CASE(the_mock_needs_both_wallets)
     const auto wallet = AppFixture::address(1);
     for (const auto& [host, guest] :
          {std::pair<std::string, std::string>{"", ""}, {wallet, ""}, {"", wallet}}) {
-        ethereum::MockChain chain(host, guest);
+        ethereum::MockChain chain(6343, host, guest);
         BOOST_TEST((chain.booking(Uint256(1767225600)).status == ethereum::BookingStatus::none));
     }
+}
+
+// A whole attestation can be tried out with it.
+BOOST_AUTO_TEST_CASE(the_mock_mines_whatever_it_is_sent)
+{
+    ethereum::MockChain chain(31337, "", "");
+    BOOST_TEST(chain.chain_id() == 31337u);
+    const auto gas = chain.estimate_gas("", "", "");
+    BOOST_TEST(gas.gas > 0u);
+    BOOST_TEST(!gas.revert_reason.has_value());
+    const auto fees = chain.suggest_fees();
+    BOOST_TEST((fees.max_fee_per_gas >= fees.least));
+    BOOST_TEST((chain.balance("") >= fees.max_fee_per_gas.scaled(gas.gas * 2, 1)));
+    BOOST_TEST((chain.send("x") == ethereum::SendResult::accepted));
+    BOOST_TEST(chain.receipt("0x12").value().succeeded);
+    BOOST_TEST(!chain.revert_reason("", "", "", 1).has_value());
+    BOOST_TEST(chain.transaction_count("", true) == 0u);
 }
 
 // The wallets come from the settings, in any case of letters; what is no address is nobody.

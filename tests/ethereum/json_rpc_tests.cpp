@@ -1,5 +1,6 @@
 #include "ethereum/json_rpc.h"
 
+#include "base/hex.h"
 #include "fixture.h"
 
 namespace {
@@ -30,6 +31,14 @@ struct JsonRpcFixture
         };
     }
     std::string eth_call() { return rpc.eth_call(contract, std::string("\xeb\xa9\x51\xaa\x00", 5)); }
+    // What the node says of a call; an error unless it says otherwise.
+    ethereum::RpcError error_of(const std::string& text)
+    {
+        answer(text);
+        const auto answered = rpc.try_call("eth_sendRawTransaction", base::Json::array({"0x02"}));
+        BOOST_TEST_REQUIRE(std::holds_alternative<ethereum::RpcError>(answered), text);
+        return std::get<ethereum::RpcError>(answered);
+    }
     // The message of the refusal.
     std::string refusal(const std::string& text)
     {
@@ -200,6 +209,72 @@ BOOST_AUTO_TEST_CASE(a_transport_that_fails_is_a_chain_that_cannot_be_asked)
     // The next call stands on its own.
     answer(R"({"jsonrpc":"2.0","id":ID,"result":"0x01"})");
     BOOST_TEST(eth_call() == "\x01");
+}
+
+// ---- errors that mean something ----
+
+BOOST_AUTO_TEST_CASE(an_error_can_be_had_as_it_is)
+{
+    const auto error = error_of(
+        R"({"jsonrpc":"2.0","id":ID,"error":{"code":-32000,"message":"nonce too low","data":"0x00fF"}})");
+    BOOST_TEST(error.code == -32000);
+    BOOST_TEST(error.message == "nonce too low");
+    BOOST_TEST((error.data == std::string("\x00\xff", 2)));
+    BOOST_TEST(transport.requests.back()["method"] == "eth_sendRawTransaction");
+    BOOST_TEST(transport.requests.back()["params"] == base::Json::array({"0x02"}));
+
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":"0x12","error":null})");
+    const auto answered = rpc.try_call("eth_sendRawTransaction", base::Json::array({"0x02"}));
+    BOOST_TEST(std::get<base::Json>(answered) == base::Json("0x12"));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_odd_in_an_error_is_left_out)
+{
+    struct Case
+    {
+        const char* error;
+        std::int64_t code;
+        const char* message;
+        const char* data; // hex
+    };
+    const Case cases[] = {
+        {"{}", 0, "", ""},
+        {"[]", 0, "", ""},
+        {"false", 0, "", ""},
+        {R"("no")", 0, "", ""},
+        {R"({"code":"3","message":5,"data":7})", 0, "", ""},
+        {R"({"code":3.0,"message":null,"data":null})", 0, "", ""},
+        {R"({"code":3,"message":"m","data":"Reverted 0x08"})", 3, "m", ""},
+        {R"({"code":3,"message":"m","data":"0x"})", 3, "m", ""},
+        {R"({"code":3,"message":"m","data":"0x8"})", 3, "m", ""},
+        {R"({"code":3,"message":"m","data":"0xzz"})", 3, "m", ""},
+        {R"({"code":3,"message":"m","data":{"data":"0x08"}})", 3, "m", ""},
+        {R"({"code":3,"message":"m","data":"0x08"})", 3, "m", "08"},
+    };
+    for (const auto& c : cases) {
+        BOOST_TEST_CONTEXT(c.error)
+        {
+            const auto error = error_of(R"({"jsonrpc":"2.0","id":ID,"error":)" + std::string(c.error) + "}");
+            BOOST_TEST(error.code == c.code);
+            BOOST_TEST(error.message == c.message);
+            BOOST_TEST(base::to_hex(error.data) == c.data);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_answer_is_refused_even_if_errors_are_welcome)
+{
+    for (const auto* text :
+         {"", "<html>", "[]", "null", R"({"jsonrpc":"2.0","id":ID})",
+          R"({"jsonrpc":"2.0","id":ID,"error":null})", R"({"jsonrpc":"2.0","id":999,"result":"0x01"})",
+          R"({"jsonrpc":"2.0","result":"0x01"})",
+          R"({"jsonrpc":"2.0","id":ID,"result":"0x01","result":"0x02"})"}) {
+        answer(text);
+        BOOST_TEST_CONTEXT(text)
+        BOOST_CHECK_EXCEPTION(
+            rpc.try_call("eth_sendRawTransaction", base::Json::array()), base::Error,
+            [](const base::Error& error) { return error.code() == base::ErrorCode::chain_unavailable; });
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

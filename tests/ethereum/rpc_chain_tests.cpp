@@ -47,6 +47,70 @@ class ScriptedNode : public ethereum::Transport
     base::Json last_call;
 };
 
+// A node that answers each method as a test says, and keeps what it was asked.
+class ScriptedOracleNode : public ethereum::Transport
+{
+  public:
+    std::string post(const std::string& body) override
+    {
+        requests.push_back(base::parse_json(body));
+        const auto& request = requests.back();
+        const auto method = request["method"].get<std::string>();
+        base::Json answer{{"jsonrpc", "2.0"}, {"id", request["id"]}};
+        if (const auto error = errors.find(method); error != errors.end())
+            answer["error"] = error->second;
+        else if (const auto result = results.find(method); result != results.end())
+            answer["result"] = result->second;
+        else
+            answer["error"] = {{"code", -32601}, {"message", "the method " + method + " does not exist"}};
+        return answer.dump();
+    }
+
+    std::map<std::string, base::Json> results; // by method
+    std::map<std::string, base::Json> errors;
+    std::vector<base::Json> requests;
+};
+
+struct OracleNodeFixture
+{
+    const std::string account = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
+    const std::string escrow = "0x132212b78c4a7a3f19de1bf63f119848c765c1d2";
+    const std::string calldata = std::string("\x33\xfe\x24\x8b\x00", 5);
+    const base::Json call{{"from", account}, {"to", escrow}, {"data", "0x33fe248b00"}};
+    ScriptedOracleNode* node = new ScriptedOracleNode; // the chain's
+    ethereum::RpcChain chain{std::unique_ptr<ethereum::Transport>(node), "", "", escrow};
+
+    // The one question that has been asked since.
+    void check_asked(const std::string& method, const base::Json& params)
+    {
+        BOOST_TEST_REQUIRE(node->requests.size() == 1u);
+        BOOST_TEST(node->requests.front()["method"].get<std::string>() == method);
+        BOOST_TEST(node->requests.front()["params"].dump() == params.dump());
+        node->requests.clear();
+    }
+    template <class Question>
+    void check_unavailable(const Question& question)
+    {
+        BOOST_CHECK_EXCEPTION(question(), base::Error, [](const base::Error& error) {
+            // What the node says may hold its address, or a signed transaction.
+            return is_chain_unavailable(error) &&
+                   std::string(error.what()).find("5ca1ab1e") == std::string::npos;
+        });
+    }
+    // "1000/1250/-": least, most, and the tip, if there is one.
+    std::string fees()
+    {
+        const auto fees = chain.suggest_fees();
+        return fees.least.to_decimal() + "/" + fees.max_fee_per_gas.to_decimal() + "/" +
+               (fees.max_priority_fee_per_gas ? fees.max_priority_fee_per_gas->to_decimal() : "-");
+    }
+    std::string revert_reason() { return chain.revert_reason(account, escrow, calldata, 5).value_or("none"); }
+};
+
+// What is no quantity, or none that fits into 64 bits.
+const std::vector<base::Json> no_numbers = {
+    nullptr, 7, true, "", "0x", "7", "0xg", "0x 1", "-0x1", base::Json::array({"0x1"}), base::Json::object()};
+
 struct ChainFixture
 {
     const std::string registry = "0x22b618dabb5acdc214eeaa1c4c5e2ef6eb4488c2";
@@ -161,6 +225,314 @@ BOOST_AUTO_TEST_CASE(the_settings_choose_the_chain)
     });
     // All processes on one database share the limit of calls under way.
     BOOST_TEST(std::filesystem::exists(folder / "test.db-rpc-slots"));
+}
+
+// ---- for the oracle ----
+
+BOOST_FIXTURE_TEST_CASE(numbers_are_asked_for_and_read_strictly, OracleNodeFixture)
+{
+    node->results = {{"eth_chainId", "0x18c7"},
+                     {"eth_getTransactionCount", "0x2a"},
+                     {"eth_getBalance", "0x" + std::string(64, 'f')}};
+    BOOST_TEST(chain.chain_id() == 6343u);
+    check_asked("eth_chainId", base::Json::array());
+    BOOST_TEST(chain.transaction_count(account, true) == 42u);
+    check_asked("eth_getTransactionCount", base::Json::array({account, "pending"}));
+    BOOST_TEST(chain.transaction_count(account, false) == 42u);
+    check_asked("eth_getTransactionCount", base::Json::array({account, "latest"}));
+    BOOST_TEST(chain.balance(account).to_decimal() ==
+               "115792089237316195423570985008687907853269984665640564039457584007913129639935");
+    check_asked("eth_getBalance", base::Json::array({account, "latest"}));
+
+    auto wrong = no_numbers;
+    wrong.push_back("0x" + std::string(65, '1'));
+    for (const auto& answer : wrong) {
+        node->results = {
+            {"eth_chainId", answer}, {"eth_getTransactionCount", answer}, {"eth_getBalance", answer}};
+        BOOST_TEST_CONTEXT(answer.dump())
+        {
+            check_unavailable([&] { chain.chain_id(); });
+            check_unavailable([&] { chain.transaction_count(account, true); });
+            check_unavailable([&] { chain.balance(account); });
+        }
+    }
+    const base::Json too_large = "0x1" + std::string(16, '0'); // 2^64
+    node->results = {
+        {"eth_chainId", too_large}, {"eth_getTransactionCount", too_large}, {"eth_getBalance", too_large}};
+    check_unavailable([&] { chain.chain_id(); });
+    check_unavailable([&] { chain.transaction_count(account, true); });
+    BOOST_TEST(chain.balance(account).to_decimal() == "18446744073709551616");
+    node->results.clear();
+    check_unavailable([&] { chain.chain_id(); });
+    check_unavailable([&] { chain.transaction_count(account, true); });
+    check_unavailable([&] { chain.balance(account); });
+}
+
+BOOST_FIXTURE_TEST_CASE(fees_follow_the_next_blocks_base_fee_and_the_usual_tip, OracleNodeFixture)
+{
+    struct Case
+    {
+        const char* why;
+        base::Json gas_price;
+        base::Json base_fees;
+        std::string fees;
+    };
+    const auto base_fees = [](const char* last, const char* next) {
+        return base::Json{{"oldestBlock", "0x1"}, {"baseFeePerGas", base::Json::array({last, next})}};
+    };
+    const Case cases[] = {
+        {"steady", "0x44c", base_fees("0x3e8", "0x3e8"), "1100/2100/100"},
+        {"rising", "0x44c", base_fees("0x3e8", "0x465"), "1225/2350/100"},
+        {"falling", "0x44c", base_fees("0x3e8", "0x36b"), "975/1850/100"},
+        {"no tip is usual", "0x3e8", base_fees("0x3e8", "0x3e8"), "1001/2001/1"},
+        {"the price is behind the base fee", "0x1", base_fees("0x3e8", "0x3e8"), "1001/2001/1"},
+        {"a base fee begins", "0x64", base_fees("0x0", "0xa"), "110/120/100"},
+        {"a base fee of zero", "0x3e8", base_fees("0x0", "0x0"), "1000/1250/-"},
+        {"no base fees", "0x3e8", base::Json{{"baseFeePerGas", nullptr}}, "1000/1250/-"},
+        {"an empty list", "0x3e8", base::Json{{"baseFeePerGas", base::Json::array()}}, "1000/1250/-"},
+        {"an empty answer", "0x3e8", base::Json::object(), "1000/1250/-"},
+        {"null", "0x3e8", nullptr, "1000/1250/-"},
+    };
+    for (const auto& c : cases) {
+        node->results = {{"eth_gasPrice", c.gas_price}, {"eth_feeHistory", c.base_fees}};
+        node->requests.clear();
+        BOOST_TEST_CONTEXT(c.why)
+        {
+            BOOST_TEST(fees() == c.fees);
+            BOOST_TEST_REQUIRE(node->requests.size() == 2u);
+            BOOST_TEST(node->requests[0]["params"].dump() == "[]");
+            BOOST_TEST(node->requests[1]["method"] == "eth_feeHistory");
+            BOOST_TEST(node->requests[1]["params"].dump() == R"(["0x1","latest",[]])");
+        }
+    }
+    node->results = {{"eth_gasPrice", "0x3e8"}}; // the node does not know the other question
+    BOOST_TEST(fees() == "1000/1250/-");
+
+    for (const auto& wrong : no_numbers) {
+        BOOST_TEST_CONTEXT(wrong.dump())
+        {
+            node->results = {{"eth_gasPrice", wrong}};
+            check_unavailable([&] { chain.suggest_fees(); });
+            node->results = {{"eth_gasPrice", "0x1"},
+                             {"eth_feeHistory", {{"baseFeePerGas", base::Json::array({"0x1", wrong})}}}};
+            check_unavailable([&] { chain.suggest_fees(); });
+        }
+    }
+    node->results.clear();
+    check_unavailable([&] { chain.suggest_fees(); });
+}
+
+BOOST_FIXTURE_TEST_CASE(gas_is_estimated_from_the_oracles_address, OracleNodeFixture)
+{
+    node->results["eth_estimateGas"] = "0x186a0";
+    const auto estimate = chain.estimate_gas(account, escrow, calldata);
+    BOOST_TEST(estimate.gas == 100000u);
+    BOOST_TEST(!estimate.revert_reason.has_value());
+    check_asked("eth_estimateGas", base::Json::array({call}));
+    node->results["eth_estimateGas"] = "0x5f5e100"; // a hundred million
+    BOOST_TEST(chain.estimate_gas(account, escrow, calldata).gas == 100000000u);
+
+    auto wrong = no_numbers;
+    for (const auto* answer : {"0x0", "0x5f5e101", "0xffffffffffffffff", "0x10000000000000000"})
+        wrong.push_back(answer);
+    for (const auto& answer : wrong) {
+        node->results["eth_estimateGas"] = answer;
+        BOOST_TEST_CONTEXT(answer.dump())
+        check_unavailable([&] { chain.estimate_gas(account, escrow, calldata); });
+    }
+}
+
+// From the data, which all nodes of today give, else from the message.
+BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
+{
+    const std::string not_oracle =
+        "0x08c379a0" + word(32) + word(10) + "4e4f545f4f5241434c45" + std::string(44, '0');
+    const auto text_of = [](const std::string& text) {
+        const auto length = static_cast<unsigned>(text.size());
+        return "0x08c379a0" + word(32) + word(length) + base::to_hex(text);
+    };
+    struct Case
+    {
+        base::Json error;
+        std::string reason;
+    };
+    const auto error = [](int code, const std::string& message, const base::Json& data) {
+        return base::Json{{"code", code}, {"message", message}, {"data", data}};
+    };
+    const std::string other = "execution reverted: OTHER";
+    const Case cases[] = {
+        {error(3, "execution reverted: NOT_ORACLE", not_oracle), "NOT_ORACLE"},
+        {error(3, other, not_oracle), "NOT_ORACLE"},
+        {error(-32000, "execution reverted", not_oracle), "NOT_ORACLE"},
+        {error(-32015, "VM execution error.", not_oracle), "NOT_ORACLE"},
+        {error(3, "execution reverted: Panic(17)", "0x4e487b71" + word(0x11)), "Panic(0x11)"},
+        {error(3, other, nullptr), "OTHER"},
+        {error(3, other, "0x"), "OTHER"},
+        {error(-32000, other, {{"a", 1}}), "OTHER"},
+        {error(3, "VM Exception: execution reverted:   BY NAME", nullptr), "BY NAME"},
+        {error(3, "execution reverted", "0x"), ""},
+        {error(3, "execution reverted: ", "0x"), ""},
+        {error(3, "reverted", "0x12345678"), ""}, // an error of the contract's own
+        {error(3, "execution reverted", text_of("")), ""},
+        // Nothing that could forge a line of a log, or look like one.
+        {error(3, "", text_of("a\nb\x1b[31m\xff\xc3\xa4")), "a?b?[31m???"},
+        {error(3, "execution reverted: a\nb\u00e4", nullptr), "a?b??"},
+        {error(3, "", text_of(std::string(200, 'x'))), std::string(200, 'x')},
+        {error(3, "", text_of(std::string(250, 'x'))), std::string(200, 'x')},
+    };
+    for (const auto& c : cases) {
+        node->errors = {{"eth_estimateGas", c.error}, {"eth_call", c.error}};
+        BOOST_TEST_CONTEXT(c.error.dump())
+        {
+            const auto estimate = chain.estimate_gas(account, escrow, calldata);
+            BOOST_TEST(estimate.revert_reason.value_or("none") == c.reason);
+            BOOST_TEST(revert_reason() == c.reason);
+        }
+    }
+
+    // An error about something else is none of the contract's.
+    for (const auto& unrelated :
+         {error(-32000, "insufficient funds for transfer 5ca1ab1e", nullptr),
+          error(-32005, "limit exceeded", "0x"), error(-32601, "the method does not exist", nullptr),
+          error(0, "", nullptr), base::Json("5ca1ab1e"), base::Json::object()}) {
+        node->errors = {{"eth_estimateGas", unrelated}, {"eth_call", unrelated}};
+        BOOST_TEST_CONTEXT(unrelated.dump())
+        {
+            check_unavailable([&] { chain.estimate_gas(account, escrow, calldata); });
+            BOOST_TEST(revert_reason() == "none");
+        }
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(why_a_call_failed_is_asked_as_of_its_block, OracleNodeFixture)
+{
+    node->results["eth_call"] = "0x";
+    for (const auto& [block, quantity] : {std::pair<std::uint64_t, const char*>{0, "0x0"},
+                                          {5, "0x5"},
+                                          {256, "0x100"},
+                                          {0xffffffffffffffff, "0xffffffffffffffff"}}) {
+        BOOST_TEST(!chain.revert_reason(account, escrow, calldata, block).has_value());
+        check_asked("eth_call", base::Json::array({call, quantity}));
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(what_nodes_say_of_a_transaction_is_understood, OracleNodeFixture)
+{
+    using ethereum::SendResult;
+    struct Case
+    {
+        const char* message;
+        SendResult result;
+    };
+    const Case cases[] = {
+        // geth
+        {"already known", SendResult::accepted},
+        {"known transaction: 0x12", SendResult::accepted},
+        {"nonce too low", SendResult::nonce_too_low},
+        {"nonce too low: next nonce 5, tx nonce 4", SendResult::nonce_too_low},
+        {"transaction underpriced", SendResult::underpriced},
+        {"transaction underpriced: gas tip cap 0, minimum needed 1000000", SendResult::underpriced},
+        {"replacement transaction underpriced", SendResult::underpriced},
+        {"max fee per gas less than block base fee: address 0x12, maxFeePerGas: 1, baseFee: 7",
+         SendResult::underpriced},
+        {"insufficient funds for gas * price + value: balance 0, tx cost 21, overshot 21",
+         SendResult::insufficient_funds},
+        {"nonce too high", SendResult::refused},
+        {"intrinsic gas too low", SendResult::refused},
+        {"exceeds block gas limit", SendResult::refused},
+        {"invalid sender", SendResult::refused},
+        {"txpool is full", SendResult::refused},
+        // anvil
+        {"transaction already imported", SendResult::accepted},
+        {"replacement transaction underpriced", SendResult::underpriced},
+        {"max fee per gas less than block base fee", SendResult::underpriced},
+        {"Insufficient funds for gas * price + value", SendResult::insufficient_funds},
+        // reth
+        {"transaction is already imported: already known", SendResult::accepted},
+        {"nonce too low: next nonce 1, tx nonce 0", SendResult::nonce_too_low},
+        // erigon
+        {"ALREADY_EXISTS: already known", SendResult::accepted},
+        {"NONCE_TOO_LOW", SendResult::nonce_too_low},
+        {"fee too low", SendResult::underpriced},
+        // nethermind
+        {"AlreadyKnown", SendResult::accepted},
+        {"AlreadyKnown, hash 0x12", SendResult::accepted},
+        {"OldNonce, Current nonce: 5, nonce of rejected tx: 4", SendResult::nonce_too_low},
+        {"FeeTooLow, MaxFeePerGas too low", SendResult::underpriced},
+        {"FeeTooLowToCompete", SendResult::underpriced},
+        {"InsufficientFunds, Account balance: 0, cumulative cost: 21", SendResult::insufficient_funds},
+        // besu
+        {"Known transaction", SendResult::accepted},
+        {"Nonce too low", SendResult::nonce_too_low},
+        {"Gas price below configured minimum gas price", SendResult::underpriced},
+        {"Transaction gas price below minimum", SendResult::underpriced},
+        {"Upfront cost exceeds account balance", SendResult::insufficient_funds},
+        // anybody
+        {"", SendResult::refused},
+        {"internal error at https://rpc.example.org/v1/5ca1ab1e", SendResult::refused},
+    };
+    for (const auto& c : cases) {
+        for (const int code : {-32000, -32003, -32010, -32603}) {
+            node->errors["eth_sendRawTransaction"] = {{"code", code}, {"message", c.message}};
+            BOOST_TEST((chain.send("\x02") == c.result), c.message);
+        }
+    }
+    node->errors.clear();
+    node->results["eth_sendRawTransaction"] = "0x" + std::string(64, '1');
+    node->requests.clear();
+    BOOST_TEST((chain.send(std::string("\x02\x00\xff", 3)) == SendResult::accepted));
+    check_asked("eth_sendRawTransaction", base::Json::array({"0x0200ff"}));
+}
+
+BOOST_FIXTURE_TEST_CASE(a_receipt_is_read_strictly, OracleNodeFixture)
+{
+    const auto hash = "0x" + std::string(64, 'a');
+    const base::Json good{
+        {"transactionHash", hash}, {"blockNumber", "0x10"}, {"status", "0x1"}, {"logs", nullptr}};
+    const auto with = [&](const char* field, const base::Json& value) {
+        auto changed = good;
+        changed[field] = value;
+        return changed;
+    };
+    const auto without = [&](const char* field) {
+        auto changed = good;
+        changed.erase(field);
+        return changed;
+    };
+    node->results["eth_getTransactionReceipt"] = good;
+    const auto receipt = chain.receipt(hash).value();
+    BOOST_TEST(receipt.succeeded);
+    BOOST_TEST(receipt.block_number == 16u);
+    check_asked("eth_getTransactionReceipt", base::Json::array({hash}));
+    node->results["eth_getTransactionReceipt"] = with("status", "0x0");
+    BOOST_TEST(!chain.receipt(hash).value().succeeded);
+
+    for (const auto& pending : {base::Json(nullptr), with("blockNumber", nullptr)}) {
+        node->results["eth_getTransactionReceipt"] = pending;
+        BOOST_TEST(!chain.receipt(hash).has_value(), pending.dump());
+    }
+    std::vector<base::Json> wrong = {with("transactionHash", "0x" + std::string(64, 'b')),
+                                     with("transactionHash", nullptr),
+                                     with("status", "0x2"),
+                                     without("transactionHash"),
+                                     without("blockNumber"),
+                                     without("status"),
+                                     base::Json("0x1"),
+                                     base::Json(true),
+                                     base::Json::array({good}),
+                                     base::Json::object()};
+    for (const auto& number : no_numbers) {
+        wrong.push_back(with("status", number));
+        if (!number.is_null())
+            wrong.push_back(with("blockNumber", number));
+    }
+    for (const auto& answer : wrong) {
+        node->results["eth_getTransactionReceipt"] = answer;
+        BOOST_TEST_CONTEXT(answer.dump())
+        check_unavailable([&] { chain.receipt(hash); });
+    }
+    node->errors["eth_getTransactionReceipt"] = {{"code", -32000}, {"message", "not found 5ca1ab1e"}};
+    check_unavailable([&] { chain.receipt(hash); });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

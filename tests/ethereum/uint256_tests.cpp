@@ -77,4 +77,18 @@ BOOST_AUTO_TEST_CASE(scaling_rounds_up_and_stops_at_the_largest)
     BOOST_TEST(Uint256::parse_decimal(largest)->plus(Uint256(1)).to_decimal() == largest);
 }
 
+BOOST_AUTO_TEST_CASE(a_difference_stops_at_zero)
+{
+    const auto most = *Uint256::parse_decimal(largest);
+    BOOST_TEST(Uint256(9).minus(Uint256(4)).to_decimal() == "5");
+    BOOST_TEST(Uint256(9).minus(Uint256(0)).to_decimal() == "9");
+    BOOST_TEST(Uint256(9).minus(Uint256(9)).to_decimal() == "0");
+    BOOST_TEST(Uint256(9).minus(Uint256(10)).to_decimal() == "0");
+    BOOST_TEST(Uint256(0).minus(most).to_decimal() == "0");
+    BOOST_TEST(most.minus(most).to_decimal() == "0");
+    BOOST_TEST(most.minus(Uint256(0)).to_decimal() == largest);
+    BOOST_TEST(Uint256(UINT64_MAX).plus(Uint256(1)).minus(Uint256(1)).to_decimal() == "18446744073709551615");
+    BOOST_TEST(Uint256(UINT64_MAX).plus(Uint256(5)).minus(Uint256(UINT64_MAX)).to_decimal() == "5");
+}
+
 BOOST_AUTO_TEST_SUITE_END()

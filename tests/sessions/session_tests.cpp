@@ -41,8 +41,36 @@ class SessionFixture : public AppFixture
     const std::string host = address(1);
     const std::string guest = address(2);
     const base::UnixSeconds start = now;
-    const sessions::Session session{"7", host, guest, start, start + 1200};
+    const sessions::Session session{"7", host, guest, {start, start + 1200, 300, 600}, start};
 
+    // Booking 7 and its slot, as the escrow has them.
+    void book()
+    {
+        ethereum::Booking booking;
+        booking.slot_id = Uint256(500);
+        booking.guest = guest;
+        booking.status = ethereum::BookingStatus::booked;
+        chain.bookings["7"] = booking;
+        ethereum::Slot slot;
+        slot.host = host;
+        slot.start_at = start;
+        slot.duration_minutes = 20;
+        slot.grace_minutes = 4;
+        slot.min_overlap_minutes = 11;
+        chain.slots["500"] = slot;
+    }
+    void remember(const sessions::Session& what)
+    {
+        sqlite::Transaction tx(db());
+        sessions::remember(db(), what);
+        tx.commit();
+    }
+    void conclude(const std::string& booking_id, const std::string& why)
+    {
+        sqlite::Transaction tx(db());
+        sessions::conclude(db(), booking_id, why);
+        tx.commit();
+    }
     sessions::Seat enter(const std::string& wallet, base::UnixSeconds at)
     {
         return sessions::join(db(), config, app.tokens, session, wallet, at, random);
@@ -116,19 +144,19 @@ BOOST_AUTO_TEST_CASE(a_session_is_a_booking_and_its_slot)
     slot.host = address(3);
     chain.slots["7"] = slot; // no business of booking 7
 
-    const auto found = sessions::look_up(chain, Uint256(7));
+    const auto found = sessions::look_up(chain, Uint256(7), sessions::Asker::participant, now);
     BOOST_TEST(found.booking_id == "7");
     BOOST_TEST(found.host == host);
     BOOST_TEST(found.guest == guest);
-    BOOST_TEST(found.start_at == start);
-    BOOST_TEST(found.ends_at == start + 1200);
+    BOOST_TEST(found.terms.start_at == start);
+    BOOST_TEST(found.terms.ends_at == start + 1200);
     BOOST_TEST(chain.questions == 2);
 }
 
 BOOST_AUTO_TEST_CASE(only_an_active_booking_of_a_slot_is_a_session)
 {
-    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
-                          is_refusal(ErrorCode::not_found, "booking not found"));
+    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7), sessions::Asker::participant, now),
+                          base::Error, is_refusal(ErrorCode::not_found, "booking not found"));
     ethereum::Booking booking;
     booking.slot_id = Uint256(500);
     booking.guest = guest;
@@ -136,17 +164,17 @@ BOOST_AUTO_TEST_CASE(only_an_active_booking_of_a_slot_is_a_session)
         booking.status = static_cast<ethereum::BookingStatus>(status);
         chain.bookings["7"] = booking;
         BOOST_TEST_CONTEXT("status " << status)
-        BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
-                              is_refusal(ErrorCode::invalid_argument, "booking not active"));
+        BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7), sessions::Asker::participant, now),
+                              base::Error, is_refusal(ErrorCode::invalid_argument, "booking not active"));
     }
     BOOST_TEST(chain.questions == 6); // the slot does not matter
     booking.status = ethereum::BookingStatus::booked;
     chain.bookings["7"] = booking;
-    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
-                          is_refusal(ErrorCode::not_found, "slot not found"));
+    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7), sessions::Asker::participant, now),
+                          base::Error, is_refusal(ErrorCode::not_found, "slot not found"));
     chain.is_down = true;
-    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7)), base::Error,
-                          is_refusal(ErrorCode::chain_unavailable, "chain_unavailable"));
+    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7), sessions::Asker::participant, now),
+                          base::Error, is_refusal(ErrorCode::chain_unavailable, "chain_unavailable"));
 }
 
 // ---- a clock that steps back ----
@@ -195,7 +223,7 @@ BOOST_AUTO_TEST_CASE(a_stay_lasts_to_its_tokens_expiry_at_most)
 // Whoever comes back after the token's expiry was away from then on.
 BOOST_AUTO_TEST_CASE(a_seat_that_lapsed_ended_with_its_token)
 {
-    const sessions::Session long_session{"7", host, guest, start, start + 2 * 86400};
+    const sessions::Session long_session{"7", host, guest, {start, start + 2 * 86400, 300, 600}, start};
     const auto enter_long = [&](base::UnixSeconds at) {
         sessions::join(db(), config, app.tokens, long_session, host, at, random);
     };
@@ -212,7 +240,7 @@ BOOST_AUTO_TEST_CASE(a_seat_that_lapsed_ended_with_its_token)
 // Its own host and guest: odd, but one person.
 BOOST_AUTO_TEST_CASE(who_books_the_own_slot_has_one_seat)
 {
-    const sessions::Session alone{"7", host, host, start, start + 1200};
+    const sessions::Session alone{"7", host, host, {start, start + 1200, 300, 600}, start};
     for (int i = 0; i < 3; ++i)
         sessions::join(db(), config, app.tokens, alone, host, start + i, random);
     BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 1);
@@ -283,6 +311,234 @@ BOOST_AUTO_TEST_CASE(a_join_that_fails_leaves_no_trace)
     }
     BOOST_TEST(failures >= 5); // room, seat, token; seat, token
     require_clean_audit();
+}
+
+// ---- what is known without the chain ----
+
+BOOST_AUTO_TEST_CASE(the_oracle_is_told_the_status_that_is_in_its_way)
+{
+    const std::pair<int, const char*> names[] = {
+        {2, "Cancelled"}, {3, "Attested"}, {4, "Disputed"}, {5, "Resolved"}, {6, "Finalized"}};
+    for (const auto& [status, name] : names) {
+        ethereum::Booking booking;
+        booking.status = static_cast<ethereum::BookingStatus>(status);
+        chain.bookings["7"] = booking;
+        BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7), sessions::Asker::oracle, now), base::Error,
+                              is_refusal(ErrorCode::invalid_argument,
+                                         "booking status is " + std::string(name) + ", expected Booked"));
+    }
+    chain.bookings.clear();
+    BOOST_CHECK_EXCEPTION(sessions::look_up(chain, Uint256(7), sessions::Asker::oracle, now), base::Error,
+                          is_refusal(ErrorCode::not_found, "booking not found"));
+}
+
+BOOST_AUTO_TEST_CASE(the_slots_minutes_become_seconds)
+{
+    book();
+    const auto found = sessions::look_up(chain, Uint256(7), sessions::Asker::oracle, now + 5);
+    BOOST_TEST(found.terms.grace_seconds == 4 * 60);
+    BOOST_TEST(found.terms.min_overlap_seconds == 11 * 60);
+    BOOST_TEST(found.looked_up_at == now + 5);
+}
+
+BOOST_AUTO_TEST_CASE(stays_are_those_of_one_party_in_one_session)
+{
+    const sessions::Session other{"8", host, guest, session.terms, start};
+    BOOST_TEST(sessions::find_stays(db(), "7", host, start).empty());
+    enter(host, start);
+    exit(host, start + 100);
+    enter(guest, start + 10);
+    sessions::join(db(), config, app.tokens, other, host, start + 50, random);
+    enter(host, start + 200);
+    enter(host, start + 300); // another device
+    const auto stays_at = [&](base::UnixSeconds at) {
+        std::vector<std::pair<std::int64_t, std::int64_t>> found;
+        for (const auto& stay : sessions::find_stays(db(), "7", host, at))
+            found.emplace_back(stay.joined_at - start, stay.left_at - start);
+        return found;
+    };
+    using Stays = std::vector<std::pair<std::int64_t, std::int64_t>>;
+    BOOST_TEST((stays_at(start + 400) == Stays{{0, 100}, {200, 300}, {300, 400}}));
+    // To its token's expiry, not to the slot's end.
+    BOOST_TEST((stays_at(start + 99999) == Stays{{0, 100}, {200, 300}, {300, 3900}}));
+    BOOST_TEST(sessions::find_stays(db(), "7", guest, start + 400).size() == 1u);
+    BOOST_TEST(sessions::find_stays(db(), "8", host, start + 400).size() == 1u);
+    BOOST_TEST(sessions::find_stays(db(), "8", guest, start + 400).empty());
+    BOOST_TEST(sessions::find_stays(db(), "9", host, start + 400).empty());
+}
+
+BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
+{
+    const sessions::Session longer{"8", host, guest, {start, start + 7200, 300, 600}, start};
+    enter(host, start);
+    enter(guest, start + 5);
+    exit(guest, start + 90);
+    sessions::join(db(), config, app.tokens, longer, host, start + 5, random);
+    BOOST_TEST(sessions::close_ended(db(), start + 1200) == 0); // its last second is one to talk in
+    BOOST_TEST(sessions::close_ended(db(), start + 1201) == 1);
+    BOOST_TEST(sessions::close_ended(db(), start + 1201) == 0);
+    BOOST_TEST(query("SELECT closed_at FROM rooms JOIN sessions USING (room_id) WHERE booking_id = '7'") ==
+               start + 1200);
+    BOOST_TEST(query("SELECT count(*) FROM connections JOIN sessions USING (room_id) "
+                     "WHERE booking_id = '7' AND left_at IS NULL") == 0);
+    BOOST_TEST(query("SELECT left_at FROM connections WHERE wallet = '" + host +
+                     "' AND left_at IS NOT NULL") == start + 1200);
+    BOOST_TEST(stays(guest).back().left_at.value() == start + 90);
+    BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 1); // the longer one's
+    // The oracle sees the same stays as before.
+    BOOST_TEST(sessions::find_stays(db(), "7", host, start + 2000).back().left_at == start + 1200);
+    // Nobody comes in any more, should the clock step back.
+    BOOST_CHECK_EXCEPTION(enter(host, start + 1100), base::Error,
+                          is_refusal(ErrorCode::invalid_argument, "session has ended"));
+    BOOST_TEST(exit(host, start + 1300) == 0);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_stay_that_lapsed_before_the_end_ended_with_its_token)
+{
+    auto settings = config;
+    settings.rules.booked_token_ttl_seconds = 50;
+    const sessions::Session day{"8", host, guest, {start, start + 2 * 86400, 300, 600}, start};
+    sessions::join(db(), settings, app.tokens, day, host, start, random); // Agora's tokens last a day at most
+    BOOST_TEST(sessions::close_ended(db(), start + 3 * 86400) == 1);
+    BOOST_TEST(stays(host).back().left_at.value() == start + 86400);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(many_rooms_are_closed_in_one_go)
+{
+    for (int i = 100; i < 350; ++i) {
+        const sessions::Session one{std::to_string(i), host, guest, session.terms, start};
+        sessions::join(db(), config, app.tokens, one, host, start, random);
+    }
+    BOOST_TEST(sessions::close_ended(db(), start + 1201) == 250);
+    BOOST_TEST(query("SELECT count(*) FROM rooms WHERE closed_at IS NULL") == 0);
+    BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 0);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(joining_writes_down_what_the_escrow_said)
+{
+    BOOST_TEST(!sessions::find_session(db(), "7").has_value());
+    enter(host, start + 3);
+    auto known = sessions::find_session(db(), "7").value();
+    BOOST_TEST(known.booking_id == "7");
+    BOOST_TEST(known.host == host);
+    BOOST_TEST(known.guest == guest);
+    BOOST_TEST(known.terms.value().start_at == start);
+    BOOST_TEST(known.terms->ends_at == start + 1200);
+    BOOST_TEST(known.terms->grace_seconds == 300);
+    BOOST_TEST(known.terms->min_overlap_seconds == 600);
+    BOOST_TEST(known.looked_up_at == start);
+    BOOST_TEST(known.concluded == "");
+
+    const sessions::Session moved{"7", host, address(3), {start + 60, start + 1800, 120, 240}, start + 9};
+    remember(moved);
+    known = sessions::find_session(db(), "7").value();
+    BOOST_TEST(known.guest == address(3));
+    BOOST_TEST(known.terms.value().start_at == start + 60);
+    BOOST_TEST(known.terms->ends_at == start + 1800);
+    BOOST_TEST(known.terms->grace_seconds == 120);
+    BOOST_TEST(known.terms->min_overlap_seconds == 240);
+    BOOST_TEST(known.looked_up_at == start + 9);
+}
+
+BOOST_AUTO_TEST_CASE(what_nobody_joined_is_not_written_down)
+{
+    remember(session);
+    conclude("7", "attested");
+    BOOST_TEST(!sessions::find_session(db(), "7").has_value());
+    BOOST_TEST(sessions::list_sessions(db(), 10).empty());
+}
+
+BOOST_AUTO_TEST_CASE(the_sessions_to_attest_have_begun_and_are_not_concluded)
+{
+    const std::pair<const char*, std::int64_t> begin_after[] = {{"1", 300}, {"2", 100}, {"3", 200}, {"4", 0}};
+    for (const auto& [id, after] : begin_after) {
+        const sessions::Session one{id, host, guest, {start + after, start + after + 1200, 300, 600}, start};
+        sessions::join(db(), config, app.tokens, one, host, start, random);
+    }
+    conclude("4", "window missed");
+    execute("UPDATE sessions SET host_wallet = NULL, guest_wallet = NULL, start_at = NULL, ends_at = NULL, "
+            "grace_seconds = NULL, min_overlap_seconds = NULL, looked_up_at = NULL WHERE booking_id = '1'");
+    const auto found_at = [&](std::int64_t at) {
+        std::string ids;
+        for (const auto& known : sessions::find_sessions_to_attest(db(), start + at)) {
+            ids += known.booking_id + (known.terms ? " " : "? ");
+            BOOST_TEST(known.host.empty() == !known.terms.has_value());
+        }
+        return ids;
+    };
+    BOOST_TEST(found_at(0) == "1? ");
+    BOOST_TEST(found_at(99) == "1? ");
+    BOOST_TEST(found_at(100) == "1? 2 ");
+    BOOST_TEST(found_at(200) == "1? 2 3 ");
+    BOOST_TEST(found_at(99999) == "1? 2 3 ");
+    conclude("1", "booking not found");
+    BOOST_TEST(found_at(200) == "2 3 ");
+    BOOST_TEST(sessions::find_session(db(), "4")->concluded == "window missed");
+
+    std::string listed;
+    for (const auto& known : sessions::list_sessions(db(), 3))
+        listed += known.booking_id + " ";
+    BOOST_TEST(listed == "3 2 4 "); // those that begin last come first
+}
+
+// ---- joining while the chain is down ----
+
+BOOST_AUTO_TEST_CASE(what_was_read_a_minute_ago_does_for_joining)
+{
+    book();
+    enter(host, start);
+    chain.is_down = true;
+    for (const std::int64_t after : {-60, 0, 60}) {
+        const auto recalled = sessions::look_up_to_join(db(), chain, Uint256(7), start + after);
+        BOOST_TEST(recalled.booking_id == "7");
+        BOOST_TEST(recalled.host == host);
+        BOOST_TEST(recalled.guest == guest);
+        BOOST_TEST(recalled.terms.ends_at == start + 1200);
+        BOOST_TEST(recalled.looked_up_at == start); // joining by it makes it no younger
+    }
+    const auto is_unavailable = is_refusal(ErrorCode::chain_unavailable, "chain_unavailable");
+    for (const std::int64_t after : {-61, 61, 3600})
+        BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start + after), base::Error,
+                              is_unavailable);
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(8), start), base::Error,
+                          is_unavailable);
+    conclude("7", "attested");
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start), base::Error,
+                          is_unavailable);
+}
+
+BOOST_AUTO_TEST_CASE(a_session_of_unknown_terms_is_not_recalled)
+{
+    enter(host, start);
+    execute("UPDATE sessions SET start_at = NULL, ends_at = NULL, grace_seconds = NULL, "
+            "min_overlap_seconds = NULL");
+    chain.is_down = true;
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start), base::Error,
+                          is_refusal(ErrorCode::chain_unavailable, "chain_unavailable"));
+}
+
+// Only silence is bridged, never a "no".
+BOOST_AUTO_TEST_CASE(what_the_chain_says_now_wins_over_what_it_said)
+{
+    book();
+    enter(host, start);
+    chain.bookings.at("7").status = ethereum::BookingStatus::cancelled;
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start), base::Error,
+                          is_refusal(ErrorCode::invalid_argument, "booking not active"));
+    book();
+    chain.slots.clear();
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start), base::Error,
+                          is_refusal(ErrorCode::not_found, "slot not found"));
+    chain.bookings.clear();
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start), base::Error,
+                          is_refusal(ErrorCode::not_found, "booking not found"));
+    book();
+    chain.bookings.at("7").guest = address(3);
+    BOOST_TEST(sessions::look_up_to_join(db(), chain, Uint256(7), start + 5).guest == address(3));
+    BOOST_TEST(sessions::look_up_to_join(db(), chain, Uint256(7), start + 5).looked_up_at == start + 5);
 }
 
 // ---- what the schema refuses ----
@@ -362,7 +618,7 @@ BOOST_AUTO_TEST_CASE(who_is_no_party_any_more_makes_room)
 {
     enter(host, start);
     enter(guest, start);
-    const sessions::Session changed{"7", host, address(3), start, start + 1200};
+    const sessions::Session changed{"7", host, address(3), {start, start + 1200, 300, 600}, start};
     sessions::join(db(), config, app.tokens, changed, address(3), start + 60, random);
     BOOST_TEST(stays(guest).back().left_at.value() == start + 60);
     BOOST_TEST(!stays(host).back().left_at.has_value());

@@ -140,6 +140,34 @@ BOOST_AUTO_TEST_CASE(every_older_version_is_upgraded_to_the_same_schema_and_keep
     }
 }
 
+// What was joined before the escrow's terms were written down is still there, and its terms are unknown.
+BOOST_AUTO_TEST_CASE(sessions_of_version_4_are_kept_and_left_to_be_looked_up)
+{
+    const std::string host = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
+    const std::string room = "00000000-0000-4000-8000-000000000000";
+    const std::string stay = "00000000-0000-4000-8000-000000000001";
+    Database db(":memory:");
+    sqlite::migrate(db, first_steps(4));
+    execute(db,
+            "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
+            "VALUES ('" +
+                room + "', 'booked', '" + host +
+                "', 'private', 0, 2, 7); "
+                "INSERT INTO sessions (booking_id, room_id) VALUES ('42', '" +
+                room +
+                "'); "
+                "INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
+                "token_expires_at, last_metered_at, left_at) VALUES ('" +
+                stay + "', '" + room + "', 'booked', '" + host + "', 5, 10, 3610, 10, 70)");
+    BOOST_TEST(sqlite::migrate(db) == static_cast<int>(schema_migrations.size()) - 4);
+    BOOST_TEST(db.integrity_problems().empty());
+    BOOST_TEST(integer(db, "SELECT count(*) FROM sessions WHERE booking_id = '42' "
+                           "AND host_wallet IS NULL AND guest_wallet IS NULL AND start_at IS NULL "
+                           "AND ends_at IS NULL AND grace_seconds IS NULL AND min_overlap_seconds IS NULL "
+                           "AND looked_up_at IS NULL AND concluded IS NULL") == 1);
+    BOOST_TEST(integer(db, "SELECT left_at - joined_at FROM connections") == 60);
+}
+
 BOOST_AUTO_TEST_CASE(a_step_that_fails_changes_nothing_and_leaves_the_version)
 {
     auto steps = two_steps;
@@ -167,10 +195,13 @@ BOOST_AUTO_TEST_CASE(a_newer_database_is_refused_and_left_alone)
     execute(db, "CREATE TABLE from_the_future (number INTEGER); PRAGMA user_version = 999");
     const auto before = schema(db);
     const auto changes_before = integer(db, "SELECT total_changes()");
-    BOOST_CHECK_EXCEPTION(sqlite::migrate(db), base::Error, [](const base::Error& error) {
-        return is_database_unavailable(error) && std::string(error.what()).find("999") != std::string::npos;
+    const auto is_newer = [](const base::Error& error) {
+        return error.code() == base::ErrorCode::database_newer && error.name() == "database_unavailable";
+    };
+    BOOST_CHECK_EXCEPTION(sqlite::migrate(db), base::Error, [&](const base::Error& error) {
+        return is_newer(error) && std::string(error.what()).find("999") != std::string::npos;
     });
-    BOOST_CHECK_EXCEPTION(sqlite::open_migrated(path, 1000), base::Error, is_database_unavailable);
+    BOOST_CHECK_EXCEPTION(sqlite::open_migrated(path, 1000), base::Error, is_newer);
     BOOST_TEST(schema(db) == before);
     BOOST_TEST(integer(db, "SELECT total_changes()") == changes_before);
     BOOST_TEST(!db.in_transaction());

@@ -1,0 +1,183 @@
+#include "supervisor.h"
+
+#include "base/log.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <map>
+#include <poll.h>
+#include <string>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+namespace supervisor {
+
+namespace {
+
+volatile std::sig_atomic_t stopping = 0;
+
+void stop(int)
+{
+    stopping = 1;
+}
+
+void handle(int signal_number, void (*handler)(int))
+{
+    struct sigaction action = {}; // without SA_RESTART: waiting is to end
+    action.sa_handler = handler;
+    sigaction(signal_number, &action, nullptr);
+}
+
+sigset_t set_of(std::initializer_list<int> signals)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal_number : signals)
+        sigaddset(&set, signal_number);
+    return set;
+}
+
+using Workers = std::map<pid_t, std::time_t>; // when each began, by the clock that never steps
+
+std::time_t monotonic_seconds()
+{
+    struct timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
+void start_worker(Workers& workers, const std::function<int()>& worker)
+{
+    const auto supervisor = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) {
+        base::log(std::string("fork: ") + std::strerror(errno));
+        return;
+    }
+    if (pid == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (::getppid() != supervisor)
+            std::exit(0);
+        std::exit(worker());
+    }
+    workers[pid] = monotonic_seconds();
+}
+
+void end_workers(const Workers& workers)
+{
+    for (const auto& [pid, began] : workers)
+        ::kill(pid, SIGTERM);
+}
+
+// Whether the program that stands at the path now would start with our settings.
+bool would_start(char** arguments)
+{
+    std::vector<char*> check;
+    for (char** argument = arguments; *argument != nullptr; ++argument)
+        check.push_back(*argument);
+    std::string option = "--check";
+    check.push_back(option.data());
+    check.push_back(nullptr);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::dup2(::open("/dev/null", O_RDWR), STDOUT_FILENO);
+        ::execvp(check[0], check.data());
+        ::_exit(127);
+    }
+    int status = 0;
+    return pid > 0 && ::waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// Does not return if it succeeds. The old workers finish what they have in hand; they stay our children.
+void become_successor(char** arguments, Workers& workers)
+{
+    if (!would_start(arguments)) {
+        base::log("the program at " + std::string(arguments[0]) + " would not start; the old one goes on");
+        return;
+    }
+    end_workers(workers);
+    ::execvp(arguments[0], arguments);
+    base::log(std::string("exec: ") + std::strerror(errno));
+}
+
+} // namespace
+
+void hold_signals()
+{
+    const auto held = set_of({SIGTERM, SIGINT, SIGHUP});
+    sigprocmask(SIG_BLOCK, &held, nullptr);
+    handle(SIGTERM, stop);
+    handle(SIGINT, stop); // Ctrl-C reaches everybody in the terminal
+    handle(SIGPIPE, SIG_IGN);
+}
+
+bool wait_for_connection(int listening_socket)
+{
+    // Atomically: a signal that came before is seen as well as one that comes while waiting.
+    static const auto open_to_signals = [] {
+        sigset_t mask;
+        sigprocmask(SIG_BLOCK, nullptr, &mask);
+        sigdelset(&mask, SIGTERM);
+        sigdelset(&mask, SIGINT);
+        return mask;
+    }();
+    struct pollfd waiting = {listening_socket, POLLIN, 0};
+    while (stopping == 0) {
+        if (::ppoll(&waiting, 1, nullptr, &open_to_signals) > 0)
+            return stopping == 0;
+    }
+    return false;
+}
+
+int keep_workers(std::size_t count, char** arguments, const std::function<int()>& worker)
+{
+    const auto awaited = set_of({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
+    sigprocmask(SIG_BLOCK, &awaited, nullptr);
+    handle(SIGCHLD, [](int) {}); // the default would discard it
+    Workers workers;
+    bool is_outdated = false;
+    for (;;) {
+        while (workers.size() < count)
+            start_worker(workers, worker);
+        const int signal_number = sigwaitinfo(&awaited, nullptr);
+        if (signal_number == SIGTERM || signal_number == SIGINT)
+            break;
+        if (signal_number == SIGHUP)
+            become_successor(arguments, workers);
+
+        bool died_young = false;
+        int status = 0;
+        for (pid_t ended = 0; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+            const auto known = workers.find(ended);
+            if (known == workers.end()) // of the program that we were before
+                continue;
+            died_young = died_young || monotonic_seconds() - known->second < 1;
+            is_outdated = is_outdated || (WIFEXITED(status) && WEXITSTATUS(status) == outdated_status);
+            workers.erase(known);
+            base::log("a worker ended; another takes its place");
+        }
+        if (is_outdated || died_young) { // no tight circle, should it end at once or not start at all
+            const auto ending = set_of({SIGTERM, SIGINT});
+            const struct timespec a_second = {1, 0};
+            if (sigtimedwait(&ending, nullptr, &a_second) > 0)
+                break;
+        }
+        if (is_outdated) {
+            is_outdated = false;
+            become_successor(arguments, workers);
+        }
+    }
+    end_workers(workers);
+    while (::wait(nullptr) > 0 || errno == EINTR) {
+    }
+    return 0;
+}
+
+} // namespace supervisor

@@ -1,0 +1,30 @@
+// The life of a FastCGI program's processes: workers on one socket, ended and replaced without losing a
+// request.
+//
+// SIGTERM and SIGINT end a process after the request in hand. SIGHUP makes the supervisor become the program
+// that stands at its path now, a newer one perhaps: it tries it with --check first, and the socket, with
+// whoever waits there, stays open throughout.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace supervisor {
+
+// A worker's exit status if it met a schema that is newer than its program.
+constexpr int outdated_status = 75;
+
+// From now on signals that end the process wait until it looks for them here, so that none interrupts the
+// reading of a request.
+void hold_signals();
+
+// Waits for a connection on the listening socket; another process may take it first. False if it is time to
+// end.
+bool wait_for_connection(int listening_socket);
+
+// Keeps `count` processes running `worker`, which is called after fork() and gives back the exit status.
+// Starts another for one that ends; becomes the program at `arguments[0]` on SIGHUP and when a worker ends
+// with outdated_status. Nothing may be open yet: neither database nor libcurl. Gives back the exit status.
+int keep_workers(std::size_t count, char** arguments, const std::function<int()>& worker);
+
+} // namespace supervisor

@@ -1,0 +1,13 @@
+// The database and the files beside it.
+#pragma once
+
+#include <string>
+
+namespace base {
+
+// Opens or creates the file, for its owner and, as far as the umask allows, the group: the web server and
+// cron may share one. What root creates belongs to the owner of the folder, so that an operator's command
+// does not lock the service out. Gives back a descriptor, or -1 and errno.
+int open_shared_file(const std::string& path);
+
+} // namespace base

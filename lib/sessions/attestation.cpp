@@ -1,0 +1,201 @@
+#include "sessions/attestation.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+
+namespace sessions {
+
+namespace {
+
+// Followed by a WHERE clause. read() depends on the order.
+#define SELECT_ATTESTATION                                                                                   \
+    "SELECT booking_id, outcome, host_joined_at, host_left_at, guest_joined_at, guest_left_at, "             \
+    "overlap_seconds, metrics_hash, decided_at, chain_id, oracle, nonce, state, ifnull(mined_hash, ''), "    \
+    "ifnull(failure, ''), ifnull(settled_at, 0) FROM attestations "
+
+std::string stored_bytes(const std::string& hex)
+{
+    auto bytes = base::from_hex(hex);
+    if (!bytes)
+        throw base::Error(base::ErrorCode::internal, "internal_error", "stored bytes are no hex");
+    return *std::move(bytes);
+}
+
+ethereum::Uint256 stored_number(const std::string& decimal)
+{
+    const auto number = ethereum::Uint256::parse_decimal(decimal);
+    if (!number)
+        throw base::Error(base::ErrorCode::internal, "internal_error", "a stored number is none");
+    return *number;
+}
+
+AttestationState state_named(const std::string& name)
+{
+    for (const auto state :
+         {AttestationState::submitted, AttestationState::confirmed, AttestationState::failed}) {
+        if (name == name_of(state))
+            return state;
+    }
+    throw base::Error(base::ErrorCode::internal, "internal_error", "an attestation in an unknown state");
+}
+
+Attestation read(const sqlite::Statement& row)
+{
+    Attestation attestation;
+    attestation.booking_id = row.text(0);
+    attestation.outcome = static_cast<Outcome>(row.integer(1));
+    attestation.metrics = {row.integer(2), row.integer(3), row.integer(4), row.integer(5), row.integer(6)};
+    attestation.metrics_hash = stored_bytes(row.text(7));
+    attestation.decided_at = row.integer(8);
+    attestation.chain_id = row.integer(9);
+    attestation.oracle = row.text(10);
+    attestation.nonce = row.integer(11);
+    attestation.state = state_named(row.text(12));
+    attestation.mined_hash = row.text(13);
+    attestation.failure = row.text(14);
+    attestation.settled_at = row.integer(15);
+    return attestation;
+}
+
+} // namespace
+
+const char* name_of(AttestationState state)
+{
+    switch (state) {
+    case AttestationState::submitted:
+        return "submitted";
+    case AttestationState::confirmed:
+        return "confirmed";
+    case AttestationState::failed:
+        return "failed";
+    }
+    return "";
+}
+
+std::optional<Attestation> find_attestation(sqlite::Database& db, const std::string& booking_id)
+{
+    auto row = db.prepare(SELECT_ATTESTATION "WHERE booking_id = :booking_id");
+    if (!row.bind(":booking_id", booking_id).step())
+        return std::nullopt;
+    return read(row);
+}
+
+std::vector<Attestation> find_submitted_attestations(sqlite::Database& db)
+{
+    auto row = db.prepare(SELECT_ATTESTATION "WHERE state = 'submitted' ORDER BY nonce");
+    std::vector<Attestation> found;
+    while (row.step())
+        found.push_back(read(row));
+    return found;
+}
+
+std::vector<AttestationTransaction> find_transactions(sqlite::Database& db, const std::string& booking_id)
+{
+    auto row =
+        db.prepare("SELECT tx_hash, nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas IS NOT NULL, "
+                   "ifnull(max_priority_fee_per_gas, '0'), raw, created_at, ifnull(sent_at, 0), oracle "
+                   "FROM attestation_transactions WHERE booking_id = :booking_id ORDER BY transaction_id");
+    row.bind(":booking_id", booking_id);
+    std::vector<AttestationTransaction> found;
+    while (row.step()) {
+        AttestationTransaction transaction;
+        transaction.tx_hash = row.text(0);
+        transaction.nonce = row.integer(1);
+        transaction.gas_limit = static_cast<std::uint64_t>(row.integer(2));
+        transaction.max_fee_per_gas = stored_number(row.text(3));
+        if (row.integer(4) != 0)
+            transaction.max_priority_fee_per_gas = stored_number(row.text(5));
+        transaction.raw = stored_bytes(row.text(6));
+        transaction.created_at = row.integer(7);
+        transaction.sent_at = row.integer(8);
+        transaction.oracle = row.text(9);
+        found.push_back(std::move(transaction));
+    }
+    return found;
+}
+
+std::string hash_of(sqlite::Database& db, const Attestation& attestation)
+{
+    if (!attestation.mined_hash.empty())
+        return attestation.mined_hash;
+    return find_transactions(db, attestation.booking_id).back().tx_hash;
+}
+
+std::int64_t next_nonce(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle)
+{
+    auto row = db.prepare("SELECT ifnull(max(t.nonce) + 1, 0) FROM attestations a "
+                          "JOIN attestation_transactions t USING (booking_id) "
+                          "WHERE a.chain_id = :chain_id AND t.oracle = :oracle");
+    row.bind(":chain_id", chain_id).bind(":oracle", oracle).step();
+    return row.integer(0);
+}
+
+void insert_attestation(sqlite::Database& db, const Attestation& attestation)
+{
+    db.prepare(
+          "INSERT INTO attestations (booking_id, outcome, host_joined_at, host_left_at, guest_joined_at, "
+          "guest_left_at, overlap_seconds, metrics_hash, decided_at, chain_id, oracle, nonce, state) "
+          "VALUES (:booking_id, :outcome, :host_joined_at, :host_left_at, :guest_joined_at, "
+          ":guest_left_at, :overlap_seconds, :metrics_hash, :decided_at, :chain_id, :oracle, :nonce, "
+          "'submitted')")
+        .bind(":booking_id", attestation.booking_id)
+        .bind(":outcome", static_cast<std::int64_t>(attestation.outcome))
+        .bind(":host_joined_at", attestation.metrics.host_joined_at)
+        .bind(":host_left_at", attestation.metrics.host_left_at)
+        .bind(":guest_joined_at", attestation.metrics.guest_joined_at)
+        .bind(":guest_left_at", attestation.metrics.guest_left_at)
+        .bind(":overlap_seconds", attestation.metrics.overlap_seconds)
+        .bind(":metrics_hash", base::to_hex(attestation.metrics_hash))
+        .bind(":decided_at", attestation.decided_at)
+        .bind(":chain_id", attestation.chain_id)
+        .bind(":oracle", attestation.oracle)
+        .bind(":nonce", attestation.nonce)
+        .run();
+}
+
+void insert_transaction(sqlite::Database& db, const std::string& booking_id,
+                        const AttestationTransaction& transaction)
+{
+    const auto tip = transaction.max_priority_fee_per_gas;
+    db.prepare("INSERT INTO attestation_transactions (booking_id, tx_hash, oracle, nonce, gas_limit, "
+               "max_fee_per_gas, "
+               "max_priority_fee_per_gas, raw, created_at) VALUES (:booking_id, :tx_hash, :oracle, :nonce, "
+               ":gas_limit, "
+               ":max_fee_per_gas, nullif(:max_priority_fee_per_gas, ''), :raw, :created_at)")
+        .bind(":booking_id", booking_id)
+        .bind(":tx_hash", transaction.tx_hash)
+        .bind(":oracle", transaction.oracle)
+        .bind(":nonce", transaction.nonce)
+        .bind(":gas_limit", static_cast<std::int64_t>(transaction.gas_limit))
+        .bind(":max_fee_per_gas", transaction.max_fee_per_gas.to_decimal())
+        .bind(":max_priority_fee_per_gas", tip ? tip->to_decimal() : std::string())
+        .bind(":raw", base::to_hex(transaction.raw))
+        .bind(":created_at", transaction.created_at)
+        .run();
+}
+
+void mark_sent(sqlite::Database& db, const std::string& tx_hash, base::UnixSeconds now)
+{
+    db.prepare("UPDATE attestation_transactions SET sent_at = :now WHERE tx_hash = :tx_hash")
+        .bind(":now", now)
+        .bind(":tx_hash", tx_hash)
+        .run();
+}
+
+void update_attestation(sqlite::Database& db, const Attestation& attestation)
+{
+    const bool is_settled = attestation.state != AttestationState::submitted;
+    db.prepare("UPDATE attestations SET oracle = :oracle, nonce = :nonce, state = :state, mined_hash = "
+               "nullif(:mined_hash, ''), "
+               "failure = nullif(:failure, ''), settled_at = :settled_at WHERE booking_id = :booking_id")
+        .bind(":oracle", attestation.oracle)
+        .bind(":nonce", attestation.nonce)
+        .bind(":state", std::string_view(name_of(attestation.state)))
+        .bind(":mined_hash", attestation.mined_hash)
+        .bind(":failure", attestation.failure)
+        .bind(":settled_at", is_settled ? std::optional(attestation.settled_at) : std::nullopt)
+        .bind(":booking_id", attestation.booking_id)
+        .run();
+}
+
+} // namespace sessions

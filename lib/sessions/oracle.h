@@ -1,0 +1,89 @@
+// The oracle: decides whether a booked session took place and says so to the escrow, exactly once.
+//
+// The decision, the nonce and the signed bytes are stored, synced to the disk, before they are first sent.
+// From then on every call and every sweep only carries those bytes to the chain: sends them again if the node
+// has not taken them or has lost them, signs the same call with the same nonce and a higher fee if the
+// network has become dearer, and looks for the receipt. Should another program have used up the nonce, the
+// same decision gets a new one. Any number of processes may do this at once.
+#pragma once
+
+#include "base/config.h"
+#include "ethereum/chain.h"
+#include "ethereum/private_key.h"
+#include "sessions/attestation.h"
+#include "sessions/session.h"
+
+#include <optional>
+
+namespace sessions {
+
+// One sweep's work.
+struct OracleTally
+{
+    std::int64_t scanned = 0;       // sessions looked at
+    std::int64_t submitted = 0;     // decided and stored now, and taken by the node
+    std::int64_t confirmed = 0;     // receipts found now
+    std::int64_t not_due = 0;       // not final yet, or the window is not open
+    std::int64_t not_booked = 0;    // cancelled, or attested by somebody else
+    std::int64_t window_missed = 0; // too late for good
+    std::int64_t failed = 0;        // refused or not reachable; each is logged
+};
+
+class Oracle
+{
+  public:
+    // Throws "oracle key not configured" (not_configured).
+    Oracle(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config);
+
+    const std::string& address() const { return address_; }
+
+    // What has been decided of the booking, after a look at how it fares; nothing if that is nothing yet.
+    // Throws attestation_failed (chain_refused, with `reason`) if the chain refused it, or chain_unavailable.
+    std::optional<Attestation> resume(const std::string& booking_id, base::UnixSeconds now);
+
+    // Decides by the presence up to `now`, or as `forced`, and submits. Throws overlap_not_met,
+    // completed_too_late, grace_not_over or no_show_too_late (invalid_argument) outside the outcome's window,
+    // "session still in progress" (invalid_argument) while the outcome can change, and what resume() throws.
+    // Was it decided before, it does what resume() does.
+    Attestation attest(const Session& session, std::optional<Outcome> forced, base::UnixSeconds now);
+
+    // A failed attestation once more: the same decision in a new transaction. Does what resume() does for one
+    // that has not failed. Throws "attestation not found" (not_found) and what look_up() and resume() throw.
+    Attestation retry(const ethereum::Uint256& booking_id, base::UnixSeconds now);
+
+    // Attests every session whose outcome is final and whose window is open, and follows up what is not
+    // confirmed.
+    OracleTally sweep(base::UnixSeconds now);
+
+  private:
+    struct Offer; // what the node says a transaction takes
+
+    Offer prepare(const std::string& calldata);
+    AttestationTransaction sign(const Attestation& attestation, std::uint64_t gas_limit,
+                                const ethereum::Uint256& max_fee_per_gas,
+                                const std::optional<ethereum::Uint256>& max_priority_fee_per_gas,
+                                base::UnixSeconds now) const;
+    void give_nonce(Attestation& attestation, const Offer& offer, base::UnixSeconds now);
+    Attestation follow_up(Attestation attestation, base::UnixSeconds now);
+    bool settle_by_receipt(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
+                           base::UnixSeconds now);
+    void settle(Attestation& attestation, AttestationState state, const std::string& mined_hash,
+                const std::string& failure, base::UnixSeconds now);
+    void replace_nonce(Attestation& attestation, const std::vector<AttestationTransaction>& seen,
+                       base::UnixSeconds now);
+    bool deliver(const Attestation& attestation, base::UnixSeconds now);
+    bool look_and_deliver(Attestation& attestation, base::UnixSeconds now);
+    std::optional<AttestationTransaction>
+    raise_fee(const Attestation& attestation, const AttestationTransaction& last, base::UnixSeconds now);
+    ethereum::Fees suggest_fees();
+    void attest_due(const KnownSession& known, OracleTally& tally, base::UnixSeconds now);
+
+    sqlite::Database& db_;
+    ethereum::Chain& chain_;
+    const base::Config& config_;
+    const ethereum::PrivateKey key_;
+    const std::string address_;
+    const std::string escrow_;
+};
+
+} // namespace sessions
