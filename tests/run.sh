@@ -33,6 +33,17 @@ check() {
     if "$@"; then count 1 0 "$name"; else count 0 1 "$name"; fi
 }
 
+# many NAME COMMAND...: tests that count themselves, and end with "N passed, N failed".
+many() {
+    name=$1; shift
+    output=$("$@" 2>&1)
+    echo "$output" | grep -av '^# Subtest\|duration_ms' | tail -n 150
+    line=$(echo "$output" | grep -ax '[0-9]* passed, [0-9]* failed' | tail -n 1)
+    good=${line%% passed*}
+    bad=${line##*, }
+    if [ -n "$line" ]; then count "$good" "${bad%% failed}" "$name"; else count 0 1 "$name"; fi
+}
+
 check "includes point one way" tests/layout.sh
 boost "unit, handlers, simulation" "$build/run_tests"
 SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} boost "the same under ASan and UBSan" "$sanitized/run_tests"
@@ -41,12 +52,8 @@ shm=$(mktemp -d /dev/shm/session-voice.XXXXXX)
 check "no row lost to a checkpoint" "$build/wal-torture" "$shm" "${WAL_TORTURE_SECONDS:-8}"
 rm -rf "$shm"
 
-e2e=$(SESSION_VOICE_BUILD=$build tests/e2e/run.sh 2>&1)
-echo "$e2e" | grep -v '^# Subtest\|duration_ms' | tail -n 150
-line=$(echo "$e2e" | grep -x '[0-9]* passed, [0-9]* failed' | tail -n 1)
-good=${line%% passed*}
-bad=${line##*, }
-if [ -n "$line" ]; then count "$good" "${bad%% failed}" "through lighttpd"; else count 0 1 "through lighttpd"; fi
+many "through lighttpd" env SESSION_VOICE_BUILD="$build" tests/e2e/run.sh
+many "the Debian package" tests/debian/run.sh "$build"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

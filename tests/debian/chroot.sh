@@ -1,0 +1,250 @@
+#!/bin/sh
+# What run.sh does in a bare Debian, in namespaces of its own. usage: chroot.sh TMP BARE_TARBALL BUILD [inside]
+# Prints "ok NAME" or "not ok NAME" for each thing that it looks at, and "done" at the end.
+set -u
+tmp=$1 bare=$2 build=$3
+root=$tmp/root
+clone=/root/session-voice
+
+in_chroot() {
+    chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb \
+        DEBIAN_FRONTEND=noninteractive "$@"
+}
+
+check() {
+    name=$1; shift
+    if "$@"; then echo "ok $name"; else echo "not ok $name"; fi
+}
+
+if [ $# -eq 3 ]; then
+    mkdir "$root" "$tmp/packages" && mount -t tmpfs -o size=4g,mode=755 tmpfs "$root" || exit 1
+    tar -C "$root" -xf "$bare" || exit 1
+    mount -t proc proc "$root/proc" || exit 1
+    cp /etc/resolv.conf /etc/hosts "$root/etc/"
+    cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
+    # nginx shall not have the machine's port 80, but apt its network: it downloads there, installs and starts here.
+    touch "$root/network" && mount --bind /proc/self/ns/net "$root/network" || exit 1
+    cat >"$root/usr/local/sbin/apt-get" <<'APT'
+#!/bin/sh
+case " $* " in
+*" update "*) exec nsenter --net=/network /usr/bin/apt-get "$@" ;;
+esac
+nsenter --net=/network /usr/bin/apt-get --download-only "$@" && exec /usr/bin/apt-get "$@"
+APT
+    chmod +x "$root/usr/local/sbin/apt-get"
+    exec unshare --net "$0" "$@" inside
+fi
+
+ip link set lo up || exit 1
+
+# The clone: what is in the repository, or will be, and the objects that the host has compiled from the same files. One of
+# them, and the programs, are left to be made in there.
+mkdir -p "$root$clone/build"
+tar -c --exclude=./.git --exclude='./build*' --exclude=node_modules --exclude='./var*' . | tar -x -C "$root$clone"
+if [ -z "${FROM_SCRATCH:-}" ]; then
+    tar -c -C "$build" --exclude=./cgi-bin/main.o ./schema.cpp ./schema.o ./schema.d ./admin ./cgi-bin ./cron ./lib |
+        tar -x -C "$root$clone/build"
+fi
+
+# ---- README's commands ----
+
+awk '/^## / { here = /Install on Debian/ } here && /^    / { seen = 1; print substr($0, 5); next } here && seen { exit }' \
+    README.md >"$root/commands"
+cat "$root/commands"
+begun=$(date +%s)
+in_chroot sh -c "cd $clone && set -ex && . /commands" >"$tmp/readme.log" 2>&1
+status=$?
+cat "$tmp/readme.log"
+echo
+echo "-- README's commands took $(($(date +%s) - begun)) s"
+served() { [ "$status" -eq 0 ] && tail -n 1 "$tmp/readme.log" | grep -q '{.*"ok":true'; }
+check "README's commands lead from a bare Debian to a served request" served
+cp "$root$clone"/build-deb/session-voice_1.0.0_*.deb "$tmp/packages/session-voice_1.0.0.deb" || exit 1
+
+# ---- what they made ----
+
+database=$root/var/lib/session-voice/session-voice.db
+settings=$root/etc/session-voice/session-voice.env
+
+as_seen() {
+    seen=$(in_chroot stat -c '%a %U:%G' /run/session-voice/fast.sock /run/session-voice/chain.sock \
+        /etc/session-voice/session-voice.env /var/lib/session-voice /var/lib/session-voice/session-voice.db)
+    echo "$seen"
+    [ "$(echo "$seen" | tr '\n' ' ')" = "660 session-voice:www-data 660 session-voice:www-data 640 root:session-voice \
+750 session-voice:session-voice 640 session-voice:session-voice " ] &&
+        [ "$(in_chroot id -nG session-voice)" = session-voice ]
+}
+check "owners and modes, and a user of no other group" as_seen
+
+enabled_units() {
+    enabled=$(cd "$root/etc/systemd/system" && find . -name 'session-voice*' | sort | tr '\n' ' ')
+    echo "$enabled"
+    [ "$enabled" = "./sockets.target.wants/session-voice-chain.socket ./sockets.target.wants/session-voice.socket \
+./timers.target.wants/session-voice-meter.timer " ] && [ -e "$root/etc/rc2.d/S01session-voice" ]
+}
+check "the sockets and the meter's timer are enabled, the oracle's is not" enabled_units
+
+# answers STATUS PATH [ARGUMENTS...]
+answers() {
+    expected=$1 path=$2; shift 2
+    got=$(in_chroot curl -s -o /dev/null -w '%{http_code}' --max-time 10 "$@" "http://localhost$path")
+    [ "$got" = "$expected" ] || { echo "$path: $got"; return 1; }
+}
+both_pools_answer() {
+    answers 200 /rooms/active && answers 401 /rooms/join -d ''
+}
+check "both pools answer through nginx" both_pools_answer
+
+what_is_missing_is_said() {
+    cp -p "$settings" "$tmp/settings.kept"
+    sed -i '/^AGORA\|^RPC_URL/d' "$settings"
+    in_chroot service session-voice restart >"$tmp/restart.log" 2>&1
+    status=$?
+    cat "$tmp/restart.log"
+    cp -p "$tmp/settings.kept" "$settings"
+    [ "$status" -eq 6 ] && answers 200 /health &&
+        for setting in AGORA_APP_ID AGORA_APP_CERTIFICATE RPC_URL; do
+            grep -q "$setting is not set" "$tmp/restart.log" || return 1
+        done
+}
+check "a start tells what is missing, and what runs goes on" what_is_missing_is_said
+
+# ---- upgrades ----
+
+# From here on as where an init runs: the package may start, stop and reload.
+printf '#!/bin/sh\nexit 0\n' >"$root/usr/sbin/policy-rc.d"
+chmod +x "$root/usr/sbin/policy-rc.d"
+
+# bump VERSION: the same package as VERSION.
+bump() {
+    [ -d "$tmp/unpacked" ] || dpkg-deb -R "$tmp/packages/session-voice_1.0.0.deb" "$tmp/unpacked" || return 1
+    sed -i "s/^Version: .*/Version: $1/" "$tmp/unpacked/DEBIAN/control"
+    dpkg-deb -Znone --root-owner-group -b "$tmp/unpacked" "$root/root/$1.deb"
+}
+
+rows() {
+    for table in credit_accounts credit_events rooms connections spent_nonces sweeps; do
+        sqlite3 -readonly "$1" "SELECT * FROM $table"
+    done
+}
+
+an_old_database_is_upgraded() {
+    bump 1.0.1 && in_chroot service session-voice stop && rm -f "$database"* && cp "$tmp/old.db" "$database" || return 1
+    in_chroot chown session-voice:session-voice /var/lib/session-voice/session-voice.db
+    rows "$database" >"$tmp/before"
+    in_chroot dpkg -i /root/1.0.1.deb || return 1
+    rows "$database" >"$tmp/after"
+    [ "$(sqlite3 -readonly "$database" 'PRAGMA user_version')" -eq "$(ls schema/*.sql | wc -l)" ] &&
+        diff "$tmp/before" "$tmp/after" && [ "$(grep -c . "$tmp/after")" -eq 9 ] &&
+        in_chroot session-voice-admin audit &&
+        [ -z "$(find "$root/var/lib/session-voice" -user root)" ] && answers 200 /health
+}
+check "a database of an older schema is upgraded without loss" an_old_database_is_upgraded
+
+supervisors() { for pool in fast chain; do cat "$root/run/session-voice/$pool.pid" && echo; done; }
+
+ask_again_and_again() {
+    while [ ! -e "$root/enough" ]; do
+        for path in /health /rooms/active; do answers 200 $path || echo "lost $path" >>"$tmp/lost"; done
+        echo asked >>"$tmp/asked"
+    done
+}
+an_upgrade_loses_no_request() {
+    bump 1.0.2 || return 1
+    before=$(supervisors)
+    ask_again_and_again &
+    asking=$!
+    in_chroot dpkg -i /root/1.0.2.deb
+    status=$?
+    sleep 1
+    touch "$root/enough"
+    wait "$asking"
+    echo "asked $(grep -c . "$tmp/asked") times"
+    [ "$status" -eq 0 ] && [ ! -e "$tmp/lost" ] && [ "$(supervisors)" = "$before" ] || return 1
+    for pid in $before; do # the same processes, the new program
+        [ "$(readlink "/proc/$pid/exe")" = "$root/usr/bin/session-voice" ] || { readlink "/proc/$pid/exe"; return 1; }
+    done
+}
+check "an upgrade replaces the running programs and loses no request" an_upgrade_loses_no_request
+
+# ---- cron, stop, purge ----
+
+processes() { readlink /proc/[0-9]*/exe | grep '/usr/bin/session-voice'; }
+
+cron_sweeps() {
+    line=$(grep '^\* ' "$root/etc/cron.d/session-voice")
+    user=$(echo "$line" | awk '{ print $6 }')
+    command=$(echo "$line" | sed -E 's/^([^ ]+ ){6}//')
+    echo "as $user: $command"
+    in_chroot runuser -u "$user" -- env -i HOME=/var/lib/session-voice PATH=/usr/bin:/bin SHELL=/bin/sh /bin/sh -c "$command" &
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        sleep 0.5
+        grep -q '"swept_at"' "$root/var/log/session-voice/meter.log" 2>/dev/null || continue
+        in_chroot curl -s http://localhost/health | grep '"sweep_stale":false' && return
+    done
+    return 1
+}
+check "what cron runs sweeps" cron_sweeps
+
+it_stops_and_starts() {
+    in_chroot service session-voice stop || return 1
+    processes | grep -v meter && return 1
+    in_chroot service session-voice status
+    [ $? -eq 3 ] && answers 502 /health && in_chroot service session-voice start && answers 200 /health &&
+        in_chroot service session-voice status
+}
+check "it stops and starts" it_stops_and_starts
+
+purge_leaves_nothing() {
+    echo "running: $(processes | sort | uniq -c)"
+    in_chroot dpkg --remove session-voice || return 1
+    [ -e "$database" ] && [ -e "$settings" ] || { echo "the data went with remove"; return 1; }
+    processes && return 1
+    in_chroot dpkg --purge session-voice || return 1
+    # What the operator put there himself, and what apt keeps, is not the package's.
+    left=$(find "$root" -xdev -name '*session-voice*' ! -path "$root$clone*" ! -path "$root/etc/nginx/*" \
+        ! -path "$root/var/log/nginx/*" ! -path "$root/proc/*")
+    echo "$left"
+    [ -z "$left" ] && ! grep session-voice "$root/etc/passwd" "$root/etc/group" "$root/etc/shadow"
+}
+check "purge leaves no file, user or process, and remove the data" purge_leaves_nothing
+
+a_first_installation_says_what_is_missing() {
+    in_chroot dpkg -i /root/1.0.2.deb >"$tmp/first.log" 2>&1
+    status=$?
+    cat "$tmp/first.log"
+    in_chroot dpkg --purge session-voice
+    [ "$status" -eq 0 ] && grep -q 'AGORA_APP_ID is not set' "$tmp/first.log" &&
+        grep -q 'service session-voice start' "$tmp/first.log"
+}
+check "a first installation says what is missing, and is complete" a_first_installation_says_what_is_missing
+
+# ---- the same under systemd ----
+
+# nspawn keeps something in /run; this one goes with the namespace.
+boot() {
+    in_chroot service nginx stop
+    in_chroot apt-get -qq install -y --no-install-recommends systemd-sysv || return 1
+    rm "$root/usr/sbin/policy-rc.d" "$root/enough"
+    umount "$root/network" && umount "$root/proc" && mount -t tmpfs tmpfs /run || return 1
+    cp tests/debian/booted.sh "$root/root/"
+    ln -s ../booted.service "$root/etc/systemd/system/multi-user.target.wants/"
+    cat >"$root/etc/systemd/system/booted.service" <<'UNIT'
+[Unit]
+After=nginx.service
+SuccessAction=poweroff
+FailureAction=poweroff
+[Service]
+Type=oneshot
+ExecStart=/root/booted.sh
+StandardOutput=file:/root/booted.log
+StandardError=file:/root/booted.log
+TimeoutStartSec=90
+UNIT
+    timeout 120 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$root" --boot \
+        </dev/null >"$tmp/boot.log" 2>&1
+    cat "$root/root/booted.log" && grep -qx booted "$root/root/booted.log" || { cat "$tmp/boot.log"; return 1; }
+}
+check "systemd boots" boot
+
+echo done

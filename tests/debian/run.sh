@@ -1,0 +1,173 @@
+#!/bin/sh
+# The manual, `make install`, the units, and the package: from a bare Debian by README's commands to a served request,
+# through upgrades, to the purge. Ends with "N passed, N failed". usage: run.sh [BUILD]
+#
+# The bare Debian is made by mmdebstrap, or taken from /var/cache/session-voice-tests, where it is kept if that folder
+# exists. Needs root, for chroot and namespaces of its own: nothing of it outlives the test, nor is seen from outside.
+# FROM_SCRATCH=1 compiles everything in there; otherwise most objects are taken from BUILD.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+build=$(cd "${1:-build}" && pwd) || exit 1
+here=$PWD/tests/debian
+tmp=$(mktemp -d /tmp/session-voice-debian.XXXXXX)
+namespace=
+trap '[ -z "$namespace" ] || kill "$namespace" 2>/dev/null; wait; rm -rf "$tmp"' EXIT
+trap 'exit 1' INT TERM
+log=$build/debian-test.log # of what happens in the bare Debian
+passed=0 failed=0
+
+# check NAME COMMAND...
+check() {
+    name=$1; shift
+    if "$@"; then passed=$((passed + 1)) && echo "ok $name"; else failed=$((failed + 1)) && echo "not ok $name"; fi
+}
+
+# ---- the manual ----
+
+env_page=deploy/man/session-voice.env.5
+
+the_page_has_every_setting() {
+    grep -oE '\{"[A-Z_]+", &' lib/base/config.cpp | grep -oE '[A-Z_]+' | sort >"$tmp/settings"
+    grep -E '^\.It [A-Z_]{3}' $env_page | grep -oE '[A-Z]+_?[A-Z_]+' | sort >"$tmp/described"
+    [ -s "$tmp/settings" ] && diff "$tmp/settings" "$tmp/described"
+}
+
+the_page_has_the_defaults() {
+    sed -nE 's/.*\{"([A-Z_]+)", &(config_|rules)\.([a-z_]+), [0-9].*/\1 \3/p' lib/base/config.cpp >"$tmp/numbers"
+    wrong=0
+    while read -r setting member; do
+        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/config.h)
+        said=$(awk -v setting="$setting" '/^\.It/ { here = $2 == setting } here && /^Default:/ { print $2 }' $env_page)
+        [ -n "$default" ] && [ "$said" = "$default." ] || { echo "$setting: $default, the page says $said"; wrong=1; }
+    done <"$tmp/numbers"
+    [ -s "$tmp/numbers" ] && return "$wrong"
+}
+
+# The names in the list of commands that a --help ends with.
+commands_of() {
+    "$@" --help | sed -n '/^Subcommands:/,$s/^  \([a-z][a-z]*\) .*/\1/p'
+}
+
+the_pages_have_every_option() {
+    admin=$build/session-voice-admin
+    for command in $(commands_of "$admin"); do
+        below=$(commands_of "$admin" "$command")
+        if [ -z "$below" ]; then echo "$command"; else for each in $below; do echo "$command $each"; done; fi
+    done >"$tmp/commands"
+    [ -s "$tmp/commands" ] || return 1
+    wrong=0
+    while read -r command; do
+        grep -qE "^\.It Ic $command( |\$)" deploy/man/session-voice-admin.8 || { echo "no command $command"; wrong=1; }
+    done <"$tmp/commands"
+
+    for program in session-voice session-voice-meter session-voice-attest session-voice-admin; do
+        "$build/$program" --help >"$tmp/help" || return 1
+        # shellcheck disable=SC2086 # two words
+        [ $program != session-voice-admin ] ||
+            while read -r command; do "$admin" $command --help; done <"$tmp/commands" >>"$tmp/help"
+        for option in $(grep -oE -e '--[a-z]+' "$tmp/help" | sort -u); do
+            grep -qE "Fl (. , )?${option#-}( |\$)" "deploy/man/$program.8" || { echo "$program: no $option"; wrong=1; }
+        done
+    done
+    return "$wrong"
+}
+
+the_pages_are_well_formed() {
+    mandoc -Tlint -Wwarning deploy/man/* || return 1
+    for page in deploy/man/*; do LC_ALL=C.UTF-8 man --warnings -l -Tutf8 -Z "$page" 2>&1 >/dev/null; done >"$tmp/warnings"
+    cat "$tmp/warnings"
+    [ ! -s "$tmp/warnings" ]
+}
+
+check "every setting is in the manual, and nothing else" the_page_has_every_setting
+check "with its default" the_page_has_the_defaults
+check "every option and command is in the manual" the_pages_have_every_option
+check "the manual is well-formed" the_pages_are_well_formed
+
+# ---- make install ----
+
+install_tree() {
+    make -s "$@" BUILD="$build" >"$tmp/make.log" 2>&1 || { cat "$tmp/make.log"; return 1; }
+}
+
+uninstall_removes_what_install_put_there() {
+    mkdir -p "$tmp/dest/usr/local/bin" && touch "$tmp/dest/usr/local/bin/somebody-elses" || return 1
+    install_tree install-strip DESTDIR="$tmp/dest" || return 1
+    [ "$(find "$tmp/dest" -name 'session-voice*' -type f | wc -l)" -ge 17 ] || return 1
+    grep -q '^ExecStart=/usr/local/bin/session-voice --workers 2$' "$tmp/dest/usr/local/lib/systemd/system/session-voice.service" &&
+        ! grep -rl "/usr/bin/session-voice\|$tmp" "$tmp/dest/usr/local/lib" || return 1
+    install_tree uninstall DESTDIR="$tmp/dest" || return 1
+    left=$(find "$tmp/dest" ! -type d -o -name 'session-voice*')
+    [ "$left" = "$tmp/dest/usr/local/bin/somebody-elses" ] || { echo "left: $left"; return 1; }
+}
+
+units=$tmp/prefix/lib/systemd/system
+the_units_verify() {
+    install_tree install PREFIX="$tmp/prefix" || return 1
+    said=$(systemd-analyze verify --man=no "$units"/* 2>&1)
+    status=$?
+    # The host's own units are none of our business.
+    echo "$said" | grep session-voice && return 1
+    return "$status"
+}
+
+# An exposure of 5.0 and more is MEDIUM, below it is OK.
+the_services_are_sandboxed() {
+    for service in "$units"/*.service; do
+        said=$(systemd-analyze security --no-pager --offline=yes --threshold=20 "$service" 2>&1)
+        status=$?
+        echo "$said" | grep 'Overall exposure'
+        [ "$status" -eq 0 ] || return 1
+    done
+}
+
+check "uninstall removes what install put there" uninstall_removes_what_install_put_there
+check "systemd understands the units" the_units_verify
+check "the services are sandboxed" the_services_are_sandboxed
+
+# ---- the package ----
+
+# A database as it was before the programs had sessions, with something in each table.
+make_old_database() {
+    application_id=$(sed -nE 's/.*application_id = (0x[0-9A-Fa-f]+|[0-9]+);.*/\1/p' lib/sqlite/database.h)
+    [ -n "$application_id" ] || return 1
+    { cat schema/001_*.sql schema/002_*.sql schema/003_*.sql "$here/old_rows.sql"
+      echo "PRAGMA user_version = 3; PRAGMA application_id = $((application_id));"; } | sqlite3 -bail "$tmp/old.db"
+}
+
+make_bare_debian() {
+    kept=/var/cache/session-voice-tests/bookworm-$(dpkg --print-architecture).tar
+    [ ! -e "$kept" ] || { bare=$kept; return; }
+    bare=$tmp/bare.tar
+    # As this machine reaches its mirrors, so must that one.
+    sources=$(grep -ls bookworm /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources)
+    apt-config dump | grep -E '^Acquire::(http|https|Check)[^ ]* ' >"$tmp/apt.conf"
+    # shellcheck disable=SC2086 # no or several files
+    mmdebstrap --quiet --variant=minbase --aptopt="$tmp/apt.conf" bookworm "$bare" $sources || return 1
+    [ ! -d "${kept%/*}" ] || { mv "$bare" "$kept" && bare=$kept; }
+}
+
+if [ "$(id -u)" -ne 0 ]; then
+    check "the package: needs root, for chroot and namespaces" false
+else
+    check "a database of an older schema" make_old_database
+    check "a bare Debian" make_bare_debian
+    # The last process of the namespace takes all others and all mounts with it.
+    before=$(ls -d /sys/fs/cgroup/payload /sys/fs/cgroup/*/payload 2>/dev/null)
+    unshare --mount --pid --fork --kill-child --mount-proc "$here/chroot.sh" "$tmp" "$bare" "$build" >"$log" 2>&1 &
+    namespace=$!
+    wait "$namespace"
+    namespace=
+    # systemd-nspawn's groups, empty by now.
+    [ -n "$before" ] || find /sys/fs/cgroup -depth -type d \( -path '*/payload*' -o -name supervisor \) -exec rmdir {} + 2>/dev/null
+    grep -aE '^(ok|not ok|--) ' "$log"
+    passed=$((passed + $(grep -ac '^ok ' "$log")))
+    failed=$((failed + $(grep -ac '^not ok ' "$log")))
+    check "that was all" grep -qax 'done' "$log"
+    [ "$failed" -eq 0 ] || tail -n 150 "$log"
+    check "lintian finds nothing to complain about" \
+        lintian --allow-root --fail-on error,warning --no-tag-display-limit "$tmp/packages/session-voice_1.0.0.deb"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

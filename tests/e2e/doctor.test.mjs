@@ -1,0 +1,162 @@
+// The operator's look at an installation: everything in order, and each thing that can be wrong.
+import assert from 'node:assert/strict';
+import { chmodSync, chownSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { zeroAddress } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { build, environment, run, startService, temporaryFolder } from './service.mjs';
+import { Anvil, FakeNode, chainId, hang, json } from './node.mjs';
+
+const oracleKey = `0x${'7'.repeat(64)}`;
+const oracle = privateKeyToAccount(oracleKey).address.toLowerCase();
+const unused = '0x00000000000000000000000000000000000000aa';
+
+describe('doctor', () => {
+    let anvil;
+    let service;
+    let settings;
+    before(async () => {
+        anvil = await Anvil.start();
+        const registry = await anvil.deploy('MockRegistry');
+        const escrow = await anvil.deploy('MockEscrow', [zeroAddress]);
+        await anvil.client.setBalance({ address: oracle, value: 5n });
+        settings = {
+            ENVIRONMENT: 'production',
+            CHAIN_MODE: 'rpc',
+            CHAIN_ID: String(chainId),
+            RPC_URL: anvil.url,
+            RPC_TIMEOUT_MS: '1000',
+            REGISTRY_ADDRESS: registry.address,
+            VERIFICATION_MIRROR_ADDRESS: registry.address,
+            ESCROW_ADDRESS: escrow.address,
+            ORACLE_PRIVATE_KEY: oracleKey,
+        };
+        service = await startService({ settings });
+        await service.sweep();
+    });
+    after(async () => {
+        await service?.stop();
+        await anvil?.stop();
+    });
+
+    // What it says with some settings changed: [exit status, lines that fail, lines that warn, everything].
+    async function doctor(changed = {}, ...args) {
+        const program = path.join(build, 'session-voice-admin');
+        const { code, stdout, stderr } = await run(program, ['--config', service.config, 'doctor', ...args], {
+            env: { ...service.env, ...changed },
+        });
+        assert.equal(stderr, '');
+        assert.doesNotMatch(stdout, new RegExp(oracleKey.slice(2)));
+        const lines = (level) =>
+            stdout
+                .split('\n')
+                .filter((line) => line.startsWith(level))
+                .map((line) => line.slice(6));
+        for (const line of stdout.split('\n').filter((text) => /^(warn|FAIL)/.test(text)))
+            assert.match(stdout.slice(stdout.indexOf(line) + line.length), /^\n(  .*\n)*      -> \S/, 'what to do about it');
+        return { code, stdout, failures: lines('FAIL'), warnings: lines('warn'), oks: lines('ok') };
+    }
+
+    async function fails(changed, pattern, ...args) {
+        const { code, failures, stdout } = await doctor(changed, ...args);
+        assert.equal(code, 1, stdout);
+        assert.equal(failures.length, 1, stdout);
+        assert.match(failures[0], pattern);
+    }
+
+    it('finds nothing wrong where nothing is', async () => {
+        const { code, stdout, failures, oks } = await doctor();
+        assert.equal(code, 0, stdout);
+        assert.deepEqual(failures, []);
+        for (const pattern of [
+            /^the settings are complete/,
+            /^SQLite 3\./,
+            /^user \S+ can use the database/,
+            /^the schema is of version (\d+) of \1$/,
+            /^the last sweep was \d+ s ago$/,
+            new RegExp(`^its chain is ${chainId}$`),
+            /^the clock agrees with the chain's$/,
+            /^the registry answers$/,
+            /^the verification mirror answers$/,
+            /^the escrow answers$/,
+            new RegExp(`^the oracle ${oracle} holds 5 wei$`),
+        ])
+            assert.ok(oks.some((line) => pattern.test(line)), `${pattern} in ${stdout}`);
+    });
+
+    it('names the setting that is missing or wrong', async () => {
+        await fails({ JWT_SECRET: 'short' }, /JWT_SECRET must be/);
+        await fails({ AGORA_APP_CERTIFICATE: 'none' }, /AGORA_APP_CERTIFICATE must be 32 hex digits/);
+        const folder = temporaryFolder();
+        const empty = path.join(folder, 'empty.env');
+        writeFileSync(empty, '');
+        const program = path.join(build, 'session-voice-admin');
+        const { code, stdout } = await run(program, ['--config', empty, 'doctor'], { env: environment() });
+        assert.equal(code, 1);
+        for (const name of [
+            'DATABASE_PATH',
+            'JWT_SECRET',
+            'AGORA_APP_ID',
+            'AGORA_APP_CERTIFICATE',
+            'RPC_URL',
+            'REGISTRY_ADDRESS',
+            'VERIFICATION_MIRROR_ADDRESS',
+        ])
+            assert.match(stdout, new RegExp(`^FAIL  ${name} is not set`, 'm'));
+    });
+
+    it('knows who can read the secrets and write the database', async () => {
+        chmodSync(service.config, 0o644);
+        await fails({}, /^everybody on this machine can read the secrets/);
+        chmodSync(service.config, 0o600);
+        await fails({}, /^user nobody cannot write /, '--user', 'nobody');
+        await fails({}, /^there is no user nosuchuser$/, '--user', 'nosuchuser');
+        if (process.getuid() === 0) {
+            const folder = temporaryFolder();
+            chownSync(folder, 65534, 65534);
+            const { stdout } = await doctor({ DATABASE_PATH: path.join(folder, 'new.db') });
+            assert.match(stdout, /^ok {4}user nobody can use the database/m);
+            assert.match(stdout, /^warn {2}there is no database yet/m);
+        }
+    });
+
+    it('asks the chain', async () => {
+        await fails({ CHAIN_ID: '1' }, new RegExp(`^its chain is ${chainId}, CHAIN_ID says 1$`));
+        await fails({ REGISTRY_ADDRESS: unused }, /^the registry answers: /);
+        await fails({ VERIFICATION_MIRROR_ADDRESS: unused }, /^the verification mirror answers: /);
+        await fails({ ESCROW_ADDRESS: unused }, /^the escrow answers: /);
+        await fails({ ORACLE_PRIVATE_KEY: `0x${'8'.repeat(64)}` }, /^the oracle 0x[0-9a-f]{40} holds nothing$/);
+        await fails({ ORACLE_PRIVATE_KEY: `0x${'0'.repeat(64)}` }, /^ORACLE_PRIVATE_KEY is no key/);
+        await fails({ RPC_URL: 'http://127.0.0.1:9/' }, /^the node answers: /);
+        const node = await FakeNode.start(hang);
+        await fails({ RPC_URL: `http://127.0.0.1:${node.port}/secret-key` }, /^the node answers: (?!.*secret-key)/);
+        await node.stop();
+        // A clock that is an hour ahead of the chain, or a chain that stands still.
+        const late = await FakeNode.start((request, response, call) => {
+            const results = { eth_chainId: `0x${chainId.toString(16)}`, eth_getBlockByNumber: { timestamp: '0x1' } };
+            json(response, { jsonrpc: '2.0', id: call.id, result: results[call.method] ?? null });
+        });
+        const { warnings } = await doctor({ RPC_URL: `http://127.0.0.1:${late.port}` });
+        assert.ok(warnings.some((line) => /^the clock is \d+ s ahead of the chain's last block$/.test(line)));
+        await late.stop();
+    });
+
+    it('sees that cron does not run, and a database of another version', async () => {
+        const database = path.join(service.folder, 'session-voice.db');
+        const sql = async (text) => {
+            const { code, stderr } = await run('sqlite3', [database, text]);
+            assert.equal(code, 0, stderr);
+        };
+        await sql('UPDATE sweeps SET finished_at = finished_at - 400');
+        await fails({}, /^the last sweep was 4\d\d s ago$/);
+        await sql('UPDATE sweeps SET finished_at = finished_at + 40000');
+        await fails({}, /^the last sweep lies in the future$/);
+        await sql('DELETE FROM sweeps');
+        assert.ok((await doctor()).warnings.includes('no sweep has run yet'));
+        await sql('PRAGMA user_version = 999');
+        await fails({}, /^the schema is of version 999 of \d+$/);
+        await sql('PRAGMA user_version = 5');
+        await service.sweep();
+    });
+});

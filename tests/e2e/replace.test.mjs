@@ -1,0 +1,151 @@
+// Replacing the program while it serves, and a program that is older than the database.
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { describe, it } from 'node:test';
+import { build, exchange, ok, run, sleep, startService, temporaryFolder, until } from './service.mjs';
+
+const programs = ['session-voice', 'session-voice-meter', 'session-voice-attest', 'session-voice-admin'];
+const seconds = Number(process.env.REPLACE_SECONDS ?? 10);
+const replacements = 10;
+
+function copyOfPrograms() {
+    const folder = path.join(temporaryFolder(), 'bin');
+    mkdirSync(folder);
+    for (const name of programs) copyFileSync(path.join(build, name), path.join(folder, name));
+    return folder;
+}
+
+// As a package manager does it: the new file is whole before it takes the name.
+function install(source, folder) {
+    const next = path.join(folder, '.session-voice.new');
+    copyFileSync(source, next);
+    renameSync(next, path.join(folder, 'session-voice'));
+}
+
+function statusOf(pid) {
+    try {
+        const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+        return { name: text.match(/^Name:\t(.*)$/m)[1], parent: Number(text.match(/^PPid:\t(\d+)$/m)[1]) };
+    } catch {
+        return {}; // it has ended meanwhile
+    }
+}
+
+// The two processes that keep the workers, and these.
+function pools(service) {
+    const pids = service.processes().filter((pid) => statusOf(pid).name === 'session-voice');
+    const supervisors = pids.filter((pid) => statusOf(statusOf(pid).parent).name === 'lighttpd');
+    return { supervisors, workers: pids.filter((pid) => supervisors.includes(statusOf(pid).parent)) };
+}
+
+describe('the program', { concurrency: 2 }, () => {
+    it('is replaced under load, and no request is lost', { timeout: 120_000 + seconds * 1000 }, async () => {
+        const folder = copyOfPrograms();
+        const service = await startService({ programs: folder });
+        const agent = new http.Agent({ keepAlive: true });
+        const clients = await service.signedInMany(8);
+        let isOver = false;
+        let answers = 0;
+        const slowest = { ms: 0 };
+        const count = (reply) => {
+            ok(reply);
+            answers += 1;
+            slowest.ms = Math.max(slowest.ms, reply.ms);
+        };
+        const loads = clients.map(async (client) => {
+            while (!isOver) {
+                const created = await client.create(undefined, { agent });
+                count(created);
+                count(await client.join(created.json.room_id, { agent }));
+                for (let beat = 0; beat < 10; beat += 1) {
+                    count(await client.heartbeat({ agent }));
+                    count(await client.get('/credits', { agent }));
+                    count(await exchange(service.port, 'GET', '/rooms/active', { agent }));
+                }
+                count(await client.renew({ agent }));
+                count(await client.leave({ agent }));
+            }
+        });
+        const before = pools(service);
+        assert.equal(before.supervisors.length, 2);
+        let last = before.workers;
+        for (let i = 0; i < replacements; i += 1) {
+            await sleep((seconds * 1000) / (replacements + 1));
+            install(path.join(build, 'session-voice'), folder);
+            for (const pid of before.supervisors) process.kill(pid, 'SIGHUP');
+            const old = last;
+            await until(
+                () => {
+                    const now = pools(service).workers;
+                    if (now.length < old.length || now.some((pid) => old.includes(pid))) return false;
+                    last = now;
+                    return true;
+                },
+                'every worker is a new one',
+                20_000,
+            );
+        }
+        await sleep((seconds * 1000) / (replacements + 1));
+        isOver = true;
+        await Promise.all(loads);
+        agent.destroy();
+        assert.deepEqual(pools(service).supervisors.sort(), before.supervisors.sort());
+        console.log(`${answers} answers while it was replaced ${replacements} times in ${seconds} s, none lost, the slowest after ${Math.round(slowest.ms)} ms`);
+        assert.ok(answers > 100 * seconds, `${answers} answers`);
+        await service.audit();
+        await service.stop();
+    });
+
+    it('goes on as it is when its successor would not start', async () => {
+        const folder = copyOfPrograms();
+        const service = await startService({ programs: folder });
+        const { supervisors, workers } = pools(service);
+        const broken = path.join(folder, 'broken');
+        writeFileSync(broken, 'no program');
+        install(broken, folder);
+        for (const pid of supervisors) process.kill(pid, 'SIGHUP');
+        await until(() => (service.logs().match(/would not start/g) ?? []).length === 2, 'both have tried');
+        assert.deepEqual(pools(service).workers.sort(), workers.sort());
+        ok(await (await service.signedIn()).create());
+        await service.stop();
+    });
+
+    it('finishes what it has in hand, and takes nothing more', async () => {
+        const service = await startService();
+        const client = await service.signedIn();
+        await client.host();
+        // All at once, and the end amid them: whatever is answered at all is answered whole.
+        const beats = Array.from({ length: 64 }, () => client.heartbeat().catch((error) => error));
+        await sleep(20);
+        const { supervisors } = pools(service);
+        for (const pid of supervisors) process.kill(pid, 'SIGTERM');
+        const replies = await Promise.all(beats);
+        const answered = replies.filter((reply) => reply.status === 200);
+        assert.ok(answered.length >= 1, `${replies[0].text ?? replies[0]}`);
+        for (const reply of answered) assert.equal(reply.json.ok, true);
+        await service.audit();
+        await service.stop();
+    });
+
+    it('ends when the database is newer than it is, and says so', async () => {
+        const folder = copyOfPrograms();
+        const service = await startService({ programs: folder });
+        const client = await service.signedIn();
+        await client.host();
+        ok(await client.heartbeat());
+        const database = path.join(service.folder, 'session-voice.db');
+        const { code, stderr } = await run('sqlite3', [database, 'PRAGMA user_version = 999']);
+        assert.equal(code, 0, stderr);
+        const refused = await client.heartbeat();
+        assert.equal(refused.status, 503, refused.text);
+        assert.equal(refused.json.error, 'database_unavailable');
+        assert.match(refused.headers['retry-after'], /^\d+$/);
+        await until(() => /older than the database's schema; the worker ends/.test(service.logs()), 'a worker says why');
+
+        assert.equal((await run('sqlite3', [database, 'PRAGMA user_version = 5'])).code, 0);
+        await until(async () => (await client.heartbeat()).status === 200, 'the service is back');
+        await service.stop();
+    });
+});
