@@ -10,8 +10,8 @@
 #include <ctime>
 #include <fcntl.h>
 #include <map>
-#include <poll.h>
 #include <string>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -128,10 +128,23 @@ bool wait_for_connection(int listening_socket)
         sigdelset(&mask, SIGINT);
         return mask;
     }();
-    struct pollfd waiting = {listening_socket, POLLIN, 0};
+    // Of the workers that wait one is woken for a connection, not all.
+    static const int waiting = [&] {
+        const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
+        struct epoll_event arrival = {};
+        arrival.events = EPOLLIN | EPOLLEXCLUSIVE;
+        ::epoll_ctl(epoll, EPOLL_CTL_ADD, listening_socket, &arrival);
+        return epoll;
+    }();
+    struct epoll_event arrival = {};
     while (stopping == 0) {
-        if (::ppoll(&waiting, 1, nullptr, &open_to_signals) > 0)
+        const int arrived = ::epoll_pwait(waiting, &arrival, 1, -1, &open_to_signals);
+        if (arrived > 0)
             return stopping == 0;
+        if (arrived < 0 && errno != EINTR) {
+            base::log(std::string("epoll: ") + std::strerror(errno));
+            return false;
+        }
     }
     return false;
 }

@@ -25,6 +25,12 @@ std::uint64_t with_headroom(std::uint64_t gas)
     return gas + gas / 4;
 }
 
+// A node that asks for a fortune gets this much and no more.
+Uint256 most_per_gas(const base::Config& config)
+{
+    return Uint256(static_cast<std::uint64_t>(config.oracle_max_fee_gwei)).scaled(1000000000, 1);
+}
+
 [[noreturn]] void fail(const std::string& reason)
 {
     throw Error(ErrorCode::chain_refused, "attestation_failed", reason).with("reason", reason);
@@ -167,8 +173,7 @@ Attestation Oracle::retry(const Uint256& booking_id, base::UnixSeconds now)
 ethereum::Fees Oracle::suggest_fees()
 {
     auto fees = chain_.suggest_fees();
-    // A node that asks for a fortune gets this much and no more.
-    const auto most = Uint256(static_cast<std::uint64_t>(config_.oracle_max_fee_gwei)).scaled(1000000000, 1);
+    const auto most = most_per_gas(config_);
     fees.max_fee_per_gas = std::min(fees.max_fee_per_gas, most);
     if (fees.max_priority_fee_per_gas)
         fees.max_priority_fee_per_gas = std::min(*fees.max_priority_fee_per_gas, most);
@@ -365,7 +370,7 @@ Oracle::raise_fee(const Attestation& attestation, const AttestationTransaction& 
         return std::max(suggested, before.scaled(9, 8));
     };
     const auto max_fee = raised(fees.max_fee_per_gas, last.max_fee_per_gas);
-    if (max_fee > Uint256(static_cast<std::uint64_t>(config_.oracle_max_fee_gwei)).scaled(1000000000, 1)) {
+    if (max_fee > most_per_gas(config_)) {
         base::log("the attestation of booking " + attestation.booking_id +
                   " waits: the network is dearer than ORACLE_MAX_FEE_GWEI");
         return std::nullopt;
@@ -451,7 +456,10 @@ void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::Uni
     try {
         session = look_up(chain_, booking_id, Asker::oracle, now);
     } catch (const Error& error) {
-        if (error.code() != ErrorCode::invalid_argument && error.code() != ErrorCode::not_found)
+        if (error.code() ==
+            ErrorCode::not_found) // it was there when somebody joined: a node that lags behind
+            fail(error.name());
+        if (error.code() != ErrorCode::invalid_argument)
             throw;
         sqlite::Transaction tx(db_);
         if (find_attestation(db_, known.booking_id)) // it was we ourselves, in another process
