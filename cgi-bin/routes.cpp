@@ -122,7 +122,8 @@ std::string authenticate(const App& app, const Request& request)
     const auto& header = request.authorization;
     if (header.size() > scheme.size() && strncasecmp(header.c_str(), scheme.data(), scheme.size()) == 0) {
         const auto token = std::string_view(header).substr(scheme.size());
-        if (auto wallet = auth::verify_access_token(app.config.jwt_secret, token, request.now))
+        if (auto wallet = auth::verify_access_token(app.config.jwt_secret, token, request.now,
+                                                    app.config.jwt_secret_previous))
             return *std::move(wallet);
     }
     throw Error(ErrorCode::unauthenticated, "unauthorized");
