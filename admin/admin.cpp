@@ -1,4 +1,5 @@
 // The operator's program: looks at credits, rooms and booked sessions, corrects them, checks the database.
+#include "auth/ban.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "credits/ledger.h"
@@ -22,10 +23,15 @@ struct Arguments
     std::int64_t seconds = 0;
     std::string reason;
     std::string room_id;
+    std::string connection_id;
+    std::optional<std::int64_t> ban_seconds;
     std::string booking_id;
     std::vector<std::string> users;
     base::Program program = base::Program::tool;
 };
+
+// The longest ban that is not for good: a hundred years.
+constexpr std::int64_t max_ban_seconds = std::int64_t{100} * 366 * 86400;
 
 // Checked as CLI11 wants it: "" or what is wrong.
 std::string check_wallet(const std::string& text)
@@ -36,6 +42,16 @@ std::string check_wallet(const std::string& text)
 std::string check_room_id(const std::string& text)
 {
     return base::is_uuid(text) ? "" : "a room id is a UUID";
+}
+
+std::string check_connection_id(const std::string& text)
+{
+    return base::is_uuid(text) ? "" : "a connection id is a UUID";
+}
+
+std::string check_reason(const std::string& text)
+{
+    return text.find_first_not_of(" \t\r\n") != std::string::npos ? "" : "the wallet is to be told why";
 }
 
 std::string check_booking_id(const std::string& text)
@@ -115,6 +131,92 @@ class Admin
             return 1;
         }
         std::cout << arguments_.room_id << " closed\n";
+        return 0;
+    }
+
+    // ---- moderation ----
+
+    int ban()
+    {
+        const auto db = open();
+        sqlite::Transaction tx(*db);
+        auth::ban(*db, wallet_, arguments_.reason, arguments_.ban_seconds, now_);
+        const auto expulsion = rooms::expel(*db, config_.rules, wallet_, now_);
+        tx.commit();
+        std::cout << wallet_ << " banned "
+                  << (arguments_.ban_seconds ? "until " + base::iso8601(now_ + *arguments_.ban_seconds)
+                                             : "for good")
+                  << "\n";
+        if (expulsion.left_room_id)
+            std::cout << "its stay in room " << *expulsion.left_room_id << " is ended\n";
+        if (expulsion.closed_room_id)
+            std::cout << "its room " << *expulsion.closed_room_id << " is closed\n";
+        return 0;
+    }
+
+    int unban()
+    {
+        const auto db = open();
+        sqlite::Transaction tx(*db);
+        const bool was_banned = auth::lift_ban(*db, wallet_, now_);
+        tx.commit();
+        if (!was_banned) {
+            std::cerr << wallet_ << " is not banned\n";
+            return 1;
+        }
+        std::cout << wallet_ << " may come back\n";
+        return 0;
+    }
+
+    int list_bans()
+    {
+        const auto db = open();
+        constexpr std::int64_t bans_shown = 1000;
+        for (const auto& ban : auth::list_bans(*db, bans_shown))
+            std::cout << ban.wallet << "  " << base::iso8601(ban.banned_at) << " to "
+                      << (ban.expires_at ? base::iso8601(*ban.expires_at) : "                    ever")
+                      << "  " << std::left << std::setw(6)
+                      << (ban.lifted_at         ? "lifted"
+                          : ban.is_active(now_) ? "active"
+                                                : "over")
+                      << std::right << "  " << ban.reason << "\n";
+        return 0;
+    }
+
+    int kick()
+    {
+        const auto db = open();
+        const auto removal = rooms::remove(*db, config_.rules, arguments_.connection_id, now_);
+        std::cout << arguments_.connection_id << " removed, " << removal.debited_seconds << " s charged"
+                  << (removal.closed ? ", the room is closed" : "") << "\n";
+        return 0;
+    }
+
+    int show_room()
+    {
+        const auto db = open();
+        const auto stored = rooms::find_room(*db, arguments_.room_id);
+        if (!stored) {
+            std::cerr << "there is no such room\n";
+            return 1;
+        }
+        const auto& room = stored->room;
+        std::cout << stored->kind << " room " << room.room_id << "\n"
+                  << "  title      " << (room.title.empty() ? "none" : room.title) << "\n"
+                  << "  host       " << room.host_wallet << "\n"
+                  << "  admits     " << room.capacity << ", " << room.visibility
+                  << (room.ai_enabled ? ", an AI takes part" : "") << "\n"
+                  << "  created    " << base::iso8601(room.created_at) << "\n"
+                  << "  closed     " << (stored->closed_at ? base::iso8601(*stored->closed_at) : "no")
+                  << "\n";
+        for (const auto& stay : rooms::find_all_connections(*db, room.room_id))
+            std::cout << "  " << stay.connection_id << "  " << stay.wallet << "  "
+                      << base::iso8601(stay.joined_at) << " to "
+                      << base::iso8601(stay.left_at.value_or(stay.token_expires_at)) << "  "
+                      << (stay.left_at           ? "left"
+                          : stay.is_lapsed(now_) ? "lapsed"
+                                                 : "present")
+                      << ", " << stay.debited_seconds << " s charged\n";
         return 0;
     }
 
@@ -279,6 +381,29 @@ int main(int argc, char** argv)
         ->add_option("ROOM_ID", arguments.room_id)
         ->required()
         ->check(check_room_id);
+
+    // ---- moderation ----
+
+    add(*rooms, "show",
+        "A room, active or closed: who is or was in it, from when until when, what was charged.",
+        &Admin::show_room)
+        ->add_option("ROOM_ID", arguments.room_id)
+        ->required()
+        ->check(check_room_id);
+    add(*rooms, "kick", "Charge a participant and end their stay, as the room's host may.", &Admin::kick)
+        ->add_option("CONNECTION_ID", arguments.connection_id)
+        ->required()
+        ->check(check_connection_id);
+    auto* ban =
+        add(command, "ban",
+            "Keep a wallet from signing in and from free rooms; end its stay, close its room.", &Admin::ban);
+    take_wallet(ban);
+    ban->add_option("--reason", arguments.reason, "told to the wallet")->required()->check(check_reason);
+    ban->add_option("--for", arguments.ban_seconds, "seconds; without it, for good")
+        ->check(CLI::Range(std::int64_t{1}, max_ban_seconds));
+    take_wallet(add(command, "unban", "Lift the ban of a wallet.", &Admin::unban));
+    auto* bans = command.add_subcommand("bans", "Wallets that were banned.")->require_subcommand(1);
+    add(*bans, "list", "The last 1000 bans, the newest first: active, over or lifted.", &Admin::list_bans);
 
     const auto take_booking = [&](CLI::App* sub) {
         sub->add_option("BOOKING", arguments.booking_id, "the booking's id, decimal")

@@ -15,7 +15,7 @@ class App
   public:
     App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source)
         : config(settings), chain(asked_chain), random(source),
-          nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds),
+          nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
           tokens(settings.agora_app_id, settings.agora_app_certificate)
     {
     }

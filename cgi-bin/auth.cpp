@@ -50,6 +50,7 @@ http::Response post_auth_verify(App& app, const Call& call)
         throw Error(ErrorCode::unauthenticated, "invalid signature");
     if (!app.nonces.spend(app.database(), wallet, *nonce, call.request.now))
         throw Error(ErrorCode::unauthenticated, "invalid or expired nonce");
+    refuse_banned(app, wallet, call.request.now);
     return ok({{"token", auth::issue_access_token(app.config.jwt_secret, wallet, call.request.now,
                                                   app.config.rules.jwt_ttl_seconds)}});
 }

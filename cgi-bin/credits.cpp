@@ -1,7 +1,44 @@
+#include "base/base64.h"
 #include "base/error.h"
 #include "credits/eligibility.h"
+#include "fields.h"
 #include "rooms/metering.h"
 #include "routes.h"
+
+#include <charconv>
+#include <limits>
+#include <map>
+
+namespace {
+
+constexpr std::int64_t default_page = 50;
+constexpr std::int64_t largest_page = 200;
+
+// A page is continued behind the last event that it shows, so that new events do not move what is to come.
+std::string cursor_behind(const credits::Event& event)
+{
+    return base::base64url(std::to_string(event.event_id));
+}
+
+std::int64_t read_cursor(std::string_view query)
+{
+    const auto cursor = query_parameter(query, "cursor");
+    if (!cursor)
+        return std::numeric_limits<std::int64_t>::max();
+    const auto text = base::from_base64url(*cursor).value_or("");
+    std::int64_t event_id = 0;
+    std::from_chars(text.data(), text.data() + text.size(), event_id);
+    if (event_id < 1 || std::to_string(event_id) != text) // no other spelling
+        refuse_field("cursor");
+    return event_id;
+}
+
+base::Json text_or_null(const std::string& text)
+{
+    return text.empty() ? base::Json() : base::Json(text);
+}
+
+} // namespace
 
 http::Response get_credits(App& app, const Call& call)
 {
@@ -12,6 +49,41 @@ http::Response get_credits(App& app, const Call& call)
                {"base_granted_seconds", account.base_granted_seconds},
                {"bonus_granted_seconds", account.bonus_granted_seconds},
                {"consumed_seconds", account.consumed_seconds}});
+}
+
+http::Response get_credits_history(App& app, const Call& call)
+{
+    const auto limit = integer_parameter(call.request.query, "limit", 1, largest_page).value_or(default_page);
+    const auto before_event_id = read_cursor(call.request.query);
+
+    auto& db = app.database();
+    rooms::settle_wallet_if_lapsed(db, app.config.rules, call.wallet, call.request.now);
+    auto found = credits::history(db, call.wallet, before_event_id, limit + 1);
+    const bool is_last_page = found.size() <= static_cast<std::size_t>(limit);
+    if (!is_last_page)
+        found.pop_back();
+
+    std::map<std::string, std::string> room_ids; // by connection_id: a stay has many events
+    auto events = base::Json::array();
+    for (const auto& event : found) {
+        const auto [room_id, is_new] = room_ids.try_emplace(event.connection_id);
+        if (is_new && !event.connection_id.empty()) {
+            if (const auto connection = rooms::find_connection(db, event.connection_id))
+                room_id->second = connection->room_id;
+        }
+        base::Json rendered{{"event_id", event.event_id},
+                            {"kind", event.kind},
+                            {"delta_seconds", event.delta_seconds},
+                            {"balance_after_seconds", event.balance_after_seconds},
+                            {"connection_id", text_or_null(event.connection_id)},
+                            {"room_id", text_or_null(room_id->second)},
+                            {"created_at", base::iso8601(event.created_at)}};
+        if (!event.reason.empty())
+            rendered["reason"] = event.reason;
+        events.push_back(std::move(rendered));
+    }
+    return ok({{"events", std::move(events)},
+               {"next_cursor", is_last_page ? base::Json() : base::Json(cursor_behind(found.back()))}});
 }
 
 http::Response post_credits_verify_celo(App& app, const Call& call)

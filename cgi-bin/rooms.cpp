@@ -32,6 +32,12 @@ base::Json render(const std::string& wallet, const std::vector<rooms::Event>& ev
     return list;
 }
 
+// null if it has none.
+base::Json title_of(const rooms::Room& room)
+{
+    return room.title.empty() ? base::Json() : base::Json(room.title);
+}
+
 // One list element, or nothing for a row that no client could read: it must not take the others with it.
 std::optional<base::Json> render(const rooms::ActiveRoom& active)
 {
@@ -40,6 +46,8 @@ std::optional<base::Json> render(const rooms::ActiveRoom& active)
             throw base::Error(base::ErrorCode::internal, "internal_error", "malformed row");
         return base::Json{{"room_id", active.room.room_id},
                           {"host_wallet", active.room.host_wallet},
+                          {"title", title_of(active.room)},
+                          {"capacity", active.room.capacity},
                           {"participant_count", active.participant_count},
                           {"created_at", base::iso8601(active.room.created_at)}};
     } catch (const base::Error& error) {
@@ -62,6 +70,9 @@ http::Response post_rooms_create(App& app, const Call& call)
     rooms::CreateOptions options;
     options.is_private = visibility == "private"; // any other means open
     options.ai_enabled = bool_field(call.body, "ai_enabled").value_or(false);
+    options.title = line_field(call.body, "title", rooms::max_title_characters).value_or("");
+    options.capacity = integer_field(call.body, "capacity", rooms::least_capacity, rooms::largest_capacity);
+    refuse_banned(app, call.wallet, call.request.now);
 
     auto& db = app.database();
     const auto lookup = credits::look_up_name(db, app.chain, call.wallet);
@@ -69,13 +80,16 @@ http::Response post_rooms_create(App& app, const Call& call)
         rooms::create(db, app.config.rules, call.wallet, lookup, options, call.request.now, app.random);
     return ok({{"room_id", room.room_id},
                {"channel", rooms::channel_of(room.room_id)},
-               {"visibility", room.visibility}});
+               {"visibility", room.visibility},
+               {"capacity", room.capacity},
+               {"title", title_of(room)}});
 }
 
 http::Response post_rooms_join(App& app, const Call& call)
 {
     const auto room_id = uuid_field(call.body, "room_id");
     require_fields(room_id.has_value(), "missing room_id");
+    refuse_banned(app, call.wallet, call.request.now);
 
     auto& db = app.database();
     const auto& rules = app.config.rules;
@@ -107,6 +121,7 @@ http::Response post_rooms_heartbeat(App& app, const Call& call)
 http::Response post_rooms_token_renew(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
+    refuse_banned(app, call.wallet, call.request.now);
     const auto& rules = app.config.rules;
     const auto renewal =
         rooms::renew(app.database(), rules, app.tokens, caller, call.request.now, app.random);
@@ -154,4 +169,44 @@ http::Response get_rooms_active(App& app, const Call& call)
         response.body.clear();
     }
     return response;
+}
+
+http::Response get_room(App& app, const Call& call)
+{
+    const auto room_id = path_uuid(call.path_id, "room_id");
+    const auto view = rooms::view(app.database(), app.config.rules, call.wallet, room_id, call.request.now);
+    if (!view)
+        throw base::Error(base::ErrorCode::not_found, "room_not_found");
+    auto participants = base::Json::array();
+    for (const auto& participant : view->participants)
+        participants.push_back({{"connection_id", participant.connection_id},
+                                {"wallet", participant.wallet},
+                                {"agora_uid", participant.agora_uid},
+                                {"joined_at", base::iso8601(participant.joined_at)}});
+    const auto& room = view->room;
+    return ok({{"room_id", room.room_id},
+               {"channel", rooms::channel_of(room.room_id)},
+               {"title", title_of(room)},
+               {"host_wallet", room.host_wallet},
+               {"visibility", room.visibility},
+               {"capacity", room.capacity},
+               {"ai_enabled", room.ai_enabled},
+               {"created_at", base::iso8601(room.created_at)},
+               {"participants", std::move(participants)}});
+}
+
+http::Response delete_room(App& app, const Call& call)
+{
+    const auto room_id = path_uuid(call.path_id, "room_id");
+    rooms::close_as_host(app.database(), app.config.rules, call.wallet, room_id, call.request.now);
+    return ok({{"ok", true}, {"closed", true}});
+}
+
+http::Response delete_room_participant(App& app, const Call& call)
+{
+    const auto room_id = path_uuid(call.path_id, "room_id");
+    const auto connection_id = path_uuid(call.second_path_id, "connection_id");
+    const auto removal = rooms::remove_as_host(app.database(), app.config.rules, call.wallet, room_id,
+                                               connection_id, call.request.now);
+    return ok({{"ok", true}, {"debited_seconds", removal.debited_seconds}, {"closed", removal.closed}});
 }

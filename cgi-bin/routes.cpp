@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include "auth/access_token.h"
+#include "auth/ban.h"
 #include "base/error.h"
 #include "base/hmac.h"
 #include "base/log.h"
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <strings.h>
+#include <vector>
 
 namespace {
 
@@ -31,11 +33,13 @@ struct Route
     Response (*handler)(App&, const Call&);
 };
 
+// A path may stand here once for each method. The first path that matches is the one that was meant.
 constexpr Route routes[] = {
     {"GET", "/health", Access::everybody, get_health},
     {"POST", "/auth/nonce", Access::everybody, post_auth_nonce},
     {"POST", "/auth/verify", Access::everybody, post_auth_verify},
     {"GET", "/credits", Access::wallet, get_credits},
+    {"GET", "/credits/history", Access::wallet, get_credits_history},
     {"POST", "/credits/verify-celo", Access::wallet, post_credits_verify_celo},
     {"POST", "/rooms/create", Access::wallet, post_rooms_create},
     {"POST", "/rooms/join", Access::wallet, post_rooms_join},
@@ -43,30 +47,53 @@ constexpr Route routes[] = {
     {"POST", "/rooms/token/renew", Access::wallet, post_rooms_token_renew},
     {"POST", "/rooms/leave", Access::wallet, post_rooms_leave},
     {"GET", "/rooms/active", Access::everybody, get_rooms_active},
+    {"GET", "/rooms/:room_id", Access::wallet, get_room},
+    {"DELETE", "/rooms/:room_id", Access::wallet, delete_room},
+    {"DELETE", "/rooms/:room_id/participants/:connection_id", Access::wallet, delete_room_participant},
     {"POST", "/session/join", Access::wallet, post_session_join},
     {"POST", "/session/:id/leave", Access::wallet, post_session_leave},
     {"POST", "/session/:id/attest", Access::service, post_session_attest},
 };
 
-// Whether the path is the route's, where ":id" stands for one segment that is not empty, which is then put
-// into `id`.
-bool matches(std::string_view path, std::string_view route, std::string& id)
+// Takes the first segment, with the slash before it, off the path.
+std::string_view take_segment(std::string_view& path)
 {
-    const auto colon = route.find(":id");
-    if (colon == std::string_view::npos)
-        return path == route;
-    const auto rest = route.substr(colon + 3);
-    if (path.size() <= colon + rest.size() || path.substr(0, colon) != route.substr(0, colon) ||
-        path.substr(path.size() - rest.size()) != rest)
-        return false;
-    const auto segment = path.substr(colon, path.size() - colon - rest.size());
-    if (segment.find('/') != std::string_view::npos)
-        return false;
-    id = segment;
-    return true;
+    const auto segment = path.substr(0, path.find('/', 1));
+    path.remove_prefix(segment.size());
+    return segment;
 }
 
-constexpr const char* allowed_methods = "GET, HEAD, POST, OPTIONS";
+// Whether the path is the route's, where ":..." stands for one segment that is not empty; those are put into
+// `ids`.
+bool matches(std::string_view path, std::string_view route, std::vector<std::string>& ids)
+{
+    ids.clear();
+    while (!path.empty() && !route.empty()) {
+        const auto segment = take_segment(path);
+        const auto expected = take_segment(route);
+        if (expected.substr(0, 2) == "/:" && segment.size() > 1 && segment.front() == '/')
+            ids.emplace_back(segment.substr(1));
+        else if (segment != expected)
+            return false;
+    }
+    return path.empty() && route.empty();
+}
+
+// What the Allow of a path says.
+std::string allowed_methods_of(std::string_view path)
+{
+    std::string allowed;
+    for (const std::string_view method : {"GET", "POST", "DELETE"}) {
+        const bool is_known = std::any_of(std::begin(routes), std::end(routes), [&](const Route& route) {
+            return route.path == path && route.method == method;
+        });
+        if (is_known)
+            allowed += (method == "GET" ? std::string("GET, HEAD") : std::string(method)) + ", ";
+    }
+    return allowed + "OPTIONS";
+}
+
+constexpr const char* allowed_methods = "GET, HEAD, POST, DELETE, OPTIONS";
 constexpr const char* preflight_lifetime_seconds = "86400";
 
 int status_of(ErrorCode code)
@@ -99,6 +126,12 @@ int status_of(ErrorCode code)
     return 500;
 }
 
+// An operator's words may come in another encoding than UTF-8.
+std::string write(const base::Json& body)
+{
+    return body.dump(-1, ' ', false, base::Json::error_handler_t::replace);
+}
+
 Response render(const Error& error)
 {
     Response response;
@@ -106,7 +139,7 @@ Response render(const Error& error)
     base::Json body{{"error", error.code() == ErrorCode::internal ? "internal_error" : error.name()}};
     for (const auto& [key, value] : error.fields())
         std::visit([&, &name = key](const auto& plain) { body[name] = plain; }, value);
-    response.body = body.dump();
+    response.body = write(body);
     if (response.status == 401)
         response.headers.emplace_back("WWW-Authenticate", "Bearer");
     if (error.code() == ErrorCode::chain_unavailable)
@@ -122,7 +155,8 @@ std::string authenticate(const App& app, const Request& request)
     const auto& header = request.authorization;
     if (header.size() > scheme.size() && strncasecmp(header.c_str(), scheme.data(), scheme.size()) == 0) {
         const auto token = std::string_view(header).substr(scheme.size());
-        if (auto wallet = auth::verify_access_token(app.config.jwt_secret, token, request.now))
+        if (auto wallet = auth::verify_access_token(app.config.jwt_secret, token, request.now,
+                                                    app.config.jwt_secret_previous))
             return *std::move(wallet);
     }
     throw Error(ErrorCode::unauthenticated, "unauthorized");
@@ -155,28 +189,31 @@ Response route(App& app, const Request& request)
     std::string_view path = request.path;
     if (path.size() > 1 && path.back() == '/')
         path.remove_suffix(1);
-    std::string id;
-    const auto* known = std::find_if(std::begin(routes), std::end(routes), [&](const Route& candidate) {
-        return matches(path, candidate.path, id);
+    std::vector<std::string> ids;
+    const auto* meant = std::find_if(std::begin(routes), std::end(routes), [&](const Route& candidate) {
+        return matches(path, candidate.path, ids);
     });
-    if (known == std::end(routes))
+    if (meant == std::end(routes))
         throw Error(ErrorCode::not_found, "not_found");
-    const bool is_get = std::string_view(known->method) == "GET";
-    const bool is_allowed = request.method == known->method || (is_get && request.method == "HEAD");
-    if (!is_allowed) {
+    const std::string method = request.method == "HEAD" ? "GET" : request.method;
+    const auto* known = std::find_if(meant, std::end(routes), [&](const Route& candidate) {
+        return std::string_view(candidate.path) == meant->path && candidate.method == method;
+    });
+    if (known == std::end(routes)) {
         auto response = render(Error(ErrorCode::method_not_allowed, "method_not_allowed"));
-        response.headers.emplace_back("Allow", is_get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS");
+        response.headers.emplace_back("Allow", allowed_methods_of(meant->path));
         return response;
     }
     if (request.body_state == http::BodyState::too_large)
         throw Error(ErrorCode::payload_too_large, "payload_too_large");
 
-    Call call{request, {}, base::Json::object(), std::move(id)};
+    ids.resize(2);
+    Call call{request, {}, base::Json::object(), ids[0], ids[1]};
     if (known->access == Access::wallet)
         call.wallet = authenticate(app, request);
     if (known->access == Access::service)
         authenticate_service(app, request);
-    if (!is_get)
+    if (method == "POST")
         call.body = parse_body(request);
     return known->handler(app, call);
 }
@@ -249,8 +286,19 @@ sqlite::Database& App::database()
 Response ok(const base::Json& body)
 {
     Response response;
-    response.body = body.dump();
+    response.body = write(body);
     return response;
+}
+
+void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now)
+{
+    const auto ban = auth::find_active_ban(app.database(), wallet, now);
+    if (!ban)
+        return;
+    auto error = Error(ErrorCode::permission_denied, "banned").with("reason", ban->reason);
+    if (ban->expires_at)
+        throw std::move(error).with("expires_at", base::iso8601(*ban->expires_at));
+    throw std::move(error).with("expires_at", nullptr);
 }
 
 Response dispatch(App& app, const Request& request)

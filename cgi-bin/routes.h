@@ -10,9 +10,10 @@
 struct Call
 {
     const http::Request& request;
-    std::string wallet;  // of the access token; empty on public routes
-    base::Json body;     // an object; empty if the request has no body
-    std::string path_id; // what stands in the path for the route's ":id", raw
+    std::string wallet;         // of the access token; empty on public routes
+    base::Json body;            // an object; empty if the request has no body
+    std::string path_id;        // what stands in the path for the route's first ":...", raw
+    std::string second_path_id; // and for its second
 };
 
 // Answers any request. Never throws: what goes wrong becomes a status and an error in JSON.
@@ -21,11 +22,15 @@ http::Response dispatch(App& app, const http::Request& request);
 // 200 with a JSON body.
 http::Response ok(const base::Json& body);
 
+// Throws Error(permission_denied, "banned") if the wallet is banned now.
+void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now);
+
 // The handlers, each in the file of its path.
 http::Response get_health(App& app, const Call& call);
 http::Response post_auth_nonce(App& app, const Call& call);
 http::Response post_auth_verify(App& app, const Call& call);
 http::Response get_credits(App& app, const Call& call);
+http::Response get_credits_history(App& app, const Call& call);
 http::Response post_credits_verify_celo(App& app, const Call& call);
 http::Response post_rooms_create(App& app, const Call& call);
 http::Response post_rooms_join(App& app, const Call& call);
@@ -33,6 +38,9 @@ http::Response post_rooms_heartbeat(App& app, const Call& call);
 http::Response post_rooms_token_renew(App& app, const Call& call);
 http::Response post_rooms_leave(App& app, const Call& call);
 http::Response get_rooms_active(App& app, const Call& call);
+http::Response get_room(App& app, const Call& call);
+http::Response delete_room(App& app, const Call& call);
+http::Response delete_room_participant(App& app, const Call& call);
 http::Response post_session_join(App& app, const Call& call);
 http::Response post_session_leave(App& app, const Call& call);
 http::Response post_session_attest(App& app, const Call& call);

@@ -4,8 +4,6 @@
 #include "fields.h"
 #include "routes.h"
 
-#include <algorithm>
-
 namespace {
 
 [[noreturn]] void refuse(const char* error)
@@ -32,10 +30,7 @@ ethereum::Uint256 read_booking_id(const base::Json& body)
         return ethereum::Uint256(field->get<std::uint64_t>());
     if (!field->is_string())
         refuse("invalid booking_id");
-    constexpr const char* blanks = " \t\r\n";
-    std::string_view text = field->get_ref<const std::string&>();
-    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-    text.remove_suffix(text.size() - std::min(text.find_last_not_of(blanks) + 1, text.size()));
+    const auto text = trim(field->get_ref<const std::string&>());
     if (text.empty())
         refuse("missing booking_id");
     return parse_booking_id(text);
@@ -44,22 +39,17 @@ ethereum::Uint256 read_booking_id(const base::Json& body)
 // ?force_outcome=completed|no-show-host|no-show-guest, for development.
 std::optional<sessions::Outcome> read_forced_outcome(const base::Config& config, std::string_view query)
 {
-    constexpr std::string_view name = "force_outcome=";
-    while (!query.empty()) {
-        const auto parameter = query.substr(0, query.find('&'));
-        query.remove_prefix(std::min(parameter.size() + 1, query.size()));
-        if (parameter.substr(0, name.size()) != name)
-            continue;
-        if (config.production)
-            refuse("force_outcome not allowed in production");
-        using sessions::Outcome;
-        for (const auto outcome : {Outcome::completed, Outcome::no_show_host, Outcome::no_show_guest}) {
-            if (parameter.substr(name.size()) == sessions::name_of(outcome))
-                return outcome;
-        }
-        refuse("invalid force_outcome");
+    const auto forced = query_parameter(query, "force_outcome");
+    if (!forced)
+        return std::nullopt;
+    if (config.production)
+        refuse("force_outcome not allowed in production");
+    using sessions::Outcome;
+    for (const auto outcome : {Outcome::completed, Outcome::no_show_host, Outcome::no_show_guest}) {
+        if (*forced == sessions::name_of(outcome))
+            return outcome;
     }
-    return std::nullopt;
+    refuse_field("force_outcome");
 }
 
 } // namespace

@@ -159,6 +159,18 @@ Reply AppFixture::get(const std::string& path, const std::string& wallet_address
 {
     http::Request request;
     request.method = "GET";
+    const auto question_mark = std::min(path.find('?'), path.size());
+    request.path = path.substr(0, question_mark);
+    request.query = path.substr(std::min(question_mark + 1, path.size()));
+    if (!wallet_address.empty())
+        request.authorization = "Bearer " + token_for(wallet_address);
+    return send(request);
+}
+
+Reply AppFixture::remove(const std::string& path, const std::string& wallet_address)
+{
+    http::Request request;
+    request.method = "DELETE";
     request.path = path;
     if (!wallet_address.empty())
         request.authorization = "Bearer " + token_for(wallet_address);

@@ -100,6 +100,7 @@ class AppFixture
     Reply get(const std::string& path, const std::string& wallet_address = {});
     Reply post(const std::string& path, const base::Json& body, const std::string& wallet_address = {});
     Reply post_text(const std::string& path, const std::string& body, const std::string& wallet_address = {});
+    Reply remove(const std::string& path, const std::string& wallet_address = {}); // DELETE
     Reply send(http::Request request);
 
     // Seconds out of nowhere, by an operator's adjustment.

@@ -51,7 +51,7 @@ std::string issue_access_token(std::string_view secret, const std::string& walle
 }
 
 std::optional<std::string> verify_access_token(std::string_view secret, std::string_view token,
-                                               base::UnixSeconds now)
+                                               base::UnixSeconds now, std::string_view previous_secret)
 {
     if (token.size() > max_token_bytes)
         return std::nullopt;
@@ -61,8 +61,15 @@ std::optional<std::string> verify_access_token(std::string_view secret, std::str
         return std::nullopt;
 
     const auto signature = base::from_base64url(token.substr(last_dot + 1));
-    if (!signature ||
-        !base::equal_in_constant_time(*signature, base::hmac_sha256(secret, token.substr(0, last_dot))))
+    if (!signature)
+        return std::nullopt;
+    const auto is_signed_with = [&](std::string_view key) {
+        return base::equal_in_constant_time(*signature, base::hmac_sha256(key, token.substr(0, last_dot)));
+    };
+    // Both are always tried, so that the time does not tell which one it was.
+    const bool is_by_present = is_signed_with(secret);
+    const bool is_by_previous = !previous_secret.empty() && is_signed_with(previous_secret);
+    if (!is_by_present && !is_by_previous)
         return std::nullopt;
 
     const auto header = decode_object(token.substr(0, first_dot));

@@ -15,8 +15,9 @@ std::string issue_access_token(std::string_view secret, const std::string& walle
 
 // The wallet, in lowercase, of a valid token; nothing for any other text. Valid: three segments of strict
 // base64url, a good HS256 signature (compared in constant time), `alg` exactly HS256, no `crit`, `exp` a
-// number after now and at most 2^53, `nbf` absent or past, `sub` an address.
+// number after now and at most 2^53, `nbf` absent or past, `sub` an address. The signature may also be made
+// with `previous_secret`, unless that is empty.
 std::optional<std::string> verify_access_token(std::string_view secret, std::string_view token,
-                                               base::UnixSeconds now);
+                                               base::UnixSeconds now, std::string_view previous_secret = {});
 
 } // namespace auth

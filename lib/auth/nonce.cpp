@@ -22,18 +22,25 @@ bool is_lowercase(std::string_view text)
     return text.find_first_of("ABCDEF") == std::string_view::npos;
 }
 
-} // namespace
-
-Nonces::Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds)
-    : key_(base::hmac_sha256(jwt_secret, "session-voice nonce")), ttl_seconds_(ttl_seconds)
+std::string derive_key(std::string_view jwt_secret)
 {
+    return base::hmac_sha256(jwt_secret, "session-voice nonce");
 }
 
-std::string Nonces::tag(const std::string& wallet, std::string_view issued_and_random) const
+std::string tag(const std::string& key, const std::string& wallet, std::string_view issued_and_random)
 {
     std::string message(issued_and_random);
     message += wallet;
-    return base::hmac_sha256(key_, message).substr(0, tag_bytes);
+    return base::hmac_sha256(key, message).substr(0, tag_bytes);
+}
+
+} // namespace
+
+Nonces::Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds, std::string_view previous_jwt_secret)
+    : key_(derive_key(jwt_secret)),
+      previous_key_(previous_jwt_secret.empty() ? std::string() : derive_key(previous_jwt_secret)),
+      ttl_seconds_(ttl_seconds)
+{
 }
 
 std::string Nonces::issue(const std::string& wallet, base::UnixSeconds now, base::Random& random) const
@@ -44,7 +51,7 @@ std::string Nonces::issue(const std::string& wallet, base::UnixSeconds now, base
     unsigned char chance[random_bytes];
     random.fill(chance, sizeof chance);
     bytes.append(reinterpret_cast<const char*>(chance), sizeof chance);
-    return base::to_hex(bytes + tag(wallet, bytes));
+    return base::to_hex(bytes + tag(key_, wallet, bytes));
 }
 
 bool Nonces::spend(sqlite::Database& db, const std::string& wallet, const std::string& nonce,
@@ -56,7 +63,13 @@ bool Nonces::spend(sqlite::Database& db, const std::string& wallet, const std::s
         return false;
     const std::string_view view = *bytes;
     const auto signed_part = view.substr(0, instant_bytes + random_bytes);
-    if (!base::equal_in_constant_time(view.substr(signed_part.size()), tag(wallet, signed_part)))
+    const auto is_made_with = [&](const std::string& key) {
+        return base::equal_in_constant_time(view.substr(signed_part.size()), tag(key, wallet, signed_part));
+    };
+    // Both are always tried, so that the time does not tell which one it was.
+    const bool is_by_present = is_made_with(key_);
+    const bool is_by_previous = !previous_key_.empty() && is_made_with(previous_key_);
+    if (!is_by_present && !is_by_previous)
         return false;
 
     std::uint64_t instant = 0;

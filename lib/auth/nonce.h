@@ -14,8 +14,9 @@ namespace auth {
 class Nonces
 {
   public:
-    // The key that authenticates nonces is derived from the JWT secret.
-    Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds);
+    // The key that authenticates nonces is derived from the JWT secret. Those of `previous_jwt_secret` are
+    // still accepted, unless that is empty.
+    Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds, std::string_view previous_jwt_secret = {});
 
     // 64 lowercase hex digits: the second of issue, random bits and their HMAC for this wallet.
     std::string issue(const std::string& wallet, base::UnixSeconds now, base::Random& random) const;
@@ -26,9 +27,8 @@ class Nonces
                base::UnixSeconds now) const;
 
   private:
-    std::string tag(const std::string& wallet, std::string_view issued_and_random) const;
-
     std::string key_;
+    std::string previous_key_; // empty if there is none
     std::int64_t ttl_seconds_;
 };
 

@@ -110,6 +110,7 @@ class Loader
         texts_ = {
             {"DATABASE_PATH", &config_.database_path},
             {"JWT_SECRET", &config_.jwt_secret},
+            {"JWT_SECRET_PREVIOUS", &config_.jwt_secret_previous},
             {"AGORA_APP_ID", &config_.agora_app_id},
             {"AGORA_APP_CERTIFICATE", &config_.agora_app_certificate},
             {"RPC_URL", &config_.rpc_url},
@@ -228,8 +229,11 @@ class Loader
         require(!config_.database_path.empty(), "DATABASE_PATH is not set; it must name the SQLite file");
 
         const std::size_t least_bytes = config_.production ? 32 : 1;
+        const char* secret_form = config_.production ? "a random text of at least 32 bytes" : "a random text";
         check_form("JWT_SECRET", config_.jwt_secret, server, config_.jwt_secret.size() >= least_bytes,
-                   config_.production ? "a random text of at least 32 bytes" : "a random text");
+                   secret_form);
+        check_form("JWT_SECRET_PREVIOUS", config_.jwt_secret_previous, false,
+                   config_.jwt_secret_previous.size() >= least_bytes, secret_form);
         check_form("AGORA_APP_ID", config_.agora_app_id, server, is_hex_of_length(config_.agora_app_id, 32),
                    "32 hex digits, as in Agora's console");
         check_form("AGORA_APP_CERTIFICATE", config_.agora_app_certificate, server,

@@ -42,6 +42,7 @@ struct Config
     std::int64_t database_busy_timeout_ms = 5000;
 
     std::string jwt_secret;
+    std::string jwt_secret_previous; // what it made is still accepted; empty if there is none
     std::string agora_app_id;
     std::string agora_app_certificate;
 

@@ -2,7 +2,7 @@
 
 namespace base {
 
-Error&& Error::with(std::string key, std::variant<std::string, std::int64_t, bool> value) &&
+Error&& Error::with(std::string key, Value value) &&
 {
     fields_.emplace_back(std::move(key), std::move(value));
     return std::move(*this);

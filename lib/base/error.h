@@ -1,6 +1,7 @@
 // The one type that is thrown for a request or a command that cannot be served.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -31,7 +32,8 @@ enum class ErrorCode
 class Error : public std::runtime_error
 {
   public:
-    using Field = std::pair<std::string, std::variant<std::string, std::int64_t, bool>>;
+    using Value = std::variant<std::string, std::int64_t, bool, std::nullptr_t>;
+    using Field = std::pair<std::string, Value>;
 
     // `name` is what the client sees ("room_full"); `detail` is for the log alone and never holds a secret.
     Error(ErrorCode code, std::string name, const std::string& detail = {})
@@ -41,7 +43,7 @@ class Error : public std::runtime_error
     }
 
     // Adds a field that stands beside `error` in the answer.
-    Error&& with(std::string key, std::variant<std::string, std::int64_t, bool> value) &&;
+    Error&& with(std::string key, Value value) &&;
 
     ErrorCode code() const { return code_; }
     const std::string& name() const { return name_; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 
 namespace credits {
 
@@ -129,15 +130,23 @@ std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_
 
 std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, std::int64_t limit)
 {
+    auto events = history(db, wallet, std::numeric_limits<std::int64_t>::max(), limit);
+    std::reverse(events.begin(), events.end());
+    return events;
+}
+
+std::vector<Event> history(sqlite::Database& db, const std::string& wallet, std::int64_t before_event_id,
+                           std::int64_t limit)
+{
     auto row = db.prepare(
         "SELECT event_id, kind, delta_seconds, balance_after_seconds, connection_id, reason, created_at "
-        "FROM credit_events WHERE wallet = :wallet ORDER BY event_id DESC LIMIT :limit");
-    row.bind(":wallet", wallet).bind(":limit", limit);
+        "FROM credit_events WHERE wallet = :wallet AND event_id < :before_event_id "
+        "ORDER BY event_id DESC LIMIT :limit");
+    row.bind(":wallet", wallet).bind(":before_event_id", before_event_id).bind(":limit", limit);
     std::vector<Event> events;
     while (row.step())
         events.push_back({row.integer(0), row.text(1), row.integer(2), row.integer(3), row.text(4),
                           row.text(5), row.integer(6)});
-    std::reverse(events.begin(), events.end());
     return events;
 }
 

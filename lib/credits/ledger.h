@@ -63,6 +63,10 @@ struct Event
 // The newest `limit` events of a wallet, oldest first.
 std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, std::int64_t limit);
 
+// The newest `limit` events of a wallet with an event_id below `before_event_id`, newest first.
+std::vector<Event> history(sqlite::Database& db, const std::string& wallet, std::int64_t before_event_id,
+                           std::int64_t limit);
+
 // Checks that every account equals its events and every running balance is right. A sentence per violation.
 std::vector<std::string> audit(sqlite::Database& db);
 

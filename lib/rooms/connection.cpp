@@ -83,6 +83,13 @@ std::vector<Connection> find_open_connections(sqlite::Database& db, const std::s
     return read_all(row.bind(":room_id", room_id));
 }
 
+std::vector<Connection> find_all_connections(sqlite::Database& db, const std::string& room_id)
+{
+    auto row = db.prepare(SELECT_CONNECTION
+                          "WHERE room_id = :room_id ORDER BY joined_at, last_metered_at, connection_id");
+    return read_all(row.bind(":room_id", room_id));
+}
+
 std::vector<Connection> find_due_connections(sqlite::Database& db, const std::string& after_wallet,
                                              base::UnixSeconds metered_until, base::UnixSeconds now,
                                              std::int64_t limit)

@@ -39,6 +39,8 @@ std::optional<Connection> find_connection(sqlite::Database& db, const std::strin
 std::optional<Connection> find_open_connection(sqlite::Database& db, const std::string& wallet);
 // Everybody in the room, in the order in which their tokens expire.
 std::vector<Connection> find_open_connections(sqlite::Database& db, const std::string& room_id);
+// Everybody who is or was in the room, in the order in which they joined. Slow: reads the whole table.
+std::vector<Connection> find_all_connections(sqlite::Database& db, const std::string& room_id);
 
 // Open free connections whose wallet comes after `after_wallet` and that were metered last at or before
 // `metered_until` or lapsed by `now`: their ids, in the order of wallets.

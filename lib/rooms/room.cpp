@@ -9,34 +9,27 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-struct StoredRoom
-{
-    Room room;
-    bool is_free = false;
-    bool is_closed = false;
-};
+// The columns of a Room, in the order of read_room().
+#define ROOM_COLUMNS "r.room_id, r.host_wallet, r.visibility, r.capacity, r.created_at, r.title, r.ai_enabled"
 
-std::optional<StoredRoom> find_room(sqlite::Database& db, const std::string& room_id)
+Room read_room(const sqlite::Statement& row)
 {
-    auto row = db.prepare("SELECT host_wallet, visibility, capacity, created_at, kind, closed_at "
-                          "FROM rooms WHERE room_id = :room_id");
-    if (!row.bind(":room_id", room_id).step())
-        return std::nullopt;
-    return StoredRoom{{room_id, row.text(0), row.text(1), row.integer(2), row.integer(3)},
-                      row.text(4) == "free",
-                      row.optional_integer(5).has_value()};
+    return {row.text(0),    row.text(1), row.text(2),        row.integer(3),
+            row.integer(4), row.text(5), row.integer(6) != 0};
 }
 
-void insert_room(sqlite::Database& db, const Room& room, bool ai_enabled)
+void insert_room(sqlite::Database& db, const Room& room)
 {
-    db.prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
-               "VALUES (:room_id, 'free', :host_wallet, :visibility, :ai_enabled, :capacity, :created_at)")
+    db.prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at, "
+               "title) VALUES (:room_id, 'free', :host_wallet, :visibility, :ai_enabled, :capacity, "
+               ":created_at, nullif(:title, ''))")
         .bind(":room_id", room.room_id)
         .bind(":host_wallet", room.host_wallet)
         .bind(":visibility", room.visibility)
-        .bind(":ai_enabled", std::int64_t{ai_enabled})
+        .bind(":ai_enabled", std::int64_t{room.ai_enabled})
         .bind(":capacity", room.capacity)
         .bind(":created_at", room.created_at)
+        .bind(":title", room.title)
         .run();
 }
 
@@ -75,7 +68,38 @@ void close_with_everybody(sqlite::Database& db, const base::Rules& rules, const 
     close_room(db, room_id, emptied_at);
 }
 
+// Ends the stay, and closes the room if it was the host's or the last one. Whether it did.
+bool depart(sqlite::Database& db, const base::Rules& rules, Connection& connection, base::UnixSeconds now)
+{
+    end_stay(db, rules, connection, now);
+    const bool is_host = find_room(db, connection.room_id)->room.host_wallet == connection.wallet;
+    const bool closes = is_host || find_open_connections(db, connection.room_id).empty();
+    if (closes)
+        close_with_everybody(db, rules, connection.room_id, now, *connection.left_at);
+    return closes;
+}
+
+// The refusals of what only the host of an active free room may do, once it is settled.
+std::optional<Error> refuse_all_but_host(sqlite::Database& db, const std::string& wallet,
+                                         const std::string& room_id)
+{
+    const auto stored = find_room(db, room_id);
+    if (!stored || !stored->is_active_free())
+        return Error(ErrorCode::not_found, "room_not_found");
+    if (stored->room.host_wallet != wallet)
+        return Error(ErrorCode::permission_denied, "not_host");
+    return std::nullopt;
+}
+
 } // namespace
+
+std::optional<StoredRoom> find_room(sqlite::Database& db, const std::string& room_id)
+{
+    auto row = db.prepare("SELECT " ROOM_COLUMNS ", kind, closed_at FROM rooms r WHERE room_id = :room_id");
+    if (!row.bind(":room_id", room_id).step())
+        return std::nullopt;
+    return StoredRoom{read_room(row), row.text(7), row.optional_integer(8)};
+}
 
 std::string channel_of(const std::string& room_id)
 {
@@ -99,9 +123,14 @@ Room create(sqlite::Database& db, const base::Rules& rules, const std::string& w
     if (const auto room_id = find_hosted_room(db, wallet))
         refuse(Error(ErrorCode::conflict, "already_hosting_free_room").with("room_id", *room_id));
 
-    const Room room{random.uuid_v4(), wallet, options.is_private ? "private" : "open",
-                    rules.free_room_capacity, now};
-    insert_room(db, room, options.ai_enabled);
+    const Room room{random.uuid_v4(),
+                    wallet,
+                    options.is_private ? "private" : "open",
+                    options.capacity.value_or(rules.free_room_capacity),
+                    now,
+                    options.title,
+                    options.ai_enabled};
+    insert_room(db, room);
     tx.commit();
     return room;
 }
@@ -122,9 +151,9 @@ Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssu
     if (const auto connection = find_open_connection(db, wallet))
         refuse(already_in(*connection));
     const auto stored = find_room(db, room_id);
-    if (!stored || stored->is_closed)
+    if (!stored || stored->closed_at)
         refuse(Error(ErrorCode::not_found, "room_not_found"));
-    if (!stored->is_free)
+    if (stored->kind != "free")
         refuse(Error(ErrorCode::invalid_argument, "room_type_mismatch"));
     const auto present = find_open_connections(db, room_id);
     if (static_cast<std::int64_t>(present.size()) >= stored->room.capacity)
@@ -193,13 +222,8 @@ Departure leave(sqlite::Database& db, const base::Rules& rules, const Caller& ca
     Departure result;
     result.remaining_seconds = meter(db, rules, connection, now);
     result.events = take_events(connection);
-    end_stay(db, rules, connection, now);
+    result.closed = depart(db, rules, connection, now);
     result.debited_seconds = connection.debited_seconds;
-
-    const bool is_host = find_room(db, caller.room_id)->room.host_wallet == caller.wallet;
-    result.closed = is_host || find_open_connections(db, caller.room_id).empty();
-    if (result.closed)
-        close_with_everybody(db, rules, caller.room_id, now, *connection.left_at);
     tx.commit();
     return result;
 }
@@ -209,11 +233,110 @@ bool close(sqlite::Database& db, const base::Rules& rules, const std::string& ro
     sqlite::Transaction tx(db);
     settle_room(db, rules, room_id, now);
     const auto stored = find_room(db, room_id);
-    const bool is_active = stored && stored->is_free && !stored->is_closed;
+    const bool is_active = stored && stored->is_active_free();
     if (is_active)
         close_with_everybody(db, rules, room_id, now, now);
     tx.commit();
     return is_active;
+}
+
+void close_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
+                   const std::string& room_id, base::UnixSeconds now)
+{
+    sqlite::Transaction tx(db);
+    settle_room(db, rules, room_id, now);
+    const auto refusal = refuse_all_but_host(db, host_wallet, room_id);
+    if (!refusal)
+        close_with_everybody(db, rules, room_id, now, now);
+    tx.commit(); // what was settled stands
+    if (refusal)
+        throw *refusal;
+}
+
+Removal remove_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
+                       const std::string& room_id, const std::string& connection_id, base::UnixSeconds now)
+{
+    sqlite::Transaction tx(db);
+    settle_room(db, rules, room_id, now);
+    Removal result;
+    auto refusal = refuse_all_but_host(db, host_wallet, room_id);
+    auto connection = find_connection(db, connection_id);
+    const bool is_in_it = connection && connection->room_id == room_id && !connection->left_at;
+    if (!refusal && !is_in_it)
+        refusal = Error(ErrorCode::not_found, "participant_not_found");
+    if (!refusal) {
+        result.closed = depart(db, rules, *connection, now);
+        result.debited_seconds = connection->debited_seconds;
+    }
+    tx.commit(); // what was settled stands
+    if (refusal)
+        throw *refusal;
+    return result;
+}
+
+Removal remove(sqlite::Database& db, const base::Rules& rules, const std::string& connection_id,
+               base::UnixSeconds now)
+{
+    const auto connection = find_connection(db, connection_id);
+    const auto stored = connection ? find_room(db, connection->room_id) : std::nullopt;
+    if (!stored || !stored->is_active_free())
+        throw Error(ErrorCode::not_found, "participant_not_found");
+    try {
+        return remove_as_host(db, rules, stored->room.host_wallet, stored->room.room_id, connection_id, now);
+    } catch (const Error& error) {
+        if (error.name() != "room_not_found") // closed since we looked
+            throw;
+        throw Error(ErrorCode::not_found, "participant_not_found");
+    }
+}
+
+Expulsion expel(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                base::UnixSeconds now)
+{
+    settle_wallet(db, rules, wallet, now);
+    Expulsion result;
+    if (auto connection = find_open_connection(db, wallet)) {
+        result.left_room_id = connection->room_id;
+        settle_room(db, rules, connection->room_id, now);
+        const auto hosted = find_hosted_room(db, wallet);
+        if (depart(db, rules, *connection, now) && hosted == connection->room_id)
+            result.closed_room_id = hosted;
+    }
+    if (const auto hosted = find_hosted_room(db, wallet)) {
+        close_with_everybody(db, rules, *hosted, now, now);
+        result.closed_room_id = hosted;
+    }
+    return result;
+}
+
+std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                             const std::string& room_id, base::UnixSeconds now)
+{
+    // One statement, hence one moment of the database. What is not settled yet is left out by the clock.
+    auto row = db.prepare(
+        "SELECT " ROOM_COLUMNS ", c.connection_id, c.wallet, c.agora_uid, c.joined_at, c.token_expires_at "
+        "FROM rooms r LEFT JOIN connections c ON c.room_id = r.room_id AND c.left_at IS NULL "
+        "WHERE r.room_id = :room_id AND r.kind = 'free' AND r.closed_at IS NULL "
+        "ORDER BY c.joined_at, c.connection_id");
+    row.bind(":room_id", room_id);
+    RoomView result;
+    bool is_active = false;
+    bool may_see = false;
+    while (row.step()) {
+        result.room = read_room(row);
+        const auto token_expires_at = row.optional_integer(11);
+        if (!token_expires_at) // nobody ever came
+            is_active = now < result.room.created_at + rules.unjoined_room_ttl_seconds;
+        else if (now < *token_expires_at) {
+            is_active = true;
+            result.participants.push_back({row.text(7), row.text(8), row.integer(9), row.integer(10)});
+            may_see = may_see || row.text(8) == wallet;
+        }
+    }
+    may_see = may_see || result.room.visibility == "open" || result.room.host_wallet == wallet;
+    if (!is_active || !may_see)
+        return std::nullopt;
+    return result;
 }
 
 std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
@@ -221,7 +344,7 @@ std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rul
 {
     // What the sweep has not settled yet is left out by the clock: reading never waits for a writer.
     auto row = db.prepare(
-        "SELECT room_id, host_wallet, visibility, capacity, created_at, (SELECT count(*) FROM connections c "
+        "SELECT " ROOM_COLUMNS ", (SELECT count(*) FROM connections c "
         "WHERE c.room_id = r.room_id AND c.left_at IS NULL AND c.token_expires_at > :now) AS "
         "participant_count "
         "FROM rooms r WHERE closed_at IS NULL AND kind = 'free' AND (visibility = 'open' OR NOT :only_open) "
@@ -234,8 +357,7 @@ std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rul
         .bind(":limit", limit);
     std::vector<ActiveRoom> list;
     while (row.step())
-        list.push_back(
-            {{row.text(0), row.text(1), row.text(2), row.integer(3), row.integer(4)}, row.integer(5)});
+        list.push_back({read_room(row), row.integer(7)});
     return list;
 }
 

@@ -23,15 +23,23 @@ struct Room
     std::string visibility; // "open" or "private"
     std::int64_t capacity = 0;
     base::UnixSeconds created_at = 0;
+    std::string title; // empty if it has none
+    bool ai_enabled = false;
 };
 
 // "heaven-free-<room_id>", the name of the room at Agora.
 std::string channel_of(const std::string& room_id);
 
+constexpr std::size_t max_title_characters = 80; // Unicode code points
+constexpr std::int64_t least_capacity = 2;       // participants
+constexpr std::int64_t largest_capacity = 6;
+
 struct CreateOptions
 {
     bool is_private = false;
     bool ai_enabled = false;
+    std::string title;                    // at most max_title_characters; empty for none
+    std::optional<std::int64_t> capacity; // 2 to 6; free_room_capacity if nothing is said
 };
 
 // Throws what credits::refuse_to_spend() says, then already_in_free_room and already_hosting_free_room
@@ -98,6 +106,67 @@ Departure leave(sqlite::Database& db, const base::Rules& rules, const Caller& ca
 // Meters everybody, ends their stays and closes the room, as its host's leaving does. False if there is no
 // such active free room.
 bool close(sqlite::Database& db, const base::Rules& rules, const std::string& room_id, base::UnixSeconds now);
+
+// The same for the room's host: throws room_not_found, then not_host.
+void close_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
+                   const std::string& room_id, base::UnixSeconds now);
+
+struct Removal
+{
+    std::int64_t debited_seconds = 0; // over the whole stay
+    bool closed = false;              // the room, because the host was removed or nobody is left
+};
+
+// The host removes a participant, or themself: meters, ends the stay, closes the room as a leave would. Agora
+// refuses the participant when their token ends. Throws room_not_found, not_host, then participant_not_found
+// for a connection that is not of this room, left or lapsed.
+Removal remove_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
+                       const std::string& room_id, const std::string& connection_id, base::UnixSeconds now);
+
+// The same for an operator, whatever free room the participant is in. Throws participant_not_found.
+Removal remove(sqlite::Database& db, const base::Rules& rules, const std::string& connection_id,
+               base::UnixSeconds now);
+
+struct Expulsion
+{
+    std::optional<std::string> left_room_id;   // where the wallet was present
+    std::optional<std::string> closed_room_id; // that the wallet hosted
+};
+
+// Ends the wallet's stay in a free room and closes the one that it hosts. Call inside a Transaction.
+Expulsion expel(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                base::UnixSeconds now);
+
+struct Participant
+{
+    std::string connection_id;
+    std::string wallet;
+    std::int64_t agora_uid = 0;
+    base::UnixSeconds joined_at = 0;
+};
+
+struct RoomView
+{
+    Room room;
+    std::vector<Participant> participants; // present at `now`, the first to join first
+};
+
+// An active free room as `wallet` may see it; nothing if there is none, or if it is private and the wallet
+// neither hosts it nor is present in it. Writes nothing.
+std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                             const std::string& room_id, base::UnixSeconds now);
+
+// A room as it is stored, whatever its kind and whether or not it is closed.
+struct StoredRoom
+{
+    Room room;
+    std::string kind; // "free" or "booked"
+    std::optional<base::UnixSeconds> closed_at;
+
+    bool is_active_free() const { return kind == "free" && !closed_at; }
+};
+
+std::optional<StoredRoom> find_room(sqlite::Database& db, const std::string& room_id);
 
 struct ActiveRoom
 {

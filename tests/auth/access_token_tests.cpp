@@ -109,6 +109,30 @@ BOOST_AUTO_TEST_CASE(another_secret_makes_another_token)
     BOOST_TEST(!auth::verify_access_token(std::string(secret) + " ", token, now).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_token_of_the_previous_secret_is_still_good)
+{
+    const std::string previous = "the secret before this one, for tests as well";
+    const auto token = auth::issue_access_token(previous, wallet, now, 3600);
+    BOOST_TEST((auth::verify_access_token(secret, token, now, previous) == wallet));
+    BOOST_TEST(!auth::verify_access_token(secret, token, now).has_value());
+    BOOST_TEST(!auth::verify_access_token(secret, token, now + 3600, previous).has_value());
+    const auto present = auth::issue_access_token(secret, wallet, now, 3600);
+    BOOST_TEST((auth::verify_access_token(secret, present, now, previous) == wallet));
+    const auto foreign = auth::issue_access_token("another secret", wallet, now, 3600);
+    BOOST_TEST(!auth::verify_access_token(secret, foreign, now, previous).has_value());
+    auto flipped = token;
+    flipped[flipped.size() - 5] = flipped[flipped.size() - 5] == 'A' ? 'B' : 'A';
+    BOOST_TEST(!auth::verify_access_token(secret, flipped, now, previous).has_value());
+}
+
+// The empty text is a key that everybody knows.
+BOOST_AUTO_TEST_CASE(no_previous_secret_is_not_an_empty_one)
+{
+    const auto token = auth::issue_access_token("", wallet, now, 3600);
+    BOOST_TEST(!auth::verify_access_token(secret, token, now).has_value());
+    BOOST_TEST(!auth::verify_access_token(secret, token, now, "").has_value());
+}
+
 BOOST_AUTO_TEST_CASE(the_subject_is_an_address_and_comes_out_in_lowercase)
 {
     const auto subject = [](const std::string& json) {

@@ -161,6 +161,22 @@ BOOST_AUTO_TEST_CASE(a_nonce_of_another_secret_is_refused)
     BOOST_TEST(again.spend(db(), address(1), issue(), now));
 }
 
+BOOST_AUTO_TEST_CASE(a_nonce_of_the_previous_secret_is_still_good_and_works_once)
+{
+    const auth::Nonces rotated("the secret that took its place, for tests", 300, config.jwt_secret);
+    const auto old = issue();
+    const auto fresh = rotated.issue(address(1), now, random);
+    BOOST_TEST(!spend(fresh)); // new ones are made with the new secret
+    BOOST_TEST(rotated.spend(db(), address(1), fresh, now));
+    BOOST_TEST(!rotated.spend(db(), address(2), old, now));
+    BOOST_TEST(rotated.spend(db(), address(1), old, now));
+    BOOST_TEST(!rotated.spend(db(), address(1), old, now));
+    BOOST_TEST(!spend(old));
+    // No previous secret is not an empty one.
+    const auto of_nobody = auth::Nonces("", 300).issue(address(1), now, random);
+    BOOST_TEST(!spend(of_nobody));
+}
+
 BOOST_AUTO_TEST_CASE(a_spent_nonce_is_remembered_for_an_hour_beyond_its_expiry)
 {
     const auto nonce = issue();

@@ -245,6 +245,7 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
         std::vector<std::string> wrong;
     } table[] = {
         {"JWT_SECRET", {"short", std::string(31, 'x')}},
+        {"JWT_SECRET_PREVIOUS", {"short", std::string(31, 'x')}},
         {"AGORA_APP_ID",
          {std::string(31, 'a'), std::string(33, 'a'), std::string(31, 'a') + "g",
           "0x" + std::string(30, 'a')}},
@@ -282,8 +283,8 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
 BOOST_AUTO_TEST_CASE(no_line_quotes_a_secret)
 {
     const std::string secret = "hunter2hunter2";
-    for (const auto* name : {"JWT_SECRET", "AGORA_APP_CERTIFICATE", "ORACLE_PRIVATE_KEY",
-                             "ORACLE_SERVICE_TOKEN", "RPC_URL", "AGORA_APP_ID"}) {
+    for (const auto* name : {"JWT_SECRET", "JWT_SECRET_PREVIOUS", "AGORA_APP_CERTIFICATE",
+                             "ORACLE_PRIVATE_KEY", "ORACLE_SERVICE_TOKEN", "RPC_URL", "AGORA_APP_ID"}) {
         auto settings = with(complete(), name, secret);
         settings.erase("DATABASE_PATH"); // so that there is a message in any case
         for (const auto& line : problems(settings))
@@ -314,6 +315,15 @@ BOOST_AUTO_TEST_CASE(production_refuses_a_missing_or_guessable_jwt_secret)
     const auto development = with(complete(), "ENVIRONMENT", "development");
     require_one_line_about("JWT_SECRET", without(development, "JWT_SECRET"));
     require_accepted(with(development, "JWT_SECRET", "s"));
+}
+
+BOOST_AUTO_TEST_CASE(a_previous_jwt_secret_is_no_must_but_as_hard_to_guess)
+{
+    BOOST_TEST(load(complete()).jwt_secret_previous == "");
+    const std::string previous(32, 's');
+    BOOST_TEST(load(with(complete(), "JWT_SECRET_PREVIOUS", previous)).jwt_secret_previous == previous);
+    const auto development = with(complete(), "ENVIRONMENT", "development");
+    BOOST_TEST(load(with(development, "JWT_SECRET_PREVIOUS", "s")).jwt_secret_previous == "s");
 }
 
 BOOST_AUTO_TEST_CASE(the_mock_chain_is_for_development_only)

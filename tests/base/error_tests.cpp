@@ -23,12 +23,14 @@ BOOST_AUTO_TEST_CASE(fields_keep_their_order_and_type)
     const auto error = base::Error(base::ErrorCode::conflict, "already_in_free_room")
                            .with("room_id", room_id)
                            .with("remaining_seconds", std::int64_t{7})
-                           .with("granted", false);
-    BOOST_REQUIRE(error.fields().size() == 3u);
+                           .with("granted", false)
+                           .with("expires_at", nullptr);
+    BOOST_REQUIRE(error.fields().size() == 4u);
     BOOST_TEST(error.fields()[0].first == "room_id");
     BOOST_TEST(std::get<std::string>(error.fields()[0].second) == "r");
     BOOST_TEST(std::get<std::int64_t>(error.fields()[1].second) == 7);
     BOOST_TEST(std::get<bool>(error.fields()[2].second) == false);
+    BOOST_TEST(std::holds_alternative<std::nullptr_t>(error.fields()[3].second));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -2,6 +2,9 @@
 
 #include "handler_fixture.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace {
 
 using base::Json;
@@ -24,6 +27,41 @@ std::vector<Json> no_bools()
     auto values = numbers_and_containers;
     values.push_back("true");
     values.push_back("x");
+    return values;
+}
+
+// Everything but an integer from 2 to 6.
+std::vector<Json> no_capacities()
+{
+    auto values = no_bools();
+    values.erase(std::remove_if(values.begin(), values.end(), [](const Json& value) { return value == ""; }),
+                 values.end());
+    for (const Json& value :
+         {Json(7), Json(-2), Json("4"), Json(4.0), Json(2.5), Json(1e18),
+          Json(std::numeric_limits<std::int64_t>::min()), Json(std::numeric_limits<std::uint64_t>::max()),
+          Json((std::uint64_t{1} << 32) + 4), Json(true), Json(false)})
+        values.push_back(value);
+    return values;
+}
+
+std::string repeated(const std::string& text, int times)
+{
+    std::string all;
+    for (int i = 0; i < times; ++i)
+        all += text;
+    return all;
+}
+
+// What no line of at most 80 characters may be.
+std::vector<Json> no_titles()
+{
+    auto values = no_texts();
+    for (const auto& text :
+         {std::string(81, 'x'), repeated("\xf0\x9f\x8e\x99", 81), std::string("a\nb"), std::string("a\tb"),
+          std::string("a\0b", 3), std::string("\x1b[31mred"), std::string("\x7f"), std::string("\xc2\x80"),
+          std::string("a\xc2\x9f"), std::string("\xe2\x80\xa8"), std::string("a\xe2\x80\xae"),
+          std::string("\xe2\x81\xa6z")})
+        values.emplace_back(text);
     return values;
 }
 
@@ -66,6 +104,8 @@ std::vector<Field> all_fields()
         {"/auth/verify", "nonce", {{"wallet", AppFixture::address(1)}, {"signature", "0x"}}, no_texts()},
         {"/rooms/create", "visibility", Json::object(), no_texts()},
         {"/rooms/create", "ai_enabled", Json::object(), no_bools()},
+        {"/rooms/create", "title", Json::object(), no_titles()},
+        {"/rooms/create", "capacity", Json::object(), no_capacities()},
         {"/rooms/join", "room_id", Json::object(), joined(no_texts(), no_uuids)},
     };
     for (const auto* path : connection_paths) {
@@ -165,6 +205,68 @@ BOOST_AUTO_TEST_CASE(a_uuid_field_gives_a_uuid_as_it_was_written)
     BOOST_TEST(!uuid_field(body, "absent"));
     BOOST_CHECK_EXCEPTION(uuid_field(body, "text"), base::Error,
                           [](const base::Error& error) { return error.name() == "invalid text"; });
+}
+
+BOOST_AUTO_TEST_CASE(an_integer_field_gives_a_number_within_its_bounds)
+{
+    const Json body{{"low", 2}, {"high", 6}, {"null", nullptr}, {"under", 1}, {"over", 7}, {"point", 3.0}};
+    BOOST_TEST(integer_field(body, "low", 2, 6).value() == 2);
+    BOOST_TEST(integer_field(body, "high", 2, 6).value() == 6);
+    BOOST_TEST(!integer_field(body, "null", 2, 6));
+    BOOST_TEST(!integer_field(body, "absent", 2, 6));
+    for (const auto* name : {"under", "over", "point"}) {
+        BOOST_CHECK_EXCEPTION(integer_field(body, name, 2, 6), base::Error, [&](const base::Error& error) {
+            return error.name() == std::string("invalid ") + name;
+        });
+    }
+}
+
+// A character is what Unicode calls one, however many bytes it takes.
+BOOST_AUTO_TEST_CASE(a_line_field_counts_characters_and_drops_the_blanks_around)
+{
+    const auto line = [](const Json& text) { return line_field({{"line", text}}, "line", 80); };
+    BOOST_TEST(line("  late night \t\r\n").value() == "late night");
+    BOOST_TEST(line("a  b").value() == "a  b");
+    BOOST_TEST(line("\n " + std::string(80, 'x') + " \n").value() == std::string(80, 'x'));
+    for (const auto* character : {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8e\x99", "\xc2\xa0"})
+        BOOST_TEST(line(repeated(character, 80)).value() == repeated(character, 80));
+    for (const Json& none : {Json(), Json(""), Json("   "), Json(" \t\r\n ")})
+        BOOST_TEST(!line(none));
+    for (const auto& wrong : no_titles()) {
+        BOOST_TEST_CONTEXT(wrong.dump())
+        BOOST_CHECK_EXCEPTION(line(wrong), base::Error, [](const base::Error& error) {
+            return error.code() == base::ErrorCode::invalid_argument && error.name() == "invalid line";
+        });
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_query_parameter_gives_what_stands_behind_its_name)
+{
+    const std::pair<const char*, std::optional<std::string>> table[] = {
+        {"", std::nullopt},         {"limit", std::nullopt},   {"limit=", ""},
+        {"limit=5", "5"},           {"a=b&limit=5", "5"},      {"limit=5&a=b", "5"},
+        {"limit=5&limit=6", "5"},   {"&&limit=5&", "5"},       {"limit&limit=5", "5"},
+        {"limit=a=b", "a=b"},       {"limit=%35", "%35"},      {"xlimit=5", std::nullopt},
+        {"limits=5", std::nullopt}, {"Limit=5", std::nullopt}, {"a=limit=5", std::nullopt},
+        {"=5", std::nullopt},
+    };
+    for (const auto& [query, value] : table) {
+        BOOST_TEST_CONTEXT(query)
+        BOOST_TEST((query_parameter(query, "limit") == value));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_integer_parameter_is_digits_within_its_bounds)
+{
+    BOOST_TEST(!integer_parameter("a=b", "limit", 1, 200));
+    BOOST_TEST(integer_parameter("limit=1", "limit", 1, 200).value() == 1);
+    BOOST_TEST(integer_parameter("limit=200", "limit", 1, 200).value() == 200);
+    for (const auto* wrong : {"", "0", "201", "-1", "+1", " 1", "1 ", "1.0", "1e1", "0x1", "%31", "a",
+                              "18446744073709551617", "99999999999999999999"}) {
+        BOOST_TEST_CONTEXT("'" << wrong << "'")
+        BOOST_CHECK_EXCEPTION(integer_parameter("limit=" + std::string(wrong), "limit", 1, 200), base::Error,
+                              [](const base::Error& error) { return error.name() == "invalid limit"; });
+    }
 }
 
 BOOST_AUTO_TEST_CASE(what_is_required_is_asked_for_in_the_given_words)

@@ -17,11 +17,13 @@ struct KnownRoute
     bool needs_service_token = false;
 };
 
+// Paths with ids name rooms and people that nobody knows.
 inline const std::vector<KnownRoute> known_routes = {
     {"GET", "/health", false},
     {"POST", "/auth/nonce", false},
     {"POST", "/auth/verify", false},
     {"GET", "/credits", true},
+    {"GET", "/credits/history", true},
     {"POST", "/credits/verify-celo", true},
     {"POST", "/rooms/create", true},
     {"POST", "/rooms/join", true},
@@ -29,6 +31,10 @@ inline const std::vector<KnownRoute> known_routes = {
     {"POST", "/rooms/token/renew", true},
     {"POST", "/rooms/leave", true},
     {"GET", "/rooms/active", false},
+    {"GET", "/rooms/00000000-0000-4000-8000-000000000000", true},
+    {"DELETE", "/rooms/00000000-0000-4000-8000-000000000000", true},
+    {"DELETE",
+     "/rooms/00000000-0000-4000-8000-000000000000/participants/00000000-0000-4000-8000-000000000001", true},
     {"POST", "/session/join", true},
     {"POST", "/session/7/leave", true},
     {"POST", "/session/7/attest", false, true},

@@ -97,8 +97,11 @@ BOOST_AUTO_TEST_CASE(creating_answers_with_the_room)
 {
     const auto reply = create(named(1));
     const std::string room_id = reply.body.at("room_id");
-    check_answer(reply,
-                 {{"room_id", room_id}, {"channel", "heaven-free-" + room_id}, {"visibility", "open"}});
+    check_answer(reply, {{"room_id", room_id},
+                         {"channel", "heaven-free-" + room_id},
+                         {"visibility", "open"},
+                         {"capacity", 6},
+                         {"title", nullptr}});
     BOOST_TEST(is_uuid_v4(reply.body.at("room_id")));
     BOOST_TEST(reply.body.at("channel").get<std::string>().size() < 64); // Agora's limit
     require_clean_audit();
@@ -768,6 +771,8 @@ BOOST_AUTO_TEST_CASE(the_listing_describes_each_room)
     check_answer(get("/rooms/active"), {{"rooms",
                                          {{{"room_id", room_id},
                                            {"host_wallet", address(1)},
+                                           {"title", nullptr},
+                                           {"capacity", 6},
                                            {"participant_count", 1},
                                            {"created_at", "2026-01-31T11:59:59.000Z"}}}}});
 }

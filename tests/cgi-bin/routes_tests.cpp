@@ -17,8 +17,16 @@ BOOST_AUTO_TEST_CASE(an_unknown_path_is_not_found_whatever_the_method)
                            "/rooms/",
                            "/auth",
                            "/room/active",
-                           "/rooms/activex",
-                           "/rooms/activ",
+                           "/rooms/active/x",
+                           "/credits/histor",
+                           "/credits/historyx",
+                           "/rooms/participants/x",
+                           "/rooms/x/participants",
+                           "/rooms/x/participants/",
+                           "/rooms//participants/x",
+                           "/rooms/x/participant/y",
+                           "/rooms/x/participants/y/z",
+                           "/x/rooms/y",
                            "rooms/active",
                            "/index.html",
                            "*",
@@ -60,25 +68,45 @@ BOOST_AUTO_TEST_CASE(one_trailing_slash_is_optional_and_two_are_not)
 
 BOOST_AUTO_TEST_CASE(an_encoded_slash_or_a_dot_segment_reaches_no_route)
 {
-    const char* paths[] = {
-        "/rooms%2factive",   "/rooms%2Factive",  "/%72ooms/active",       "/rooms/%61ctive",
-        "/rooms/active%2f",  "/rooms/active%00", "/rooms/active%20",      "/rooms/./active",
-        "/./rooms/active",   "/rooms/active/.",  "/rooms/join/../active", "/rooms/%2e%2e/rooms/active",
-        "/rooms//active",    "//rooms/active",   "/rooms\\active",        "/rooms/active?limit=1",
-        "/rooms/active;a=b", "/rooms/active#",   " /rooms/active",        "/rooms/active "};
+    const char* paths[] = {"/rooms%2factive", "/rooms%2Factive",       "/%72ooms/active",
+                           "/rooms/./active", "/./rooms/active",       "/rooms/active/.",
+                           "/rooms//active",  "/rooms/join/../active", "/rooms/%2e%2e/rooms/active",
+                           "//rooms/active",  "/rooms\\active",        " /rooms/active"};
     for (const auto* path : paths) {
         BOOST_TEST_CONTEXT(path)
         check_refusal(send(request("GET", path)), 404, "not_found");
     }
-    check_refusal(send(request("GET", std::string("/rooms/active\0", 14))), 404, "not_found");
+    // One segment behind /rooms that is no other route is a room's id, and these are none.
+    const std::string no_ids[] = {
+        "/rooms/%61ctive",   "/rooms/active%2f", "/rooms/active%00",
+        "/rooms/active%20",  "/rooms/active ",   "/rooms/active?limit=1",
+        "/rooms/active;a=b", "/rooms/active#",   "/rooms/..",
+        "/rooms/.",          "/rooms/activex",   std::string("/rooms/active\0", 14)};
+    for (const auto& path : no_ids) {
+        BOOST_TEST_CONTEXT(path)
+        {
+            check_refusal(send(request("GET", path)), 401, "unauthorized");
+            check_refusal(send(signed_in(request("GET", path), address(1))), 400, "invalid room_id");
+        }
+    }
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_method_is_answered_with_the_right_ones)
 {
     for (const auto& route : known_routes) {
-        const bool is_get = std::string(route.method) == "GET";
-        const std::set<std::string> allowed =
-            is_get ? std::set<std::string>{"GET", "HEAD"} : std::set<std::string>{"POST"};
+        std::set<std::string> allowed;
+        for (const auto& other : known_routes) {
+            if (std::string(other.path) == route.path)
+                allowed.insert(other.method);
+        }
+        std::string expected_header;
+        for (const std::string method : {"GET", "POST", "DELETE"}) {
+            if (allowed.count(method) > 0)
+                expected_header += (method == "GET" ? "GET, HEAD" : method) + ", ";
+        }
+        expected_header += "OPTIONS";
+        if (allowed.count("GET") > 0)
+            allowed.insert("HEAD");
         for (const std::string method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT",
                                          "get", "Post", "BREW", ""}) {
             if (allowed.count(method) > 0)
@@ -87,11 +115,15 @@ BOOST_AUTO_TEST_CASE(a_wrong_method_is_answered_with_the_right_ones)
             {
                 const auto reply = send(signed_in(request(method, route.path, "{}"), address(1)));
                 check_refusal(reply, 405, "method_not_allowed");
-                BOOST_TEST(header_of(reply, "Allow") == (is_get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS"));
+                BOOST_TEST(header_of(reply, "Allow") == expected_header);
             }
         }
     }
     BOOST_TEST(rows_stored() == 0);
+    const auto of_room = send(signed_in(request("POST", "/rooms/" + unknown_id), address(1)));
+    BOOST_TEST(header_of(of_room, "Allow") == "GET, HEAD, DELETE, OPTIONS");
+    const auto of_listing = send(signed_in(request("DELETE", "/rooms/active"), address(1)));
+    BOOST_TEST(header_of(of_listing, "Allow") == "GET, HEAD, OPTIONS"); // and it is no room's id
 }
 
 BOOST_AUTO_TEST_CASE(head_is_answered_as_get_is)
@@ -107,7 +139,8 @@ BOOST_AUTO_TEST_CASE(head_is_answered_as_get_is)
             const auto of_get = dispatch(app, asked);
             asked.method = "HEAD";
             const auto of_head = dispatch(app, asked);
-            BOOST_TEST(of_get.status == 200);
+            const bool is_unknown = asked.path.find(unknown_id) != std::string::npos;
+            BOOST_TEST(of_get.status == (is_unknown ? 404 : 200));
             BOOST_TEST(!of_get.is_head);
             BOOST_TEST(of_head.status == of_get.status);
             BOOST_TEST(of_head.is_head);
@@ -123,6 +156,7 @@ BOOST_AUTO_TEST_CASE(head_asks_for_a_token_where_get_does)
     BOOST_TEST(send(request("HEAD", "/rooms/active")).status == 200);
     BOOST_TEST(send(request("HEAD", "/health")).status == 200);
     check_refusal(send(request("HEAD", "/credits")), 401, "unauthorized");
+    check_refusal(send(request("HEAD", "/rooms/" + unknown_id)), 401, "unauthorized");
 }
 
 // ---- the order of the checks ----
@@ -469,9 +503,20 @@ BOOST_AUTO_TEST_CASE(a_body_does_not_disturb_a_get)
     BOOST_TEST(send(request("GET", "/health", "null")).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(a_body_does_not_disturb_a_delete)
+{
+    for (const auto* body : {"", "{}", "{", "null", R"({"room_id":7})"}) {
+        auto asked = signed_in(request("DELETE", "/rooms/" + unknown_id, body), address(1));
+        BOOST_TEST_CONTEXT(body)
+        check_refusal(send(asked), 404, "room_not_found");
+        asked.body_state = http::BodyState::cut_off;
+        check_refusal(send(asked), 404, "room_not_found");
+    }
+}
+
 BOOST_AUTO_TEST_CASE(unknown_fields_are_ignored)
 {
-    BOOST_TEST(post("/rooms/create", {{"title", "hello"}, {"wallet", 5}}, named(1)).status == 200);
+    BOOST_TEST(post("/rooms/create", {{"topic", 7}, {"wallet", 5}}, named(1)).status == 200);
     require_clean_audit();
 }
 
@@ -594,6 +639,7 @@ BOOST_AUTO_TEST_CASE(a_preflight_is_answered_on_any_path_without_a_token)
             const auto methods = header_of(reply, "Access-Control-Allow-Methods");
             BOOST_TEST(methods.find("GET") != std::string::npos);
             BOOST_TEST(methods.find("POST") != std::string::npos);
+            BOOST_TEST(methods.find("DELETE") != std::string::npos);
         }
     }
 }
@@ -672,6 +718,10 @@ BOOST_AUTO_TEST_CASE(a_database_that_cannot_be_opened_fails_only_the_requests_th
         service.post("/rooms/token/renew", caller_ids, address(1)),
         service.post("/rooms/leave", caller_ids, address(1)),
         service.get("/rooms/active"),
+        service.get("/rooms/" + unknown_id, address(1)),
+        service.remove("/rooms/" + unknown_id, address(1)),
+        service.remove("/rooms/" + unknown_id + "/participants/" + unknown_id, address(1)),
+        service.get("/credits/history", address(1)),
         service.get("/health"),
     };
     for (const auto& reply : replies) {
@@ -737,6 +787,10 @@ BOOST_AUTO_TEST_CASE(while_another_process_writes_too_long_reading_goes_on_and_w
             service.post("/rooms/token/renew", AppFixture::caller(seat), address(1)),
             service.post("/rooms/leave", AppFixture::caller(seat), address(1)),
             service.post_text("/credits/verify-celo", "", address(2)),
+            service.remove("/rooms/" + room_id, address(1)),
+            service.remove("/rooms/" + room_id + "/participants/" +
+                               seat.at("connection_id").get<std::string>(),
+                           address(1)),
         };
         for (const auto& reply : refused) {
             check_refusal(reply, 503, "database_unavailable");
@@ -744,6 +798,8 @@ BOOST_AUTO_TEST_CASE(while_another_process_writes_too_long_reading_goes_on_and_w
         }
         BOOST_TEST(service.get("/rooms/active").status == 200);
         BOOST_TEST(service.get("/health").status == 200);
+        BOOST_TEST(service.get("/rooms/" + room_id, address(2)).status == 200);
+        BOOST_TEST(service.get("/credits/history", address(1)).status == 200);
         BOOST_TEST(service.get("/credits", address(1)).body["remaining_seconds"] == 1000);
     }
     // The refused requests changed nothing, and the next ones go through.
@@ -767,6 +823,8 @@ BOOST_AUTO_TEST_CASE(a_bug_is_answered_without_its_detail)
         post("/rooms/heartbeat", caller_ids, address(1)),
         post("/rooms/token/renew", caller_ids, address(1)),
         post("/rooms/leave", caller_ids, address(1)),
+        get("/rooms/" + unknown_id, address(1)),
+        remove("/rooms/" + unknown_id + "/participants/" + unknown_id, address(1)),
     };
     for (const auto& reply : replies) {
         check_refusal(reply, 500, "internal_error");

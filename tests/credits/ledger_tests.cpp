@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <limits>
+
 namespace {
 
 struct LedgerFixture : AppFixture
@@ -205,6 +207,31 @@ BOOST_AUTO_TEST_CASE(an_adjustment_beyond_the_limits_is_refused)
     // The grants fit on top of it.
     BOOST_TEST(grant_base(alice));
     BOOST_TEST(credits::audit(db()).empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_history_goes_back_from_any_event_and_names_each_once)
+{
+    for (int i = 1; i <= 7; ++i) {
+        adjust(alice, i);
+        adjust(bob, 100 * i);
+    }
+    std::vector<std::int64_t> seen;
+    auto before = std::numeric_limits<std::int64_t>::max();
+    for (;;) {
+        const auto page = credits::history(db(), alice, before, 3);
+        if (page.empty())
+            break;
+        for (const auto& event : page) {
+            seen.push_back(event.delta_seconds);
+            BOOST_TEST(event.event_id < before);
+            before = event.event_id;
+        }
+        adjust(alice, 1000); // what comes meanwhile moves nothing
+    }
+    const std::vector<std::int64_t> expected{7, 6, 5, 4, 3, 2, 1};
+    BOOST_TEST(seen == expected, boost::test_tools::per_element());
+    BOOST_TEST(credits::history(db(), address(9), 100, 3).empty());
+    require_clean_ledger();
 }
 
 BOOST_AUTO_TEST_CASE(a_statement_lists_the_newest_events_oldest_first)

@@ -61,6 +61,12 @@ function behavesAsAlways(copy, { chunked = 200, countsBytes = true }) {
         ok(await copy().get('/rooms/active', { headers: { 'If-None-Match': listed.headers.etag } }));
         const credits = await host.credits();
         assert.equal(credits.remaining_seconds + credits.consumed_seconds, 1800);
+
+        const { room_id: next_id } = ok(await host.create());
+        ok(await guest.join(next_id));
+        const participant = `/rooms/${next_id}/participants/${guest.seat.connection_id}`;
+        expect(await copy().request('DELETE', participant, { token: guest.token }), 403, 'not_host');
+        assert.equal(ok(await copy().request('DELETE', participant, { token: host.token })).closed, true);
     });
 
     it('answers HEAD, preflights, wrong methods and strangers as the program means it', async () => {

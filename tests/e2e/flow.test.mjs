@@ -122,7 +122,13 @@ describe('the whole flow', () => {
         const created = ok(await host.create({ visibility: 'open', ai_enabled: false }));
         const { room_id } = created;
         assert.match(room_id, uuid);
-        assert.deepEqual(created, { room_id, channel: `heaven-free-${room_id}`, visibility: 'open' });
+        assert.deepEqual(created, {
+            room_id,
+            channel: `heaven-free-${room_id}`,
+            visibility: 'open',
+            capacity: 6,
+            title: null,
+        });
         assert.equal((await host.credits()).base_granted_seconds, 1800);
         const again = await host.create();
         expect(again, 409, 'already_hosting_free_room');

@@ -119,6 +119,43 @@ describe('races', () => {
                 await guest.host(); // and is locked out of nothing
                 ok(await guest.leave());
             });
+
+            it('a removal that races heartbeats charges each second once and happens once', async () => {
+                const [host, guest] = await service.signedInMany(2);
+                const room_id = await host.host();
+                ok(await guest.join(room_id));
+                const path = `/rooms/${room_id}/participants/${guest.seat.connection_id}`;
+                await sleep(1000);
+                const [removals, beats] = await Promise.all([
+                    atOnce(3, () => service.delete(path, { token: host.token })),
+                    atOnce(6, () => guest.heartbeat()),
+                ]);
+                assert.deepEqual(count(removals), { 200: 1, '404 participant_not_found': 2 });
+                for (const beat of beats) if (beat.status !== 200) expect(beat, 403, 'not_your_connection');
+                expect(await guest.heartbeat(), 403, 'not_your_connection');
+                const { debited_seconds } = removals.find((reply) => reply.status === 200).json;
+                assert.equal((await guest.credits()).consumed_seconds, debited_seconds);
+                ok(await host.leave());
+            });
+
+            it("a join that races the host's closing leaves no ghost", async () => {
+                const [host, guest] = await service.signedInMany(2);
+                for (let i = 0; i < 20; i += 1) {
+                    const { room_id } = ok(await host.create());
+                    const requests = [
+                        () => service.delete(`/rooms/${room_id}`, { token: host.token }),
+                        () => guest.join(room_id),
+                    ];
+                    if (i % 2 === 1) requests.reverse();
+                    const replies = await Promise.all(requests.map((request) => request()));
+                    const [closed, joined] = i % 2 === 1 ? replies.reverse() : replies;
+                    assert.equal(ok(closed).closed, true);
+                    if (joined.status === 200) expect(await guest.heartbeat(), 403, 'not_your_connection');
+                    else expect(joined, 404, 'room_not_found');
+                }
+                await guest.host();
+                ok(await guest.leave());
+            });
         });
     }
 });

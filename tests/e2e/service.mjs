@@ -260,6 +260,10 @@ export class Service {
         return this.request('POST', rawPath, { ...options, body });
     }
 
+    delete(rawPath, options) {
+        return this.request('DELETE', rawPath, options);
+    }
+
     // A client with this wallet or one of its own, not signed in yet.
     newClient(account) {
         wallets += 1;

@@ -36,6 +36,7 @@ struct ModelRoom
     std::string room_id, host;
     bool is_private = false;
     Seconds created = 0;
+    std::size_t capacity = 6;
 };
 
 class Model

@@ -5,6 +5,7 @@
 #include "rooms/sweep.h"
 #include "simulation/model.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -58,7 +59,7 @@ class World : public AppFixture
 
     void do_something(const std::string& wallet)
     {
-        switch (roll(16)) {
+        switch (roll(18)) {
         case 0:
         case 1:
             create(wallet);
@@ -89,6 +90,13 @@ class World : public AppFixture
             break;
         case 14:
             sweep_somehow();
+            break;
+        case 15:
+            kick(wallet);
+            break;
+        case 16:
+            if (roll(3) == 0) // or no room gets old
+                close_as_host(wallet);
             break;
         default:
             operate(wallet);
@@ -169,7 +177,11 @@ class World : public AppFixture
             expected = "already_in_free_room";
         else if (expected.empty() && hosted != nullptr)
             expected = "already_hosting_free_room";
-        const auto reply = post("/rooms/create", {{"visibility", is_private ? "private" : "open"}}, wallet);
+        base::Json body{{"visibility", is_private ? "private" : "open"}};
+        const auto capacity = roll(2) == 0 ? 2 + roll(5) : 6;
+        if (capacity != 6 || roll(2) == 0)
+            body["capacity"] = capacity;
+        const auto reply = post("/rooms/create", body, wallet);
         require(reply, expected);
         if (expected == "already_in_free_room")
             BOOST_REQUIRE(reply.body["connection_id"] == model_.stays[wallet].connection_id);
@@ -178,7 +190,8 @@ class World : public AppFixture
         if (!expected.empty())
             return;
         const std::string room_id = reply.body["room_id"];
-        model_.active[room_id] = {room_id, wallet, is_private, now};
+        BOOST_REQUIRE(reply.body["capacity"] == capacity);
+        model_.active[room_id] = {room_id, wallet, is_private, now, capacity};
         past_rooms_.push_back(room_id);
     }
 
@@ -189,7 +202,7 @@ class World : public AppFixture
             expected = "already_in_free_room";
         else if (expected.empty() && model_.active.count(room_id) == 0)
             expected = "room_not_found";
-        else if (expected.empty() && model_.count(room_id) >= 6)
+        else if (expected.empty() && model_.count(room_id) >= model_.active[room_id].capacity)
             expected = "room_full";
         const auto reply = post("/rooms/join", {{"room_id", room_id}}, wallet);
         require(reply, expected);
@@ -268,8 +281,62 @@ class World : public AppFixture
             model_.close(stay.room_id, now);
     }
 
+    // The host's or anybody's; of somebody in the room, or of somebody elsewhere or long gone.
+    void kick(const std::string& wallet)
+    {
+        const auto* hosted = model_.hosted_by(wallet);
+        const auto room_id = hosted != nullptr && roll(5) > 0 ? hosted->room_id : any_room();
+        std::vector<std::string> connection_ids = {random.uuid_v4()};
+        for (const auto& [other, stay] : model_.stays) {
+            for (int weight = 0; weight < (stay.room_id == room_id ? 6 : 1); ++weight)
+                connection_ids.push_back(stay.connection_id);
+        }
+        for (const auto& [other, ids] : callers_)
+            connection_ids.push_back(ids["connection_id"]);
+        const auto connection_id = any(connection_ids);
+        const auto stay = std::find_if(model_.stays.begin(), model_.stays.end(), [&](const auto& entry) {
+            return entry.second.connection_id == connection_id && entry.second.room_id == room_id;
+        });
+        std::string expected;
+        if (model_.active.count(room_id) == 0)
+            expected = "room_not_found";
+        else if (model_.active[room_id].host != wallet)
+            expected = "not_host";
+        else if (stay == model_.stays.end())
+            expected = "participant_not_found";
+        const auto reply = remove("/rooms/" + room_id + "/participants/" + connection_id, wallet);
+        require(reply, expected);
+        if (!expected.empty())
+            return;
+        ++answers["kicked"];
+        model_.meter(stay->second, now);
+        BOOST_REQUIRE(reply.body["debited_seconds"] == stay->second.debited);
+        const bool closes = stay->first == wallet || model_.count(room_id) == 1;
+        BOOST_REQUIRE(reply.body["closed"] == closes);
+        model_.stays.erase(stay);
+        if (closes)
+            model_.close(room_id, now);
+    }
+
+    void close_as_host(const std::string& wallet)
+    {
+        const auto* hosted = model_.hosted_by(wallet);
+        const auto room_id = hosted != nullptr && roll(3) > 0 ? hosted->room_id : any_room();
+        std::string expected;
+        if (model_.active.count(room_id) == 0)
+            expected = "room_not_found";
+        else if (model_.active[room_id].host != wallet)
+            expected = "not_host";
+        require(remove("/rooms/" + room_id, wallet), expected);
+        if (!expected.empty())
+            return;
+        ++answers["closed by its host"];
+        model_.close(room_id, now);
+    }
+
     void look(const std::string& wallet)
     {
+        look_into(wallet, any_room());
         const auto reply = get("/credits", wallet);
         BOOST_REQUIRE(reply.body["remaining_seconds"] == model_.wallets[wallet].balance());
         const auto listing = get("/rooms/active");
@@ -284,6 +351,27 @@ class World : public AppFixture
                 expected.insert(room_id);
         }
         BOOST_REQUIRE(listed == expected);
+    }
+
+    void look_into(const std::string& wallet, const std::string& room_id)
+    {
+        std::set<std::string> inside;
+        for (const auto& [other, stay] : model_.stays) {
+            if (stay.room_id == room_id)
+                inside.insert(other);
+        }
+        const auto room = model_.active.find(room_id);
+        const bool may_see =
+            room != model_.active.end() &&
+            (!room->second.is_private || room->second.host == wallet || inside.count(wallet) > 0);
+        const auto reply = get("/rooms/" + room_id, wallet);
+        require(reply, may_see ? "" : "room_not_found");
+        if (!may_see)
+            return;
+        std::set<std::string> shown;
+        for (const auto& participant : reply.body["participants"])
+            shown.insert(participant["wallet"]);
+        BOOST_REQUIRE(shown == inside);
     }
 
     void verify_celo(const std::string& address)
@@ -419,7 +507,7 @@ class WildWorld : public AppFixture
         const auto wallet = address(static_cast<unsigned>(1 + roll(7)));
         static const char* const paths[] = {"/rooms/heartbeat", "/rooms/heartbeat", "/rooms/token/renew",
                                             "/rooms/token/renew", "/rooms/leave"};
-        switch (roll(6)) {
+        switch (roll(7)) {
         case 0:
             give(wallet, 100 + static_cast<Seconds>(roll(400)));
             expect_no_fault(post("/rooms/create", base::Json::object(), wallet));
@@ -437,6 +525,17 @@ class WildWorld : public AppFixture
         case 2:
             sweep();
             break;
+        case 3: {
+            if (callers_.empty())
+                break;
+            const auto& ids =
+                std::next(callers_.begin(), static_cast<std::ptrdiff_t>(roll(callers_.size())))->second;
+            auto path = "/rooms/" + ids["room_id"].get<std::string>();
+            if (roll(4) > 0)
+                path += "/participants/" + ids["connection_id"].get<std::string>();
+            expect_no_fault(roll(2) == 0 ? get(path, wallet) : remove(path, wallet));
+            break;
+        }
         default:
             if (callers_.count(wallet) > 0)
                 expect_no_fault(post(paths[roll(std::size(paths))], callers_[wallet], wallet));
@@ -477,7 +576,8 @@ BOOST_AUTO_TEST_CASE(the_service_does_what_the_model_says)
     for (const char* answer :
          {"", "heaven_name_required", "insufficient_credits", "chain_unavailable", "already_in_free_room",
           "already_hosting_free_room", "room_not_found", "room_full", "not_your_connection", "not_verified",
-          "renewal granted", "renewal denied", "credits_low", "credits_exhausted"})
+          "renewal granted", "renewal denied", "credits_low", "credits_exhausted", "not_host",
+          "participant_not_found", "kicked", "closed by its host"})
         BOOST_TEST(World::answers[answer] > steps / 40000, "hardly ever answered: " << answer);
     for (const auto& [answer, count] : World::answers)
         std::cerr << "  " << (answer.empty() ? "200" : answer) << " " << count << std::endl;
