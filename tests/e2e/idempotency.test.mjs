@@ -85,7 +85,16 @@ describe('a request that is sent again', { concurrency: 2 }, () => {
             }
         }
         for (const [number, phase] of phases.entries()) {
-            await runAll(shuffle(phase).map((request) => () => send(request)));
+            // Half of the wallets send what is the same in one burst, the others out of order.
+            const bursts = requests
+                .filter(({ client }) => clients.indexOf(client) % 2 === 0)
+                .map((request) => phase.filter((sending) => sending === request));
+            const singles = phase.filter(({ client }) => clients.indexOf(client) % 2 === 1).map((sending) => [sending]);
+            await runAll(
+                shuffle([...bursts, ...singles])
+                    .flat()
+                    .map((request) => () => send(request)),
+            );
             for (const { client, route, replies } of requests) {
                 if (number === 0 && route === '/rooms/create') client.room_id = ok(replies[0]).room_id;
                 if (number === 1 && route === '/rooms/join') {
