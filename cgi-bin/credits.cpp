@@ -89,9 +89,10 @@ http::Response get_credits_history(App& app, const Call& call)
 http::Response post_credits_verify_celo(App& app, const Call& call)
 {
     auto& db = app.database();
+    const bool is_verified = credits::look_up_celo(db, app.chain, call.wallet);
     rooms::settle_wallet_if_lapsed(db, app.config.rules, call.wallet, call.request.now);
-    const auto bonus = credits::verify_celo(db, app.chain, app.config.rules, call.wallet, call.request.now);
-    if (!bonus)
+    if (!is_verified)
         throw base::Error(base::ErrorCode::permission_denied, "not_verified").with("granted", false);
-    return ok({{"granted", bonus->granted}, {"remaining_seconds", bonus->remaining_seconds}});
+    const auto bonus = credits::take_celo_bonus(db, app.config.rules, call.wallet, call.request.now);
+    return ok({{"granted", bonus.granted}, {"remaining_seconds", bonus.remaining_seconds}});
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,7 @@ struct Request
     std::string service_token;
     std::string origin;
     std::string if_none_match;
+    std::optional<std::string> idempotency_key; // as it came, if it came
     std::string access_control_request_headers;
     base::UnixSeconds now = 0; // the one instant of this request
 };

@@ -160,6 +160,8 @@ http::Request read_request(Gateway& gateway)
     request.service_token = gateway.text("HTTP_X_SERVICE_TOKEN");
     request.origin = gateway.text("HTTP_ORIGIN");
     request.if_none_match = gateway.text("HTTP_IF_NONE_MATCH");
+    if (const char* key = gateway.variable("HTTP_IDEMPOTENCY_KEY"))
+        request.idempotency_key = key;
     request.access_control_request_headers = gateway.text("HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
     read_body(gateway, request);
     request.now = base::system_now(); // after the body, however slowly it came
@@ -189,6 +191,8 @@ const char* reason_phrase(int status)
         return "Conflict";
     case 413:
         return "Content Too Large";
+    case 422:
+        return "Unprocessable Content";
     case 502:
         return "Bad Gateway";
     case 503:

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hmac.h"
 #include "base/log.h"
+#include "requests/idempotency.h"
 #include "sqlite/migrate.h"
 
 #include <algorithm>
@@ -31,6 +32,7 @@ struct Route
     const char* path;
     Access access;
     Response (*handler)(App&, const Call&);
+    bool takes_idempotency_key = false; // which belongs to a wallet, so `access` is the wallet's
 };
 
 // A path may stand here once for each method. The first path that matches is the one that was meant.
@@ -40,12 +42,12 @@ constexpr Route routes[] = {
     {"POST", "/auth/verify", Access::everybody, post_auth_verify},
     {"GET", "/credits", Access::wallet, get_credits},
     {"GET", "/credits/history", Access::wallet, get_credits_history},
-    {"POST", "/credits/verify-celo", Access::wallet, post_credits_verify_celo},
-    {"POST", "/rooms/create", Access::wallet, post_rooms_create},
-    {"POST", "/rooms/join", Access::wallet, post_rooms_join},
+    {"POST", "/credits/verify-celo", Access::wallet, post_credits_verify_celo, true},
+    {"POST", "/rooms/create", Access::wallet, post_rooms_create, true},
+    {"POST", "/rooms/join", Access::wallet, post_rooms_join, true},
     {"POST", "/rooms/heartbeat", Access::wallet, post_rooms_heartbeat},
     {"POST", "/rooms/token/renew", Access::wallet, post_rooms_token_renew},
-    {"POST", "/rooms/leave", Access::wallet, post_rooms_leave},
+    {"POST", "/rooms/leave", Access::wallet, post_rooms_leave, true},
     {"GET", "/rooms/active", Access::everybody, get_rooms_active},
     {"GET", "/rooms/:room_id", Access::wallet, get_room},
     {"DELETE", "/rooms/:room_id", Access::wallet, delete_room},
@@ -111,6 +113,8 @@ int status_of(ErrorCode code)
         return 405;
     case ErrorCode::conflict:
         return 409;
+    case ErrorCode::key_reused:
+        return 422;
     case ErrorCode::payload_too_large:
         return 413;
     case ErrorCode::chain_refused:
@@ -183,7 +187,73 @@ base::Json parse_body(const Request& request)
     return body;
 }
 
-// The checks that every endpoint shares, in the order of the contract: route, method, size, auth, JSON.
+Response in_progress()
+{
+    auto response = render(Error(ErrorCode::conflict, "request_in_progress"));
+    response.headers.emplace_back("Retry-After", "1");
+    return response;
+}
+
+// Whether an answer is the last word on its request. After any other the same request may fare better.
+bool is_final(int status)
+{
+    return status < 500 && status != 401 && status != 429;
+}
+
+// Refusals become answers here, since what was settled on the way to them is to stand.
+Response call_handler(App& app, const Route& known, const Call& call)
+{
+    try {
+        return known.handler(app, call);
+    } catch (const Error& error) {
+        if (!is_final(status_of(error.code())))
+            throw;
+        return render(error);
+    }
+}
+
+// Carries out a request that bears an idempotency key, or repeats the answer that it got before. The effect
+// and the answer are one transaction: a worker that is killed between the two leaves neither, and the next
+// attempt finds nothing done. Neither does it after an answer that is not final; a stay that was settled on
+// the way to it is settled again, to the same second.
+Response answer_once(App& app, const Route& known, const Call& call)
+{
+    auto& db = app.database();
+    const requests::KeyedRequest keyed{call.wallet, *call.request.idempotency_key,
+                                       requests::fingerprint_of(known.method, known.path, call.request.body),
+                                       call.request.now};
+    const auto start = requests::start(db, keyed);
+    switch (start.turn) {
+    case requests::Turn::answered: {
+        Response response{start.answer.status, start.answer.body, {}};
+        response.headers.emplace_back("Idempotency-Replayed", "true");
+        return response;
+    }
+    case requests::Turn::in_progress:
+        return in_progress();
+    case requests::Turn::key_reused:
+        throw Error(ErrorCode::key_reused, "idempotency_key_reused");
+    case requests::Turn::ours:
+        break;
+    }
+    try {
+        sqlite::TransactionGroup group(db);
+        const auto response = call_handler(app, known, call);
+        if (!requests::keep_answer(db, keyed, {response.status, response.body}))
+            return in_progress(); // this one was so slow that another took its place
+        group.commit();
+        return response;
+    } catch (...) {
+        try {
+            requests::give_up(db, keyed);
+        } catch (const Error& error) { // the lease frees the key then
+            base::log("an idempotency key stays taken: " + std::string(error.what()));
+        }
+        throw;
+    }
+}
+
+// The checks that every endpoint shares, in the order of the contract: route, method, size, auth, key, JSON.
 Response route(App& app, const Request& request)
 {
     std::string_view path = request.path;
@@ -213,9 +283,12 @@ Response route(App& app, const Request& request)
         call.wallet = authenticate(app, request);
     if (known->access == Access::service)
         authenticate_service(app, request);
+    const bool is_keyed = known->takes_idempotency_key && request.idempotency_key;
+    if (is_keyed && !requests::is_idempotency_key(*request.idempotency_key))
+        throw Error(ErrorCode::invalid_argument, "invalid idempotency_key");
     if (method == "POST")
         call.body = parse_body(request);
-    return known->handler(app, call);
+    return is_keyed ? answer_once(app, *known, call) : known->handler(app, call);
 }
 
 Response preflight(const Request& request)
@@ -263,7 +336,8 @@ void add_cors_headers(const base::Config& config, const Request& request, Respon
     // An origin that is not on the list gets another's name, and its browser keeps the answer from it.
     response.headers.emplace_back("Access-Control-Allow-Origin",
                                   is_listed ? request.origin : allowed.front());
-    response.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Retry-After, X-Request-Id");
+    response.headers.emplace_back("Access-Control-Expose-Headers",
+                                  "ETag, Idempotency-Replayed, Retry-After, X-Request-Id");
     if (is_list)
         response.headers.emplace_back("Vary", "Origin");
 }

@@ -1,6 +1,7 @@
 // The sweep of rooms, as cron runs it: meters the silent, settles the lapsed, closes empty rooms and those of
 // sessions that have ended, forgets what has expired.
 #include "auth/nonce.h"
+#include "requests/idempotency.h"
 #include "rooms/sweep.h"
 #include "sessions/session.h"
 #include "sqlite/migrate.h"
@@ -8,13 +9,15 @@
 
 namespace {
 
-constexpr std::int64_t nonces_at_a_time = 1000;
+constexpr std::int64_t rows_at_a_time = 1000;
 
-std::int64_t purge_nonces(sqlite::Database& db, base::UnixSeconds now)
+// Purges step by step, so that writers get in between.
+std::int64_t purge_all(sqlite::Database& db, base::UnixSeconds now,
+                       std::int64_t (*purge)(sqlite::Database&, base::UnixSeconds, std::int64_t))
 {
     std::int64_t purged = 0;
-    for (std::int64_t step = nonces_at_a_time; step == nonces_at_a_time; purged += step)
-        step = auth::purge_spent_nonces(db, now, nonces_at_a_time);
+    for (std::int64_t step = rows_at_a_time; step == rows_at_a_time; purged += step)
+        step = purge(db, now, rows_at_a_time);
     return purged;
 }
 
@@ -24,14 +27,16 @@ base::Json sweep(const base::Config& config, bool&)
     const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
     auto tally = rooms::sweep(*db, config.rules, now);
     tally.rooms_closed += sessions::close_ended(*db, now);
-    const auto nonces_purged = purge_nonces(*db, now);
+    const auto nonces_purged = purge_all(*db, now, auth::purge_spent_nonces);
+    const auto idempotency_keys_purged = purge_all(*db, now, requests::purge);
     rooms::record_sweep(*db, base::system_now());
     return {{"swept_at", now},
             {"connections_metered", tally.connections_metered},
             {"connections_lapsed", tally.connections_lapsed},
             {"debited_seconds", tally.debited_seconds},
             {"rooms_closed", tally.rooms_closed},
-            {"nonces_purged", nonces_purged}};
+            {"nonces_purged", nonces_purged},
+            {"idempotency_keys_purged", idempotency_keys_purged}};
 }
 
 } // namespace

@@ -23,13 +23,15 @@ only 'zlib\.h' '^lib/agora/'
 only 'CLI/' '^admin/'
 
 never lib 'http\.h|app\.h|routes\.h|fields\.h'
-never lib/base 'auth/|credits/|rooms/|sessions/|agora/|ethereum/|sqlite/'
+never lib/base 'auth/|credits/|requests/|rooms/|sessions/|agora/|ethereum/|sqlite/'
 for foreign in agora ethereum sqlite; do
-    never "lib/$foreign" 'auth/|credits/|rooms/|sessions/'
+    never "lib/$foreign" 'auth/|credits/|requests/|rooms/|sessions/'
 done
-never lib/credits 'auth/|rooms/|sessions/'
-never lib/auth 'credits/|rooms/|sessions/'
-never lib/rooms 'auth/|sessions/'
+never lib/credits 'auth/|requests/|rooms/|sessions/'
+never lib/auth 'credits/|requests/|rooms/|sessions/'
+never lib/rooms 'auth/|requests/|sessions/'
+never lib/requests 'auth/|credits/|rooms/|sessions/'
+never lib/sessions 'auth/|requests/'
 # Time and randomness come in from the edge.
 found=$(grep -rnE 'system_now\(|std::time\(|system_clock|CURRENT_TIMESTAMP|unixepoch|random_device|SystemRandom [a-z]' lib schema |
     grep -vE '^lib/base/(clock|random|log)\.')

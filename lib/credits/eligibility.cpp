@@ -43,13 +43,17 @@ std::optional<Error> refuse_to_spend(sqlite::Database& db, const base::Rules& ru
     return Error(ErrorCode::permission_denied, "heaven_name_required");
 }
 
-std::optional<CeloBonus> verify_celo(sqlite::Database& db, ethereum::Chain& chain, const base::Rules& rules,
-                                     const std::string& wallet, base::UnixSeconds now)
+bool look_up_celo(sqlite::Database& db, ethereum::Chain& chain, const std::string& wallet)
+{
+    assert(!db.in_transaction());
+    return account(db, wallet).bonus_granted_seconds > 0 || chain.is_celo_verified(wallet);
+}
+
+CeloBonus take_celo_bonus(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                          base::UnixSeconds now)
 {
     if (const auto current = account(db, wallet); current.bonus_granted_seconds > 0)
         return CeloBonus{false, current.remaining_seconds};
-    if (!chain.is_celo_verified(wallet))
-        return std::nullopt;
     sqlite::Transaction tx(db);
     const bool granted = grant_celo_bonus(db, wallet, rules.celo_bonus_seconds, now);
     const auto remaining_seconds = account(db, wallet).remaining_seconds;

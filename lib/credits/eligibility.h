@@ -37,9 +37,12 @@ struct CeloBonus
     std::int64_t remaining_seconds = 0;
 };
 
-// Grants the bonus once. A wallet that has it is not asked of the chain again. Nothing if the chain says that
-// the wallet is not verified. Throws Error(chain_unavailable).
-std::optional<CeloBonus> verify_celo(sqlite::Database& db, ethereum::Chain& chain, const base::Rules& rules,
-                                     const std::string& wallet, base::UnixSeconds now);
+// Whether the wallet is Celo-verified. One that has the bonus is, and is not asked of the chain again. Slow:
+// never call it inside a Transaction. Throws Error(chain_unavailable).
+bool look_up_celo(sqlite::Database& db, ethereum::Chain& chain, const std::string& wallet);
+
+// Grants the bonus, once, to a wallet that look_up_celo() found verified.
+CeloBonus take_celo_bonus(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                          base::UnixSeconds now);
 
 } // namespace credits

@@ -335,15 +335,15 @@ void Database::fail(int code, std::string_view what) const
 
 // ---- Transaction ----
 
-Transaction::Transaction(Database& database, Durability durability) : database_(database)
+void Database::begin(Durability durability)
 {
-    assert(!database_.writing_);
-    if (database_.write_lock_)
-        database_.write_lock_->lock(database_.options_.busy_timeout_ms);
-    database_.writing_ = true;
+    assert(!writing_);
+    if (write_lock_)
+        write_lock_->lock(options_.busy_timeout_ms);
+    writing_ = true;
     try {
-        database_.set_synchronous(durability);
-        database_.prepare("BEGIN IMMEDIATE").run();
+        set_synchronous(durability);
+        prepare("BEGIN IMMEDIATE").run();
         check_schema_version();
     } catch (...) {
         roll_back();
@@ -351,47 +351,114 @@ Transaction::Transaction(Database& database, Durability durability) : database_(
     }
 }
 
-void Transaction::check_schema_version()
+void Database::begin_part()
 {
-    if (!database_.expected_version_)
+    assert(!in_part_);
+    if (!writing_)
+        begin(Durability::synced);
+    else if (!in_transaction()) // SQLite gave up what earlier parts did
+        throw Error(ErrorCode::database_unavailable, "database_unavailable", "the transaction was lost");
+    prepare("SAVEPOINT part").run();
+    in_part_ = true;
+}
+
+void Database::check_schema_version()
+{
+    if (!expected_version_)
         return;
-    auto row = database_.prepare("PRAGMA user_version");
+    auto row = prepare("PRAGMA user_version");
     row.step();
-    if (row.integer(0) != *database_.expected_version_)
+    if (row.integer(0) != *expected_version_)
         throw Error(ErrorCode::database_newer, "database_unavailable",
                     "the schema has moved on to version " + std::to_string(row.integer(0)) +
-                        " while this program, of version " + std::to_string(*database_.expected_version_) +
+                        " while this program, of version " + std::to_string(*expected_version_) +
                         ", was at work");
+}
+
+void Database::commit()
+{
+    assert(in_transaction());
+    wal_pages_ = 0;
+    prepare("COMMIT").run();
+    checkpoint_if_due();
+    end();
+}
+
+void Database::roll_back() noexcept
+{
+    // After a full disk or an I/O error SQLite may have rolled back by itself already.
+    if (in_transaction())
+        sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    end();
+}
+
+void Database::roll_back_part() noexcept
+{
+    if (in_transaction())
+        sqlite3_exec(handle_.get(), "ROLLBACK TO part; RELEASE part", nullptr, nullptr, nullptr);
+    in_part_ = false;
+}
+
+void Database::end() noexcept
+{
+    writing_ = false;
+    if (write_lock_)
+        write_lock_->unlock();
+}
+
+Transaction::Transaction(Database& database, Durability durability)
+    : database_(database), is_part_(database.grouped_)
+{
+    if (is_part_)
+        database_.begin_part();
+    else
+        database_.begin(durability);
 }
 
 Transaction::~Transaction()
 {
-    if (database_.writing_)
-        roll_back();
-}
-
-void Transaction::roll_back() noexcept
-{
-    // After a full disk or an I/O error SQLite may have rolled back by itself already.
-    if (database_.in_transaction())
-        sqlite3_exec(database_.handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    end();
+    if (!is_open_)
+        return;
+    if (is_part_)
+        database_.roll_back_part();
+    else
+        database_.roll_back();
 }
 
 void Transaction::commit()
 {
-    assert(database_.in_transaction());
-    database_.wal_pages_ = 0;
-    database_.prepare("COMMIT").run();
-    database_.checkpoint_if_due();
-    end();
+    assert(is_open_);
+    if (is_part_) {
+        database_.prepare("RELEASE part").run();
+        database_.in_part_ = false;
+    } else {
+        database_.commit();
+    }
+    is_open_ = false;
 }
 
-void Transaction::end() noexcept
+TransactionGroup::TransactionGroup(Database& database) : database_(database)
 {
-    database_.writing_ = false;
-    if (database_.write_lock_)
-        database_.write_lock_->unlock();
+    assert(!database_.writing_ && !database_.grouped_);
+    database_.grouped_ = true;
+}
+
+TransactionGroup::~TransactionGroup()
+{
+    if (!database_.grouped_) // committed
+        return;
+    assert(!database_.in_part_);
+    if (database_.writing_)
+        database_.roll_back();
+    database_.grouped_ = false;
+}
+
+void TransactionGroup::commit()
+{
+    assert(database_.grouped_ && !database_.in_part_);
+    if (database_.writing_)
+        database_.commit();
+    database_.grouped_ = false;
 }
 
 std::string library_version()

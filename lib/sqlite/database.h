@@ -100,6 +100,7 @@ class Database
   private:
     friend class Statement;
     friend class Transaction;
+    friend class TransactionGroup;
 
     struct Closer
     {
@@ -117,6 +118,13 @@ class Database
     void use_wal();
     void run_script(const char* script);
     void set_synchronous(Durability durability);
+    void begin(Durability durability);
+    void begin_part();
+    void check_schema_version();
+    void commit();
+    void roll_back() noexcept;
+    void roll_back_part() noexcept;
+    void end() noexcept;
     void checkpoint_if_due() noexcept; // call under the write lock
     [[noreturn]] void fail(int code, std::string_view what) const;
 
@@ -127,6 +135,8 @@ class Database
     std::optional<Durability> synchronous_;
     std::optional<std::int64_t> expected_version_;
     bool writing_ = false; // inside a Transaction
+    bool grouped_ = false; // inside a TransactionGroup
+    bool in_part_ = false; // inside a Transaction inside a TransactionGroup
     int wal_pages_ = 0;
     int checkpoint_at_pages_ = 0;
 };
@@ -143,10 +153,25 @@ class Transaction
     void commit();
 
   private:
-    void check_schema_version();
-    void roll_back() noexcept;
-    void end() noexcept;
+    Database& database_;
+    const bool is_part_; // of a TransactionGroup
+    bool is_open_ = true;
+};
 
+// Makes one transaction, synced, of all that are begun while it lives, one after the other: what they commit
+// counts with commit() here, or not at all. One that rolls back takes back only what it did itself. The first
+// of them takes the write lock, and everybody else waits from then on: do what is slow before.
+class TransactionGroup
+{
+  public:
+    explicit TransactionGroup(Database& database);
+    ~TransactionGroup();
+    TransactionGroup(const TransactionGroup&) = delete;
+    TransactionGroup& operator=(const TransactionGroup&) = delete;
+
+    void commit(); // ends the group
+
+  private:
     Database& database_;
 };
 

@@ -563,7 +563,7 @@ BOOST_AUTO_TEST_CASE(every_response_may_be_read_by_scripts_of_any_origin)
                 BOOST_TEST(header_of(reply, "Access-Control-Allow-Origin") == "*");
                 BOOST_TEST(header_of(reply, "Vary") == "");
                 BOOST_TEST(header_of(reply, "Access-Control-Expose-Headers") ==
-                           "ETag, Retry-After, X-Request-Id");
+                           "ETag, Idempotency-Replayed, Retry-After, X-Request-Id");
             }
         }
     }

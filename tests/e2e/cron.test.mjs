@@ -21,6 +21,7 @@ const numbers = [
     'debited_seconds',
     'rooms_closed',
     'nonces_purged',
+    'idempotency_keys_purged',
     'duration_ms',
 ];
 

@@ -147,8 +147,9 @@ describe('doctor', () => {
         const sql = async (text) => {
             const { code, stdout, stderr } = await run('sqlite3', [database, text]);
             assert.equal(code, 0, stderr);
-            return stdout;
+            return stdout.trim();
         };
+        const version = await sql('PRAGMA user_version');
         await sql('UPDATE sweeps SET finished_at = finished_at - 400');
         await fails({}, /^the last sweep was 4\d\d s ago$/);
         await sql('UPDATE sweeps SET finished_at = finished_at + 40000');

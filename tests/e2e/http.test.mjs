@@ -67,7 +67,7 @@ describe('HTTP', () => {
         );
         for (const { headers } of replies) {
             assert.equal(headers['access-control-allow-origin'], '*');
-            for (const name of ['ETag', 'Retry-After', 'X-Request-Id'])
+            for (const name of ['ETag', 'Idempotency-Replayed', 'Retry-After', 'X-Request-Id'])
                 assert.match(headers['access-control-expose-headers'], new RegExp(`\\b${name}\\b`));
             assert.match(headers['content-type'], /^application\/json/);
         }

@@ -1,6 +1,6 @@
 // Replacing the program while it serves, and a program that is older than the database.
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { describe, it } from 'node:test';
@@ -22,22 +22,6 @@ function install(source, folder) {
     const next = path.join(folder, '.session-voice.new');
     copyFileSync(source, next);
     renameSync(next, path.join(folder, 'session-voice'));
-}
-
-function statusOf(pid) {
-    try {
-        const text = readFileSync(`/proc/${pid}/status`, 'utf8');
-        return { name: text.match(/^Name:\t(.*)$/m)[1], parent: Number(text.match(/^PPid:\t(\d+)$/m)[1]) };
-    } catch {
-        return {}; // it has ended meanwhile
-    }
-}
-
-// The two processes that keep the workers, and these.
-function pools(service) {
-    const pids = service.processes().filter((pid) => statusOf(pid).name === 'session-voice');
-    const supervisors = pids.filter((pid) => statusOf(statusOf(pid).parent).name === 'lighttpd');
-    return { supervisors, workers: pids.filter((pid) => supervisors.includes(statusOf(pid).parent)) };
 }
 
 describe('the program', { concurrency: 2 }, () => {
@@ -68,7 +52,7 @@ describe('the program', { concurrency: 2 }, () => {
                 count(await client.leave({ agent }));
             }
         });
-        const before = pools(service);
+        const before = service.pools();
         assert.equal(before.supervisors.length, 2);
         let last = before.workers;
         for (let i = 0; i < replacements; i += 1) {
@@ -78,7 +62,7 @@ describe('the program', { concurrency: 2 }, () => {
             const old = last;
             await until(
                 () => {
-                    const now = pools(service).workers;
+                    const now = service.pools().workers;
                     if (now.length < old.length || now.some((pid) => old.includes(pid))) return false;
                     last = now;
                     return true;
@@ -91,7 +75,7 @@ describe('the program', { concurrency: 2 }, () => {
         isOver = true;
         await Promise.all(loads);
         agent.destroy();
-        assert.deepEqual(pools(service).supervisors.sort(), before.supervisors.sort());
+        assert.deepEqual(service.pools().supervisors.sort(), before.supervisors.sort());
         console.log(`${answers} answers while it was replaced ${replacements} times in ${seconds} s, none lost, the slowest after ${Math.round(slowest.ms)} ms`);
         assert.ok(answers > 100 * seconds, `${answers} answers`);
         await service.audit();
@@ -101,13 +85,13 @@ describe('the program', { concurrency: 2 }, () => {
     it('goes on as it is when its successor would not start', async () => {
         const folder = copyOfPrograms();
         const service = await startService({ programs: folder });
-        const { supervisors, workers } = pools(service);
+        const { supervisors, workers } = service.pools();
         const broken = path.join(folder, 'broken');
         writeFileSync(broken, 'no program');
         install(broken, folder);
         for (const pid of supervisors) process.kill(pid, 'SIGHUP');
         await until(() => (service.logs().match(/would not start/g) ?? []).length === 2, 'both have tried');
-        assert.deepEqual(pools(service).workers.sort(), workers.sort());
+        assert.deepEqual(service.pools().workers.sort(), workers.sort());
         ok(await (await service.signedIn()).create());
         await service.stop();
     });
@@ -119,7 +103,7 @@ describe('the program', { concurrency: 2 }, () => {
         // All at once, and the end amid them: whatever is answered at all is answered whole.
         const beats = Array.from({ length: 64 }, () => client.heartbeat().catch((error) => error));
         await sleep(20);
-        const { supervisors } = pools(service);
+        const { supervisors } = service.pools();
         for (const pid of supervisors) process.kill(pid, 'SIGTERM');
         const replies = await Promise.all(beats);
         const answered = replies.filter((reply) => reply.status === 200);
@@ -136,16 +120,20 @@ describe('the program', { concurrency: 2 }, () => {
         await client.host();
         ok(await client.heartbeat());
         const database = path.join(service.folder, 'session-voice.db');
-        const { stdout: version } = await run('sqlite3', [database, 'PRAGMA user_version']);
-        const { code, stderr } = await run('sqlite3', [database, 'PRAGMA user_version = 999']);
-        assert.equal(code, 0, stderr);
+        const pragma = async (text) => {
+            const { code, stdout, stderr } = await run('sqlite3', [database, `PRAGMA ${text}`]);
+            assert.equal(code, 0, stderr);
+            return stdout.trim();
+        };
+        const version = await pragma('user_version');
+        await pragma('user_version = 999');
         const refused = await client.heartbeat();
         assert.equal(refused.status, 503, refused.text);
         assert.equal(refused.json.error, 'database_unavailable');
         assert.match(refused.headers['retry-after'], /^\d+$/);
         await until(() => /older than the database's schema; the worker ends/.test(service.logs()), 'a worker says why');
 
-        assert.equal((await run('sqlite3', [database, `PRAGMA user_version = ${version}`])).code, 0);
+        await pragma(`user_version = ${version}`);
         await until(async () => (await client.heartbeat()).status === 200, 'the service is back');
         await service.stop();
     });

@@ -190,6 +190,15 @@ function processesMarked(mark) {
     return found;
 }
 
+function statusOf(pid) {
+    try {
+        const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+        return { name: text.match(/^Name:\t(.*)$/m)[1], parent: Number(text.match(/^PPid:\t(\d+)$/m)[1]) };
+    } catch {
+        return {}; // it has ended meanwhile
+    }
+}
+
 let wallets = 0;
 const running = new Set();
 process.on('exit', () => {
@@ -246,6 +255,13 @@ export class Service {
 
     processes() {
         return processesMarked(this.mark);
+    }
+
+    // The two processes that keep the workers, and these.
+    pools() {
+        const pids = this.processes().filter((pid) => statusOf(pid).name === 'session-voice');
+        const supervisors = pids.filter((pid) => statusOf(statusOf(pid).parent).name === 'lighttpd');
+        return { supervisors, workers: pids.filter((pid) => supervisors.includes(statusOf(pid).parent)) };
     }
 
     request(method, rawPath, options) {

@@ -74,6 +74,7 @@ class ChildProcess
     ChildProcess(const ChildProcess&) = delete;
     ChildProcess& operator=(const ChildProcess&) = delete;
 
+    pid_t pid() const { return pid_; }
     void kill()
     {
         if (pid_ > 0)

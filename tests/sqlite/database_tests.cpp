@@ -15,6 +15,7 @@ using sqlite::Database;
 using sqlite::DatabaseOptions;
 using sqlite::Durability;
 using sqlite::Transaction;
+using sqlite::TransactionGroup;
 using Steady = std::chrono::steady_clock;
 
 bool is_internal(const base::Error& error)
@@ -393,9 +394,160 @@ BOOST_FIXTURE_TEST_CASE(writing_without_a_transaction_or_with_two_ends_the_proce
         tx.commit();
         tx.commit();
     }));
+    BOOST_TEST(dies([](Database& db) {
+        TransactionGroup group(db);
+        Transaction outer(db);
+        Transaction inner(db);
+    }));
+    BOOST_TEST(dies([](Database& db) {
+        TransactionGroup outer(db);
+        TransactionGroup inner(db);
+    }));
     Database db(path);
     BOOST_TEST(integer(db, "SELECT group_concat(number) FROM numbers") == 1);
     BOOST_TEST(integer(db, "PRAGMA user_version") == 0);
+}
+
+// ---- groups of transactions ----
+
+BOOST_FIXTURE_TEST_CASE(what_a_group_commits_counts_together_or_not_at_all, FileFixture)
+{
+    Database db(path);
+    Database reader(path);
+    {
+        TransactionGroup group(db);
+        insert(db, 1);
+        insert(db, 2, Durability::relaxed);
+        BOOST_TEST(count(db) == 2);
+        BOOST_TEST(count(reader) == 0);
+        BOOST_TEST(integer(db, "PRAGMA synchronous") == 2); // all of it synced
+        group.commit();
+        BOOST_TEST(count(reader) == 2);
+        insert(db, 3); // on its own again, while the object is still in scope
+        BOOST_TEST(count(reader) == 3);
+    }
+    {
+        const TransactionGroup group(db);
+        insert(db, 4);
+        insert(db, 5);
+    }
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(count(db) == 3);
+    insert(db, 6);
+    BOOST_TEST(count(reader) == 4);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_part_that_rolls_back_takes_no_other_with_it, MemoryFixture)
+{
+    {
+        TransactionGroup group(db);
+        insert(db, 1);
+        BOOST_CHECK_EXCEPTION(
+            [&] {
+                Transaction tx(db);
+                db.execute("INSERT INTO numbers VALUES (2)");
+                db.execute("INSERT INTO numbers VALUES (1)");
+            }(),
+            base::Error, is_internal);
+        BOOST_TEST(count(db) == 1);
+        insert(db, 3);
+        group.commit();
+    }
+    BOOST_TEST(integer(db, "SELECT sum(number) FROM numbers") == 1 + 3);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_group_takes_the_write_lock_with_its_first_part_and_keeps_it, FileFixture)
+{
+    Database db(path);
+    Database other(path, DatabaseOptions{0});
+    TransactionGroup group(db);
+    insert(other, 1); // nobody waits for a group that has not begun
+    insert(db, 2);
+    BOOST_CHECK_EXCEPTION(insert(other, 3), base::Error, is_database_unavailable);
+    group.commit();
+    insert(other, 3);
+    TransactionGroup(db).commit(); // nothing at all is fine, too
+    insert(other, 4);
+    BOOST_TEST(count(db) == 4);
+}
+
+// The lock or the schema may refuse the first part; the next one begins the group then.
+BOOST_FIXTURE_TEST_CASE(a_group_whose_first_part_was_refused_is_still_a_group, FileFixture)
+{
+    Database db(path, DatabaseOptions{0});
+    Database other(path, DatabaseOptions{0});
+    {
+        const TransactionGroup group(db);
+        {
+            const Transaction held(other);
+            BOOST_CHECK_EXCEPTION(insert(db, 1), base::Error, is_database_unavailable);
+        }
+        insert(db, 2);
+        BOOST_TEST(count(other) == 0);
+    }
+    BOOST_TEST(count(other) == 0);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_group_that_sqlite_rolled_back_goes_no_further, FileFixture)
+{
+    Database db(path);
+    execute(db, "CREATE TABLE fillers (filler TEXT)");
+    execute(db, "PRAGMA max_page_count = " + std::to_string(integer(db, "PRAGMA page_count") + 2));
+    {
+        TransactionGroup group(db);
+        insert(db, 1);
+        BOOST_CHECK_EXCEPTION(
+            [&] {
+                Transaction tx(db);
+                db.prepare("INSERT INTO fillers VALUES (zeroblob(100000))").run();
+            }(),
+            base::Error, is_database_unavailable);
+        if (!db.in_transaction()) // what SQLite does to a full disk is its own choice
+            BOOST_CHECK_EXCEPTION(insert(db, 2), base::Error, is_database_unavailable);
+    }
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(count(db) == 0);
+    insert(db, 3);
+    BOOST_TEST(count(db) == 1);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_group_that_the_disk_refuses_leaves_nothing_open, FileFixture)
+{
+    Database db(path);
+    insert(db, 1);
+    {
+        TransactionGroup group(db);
+        insert(db, 2);
+        const FileSizeLimit limit(size_of("-wal"));
+        BOOST_CHECK_EXCEPTION(group.commit(), base::Error, is_database_unavailable);
+    }
+    BOOST_TEST(!db.in_transaction());
+    BOOST_TEST(count(db) == 1);
+    Database other(path, DatabaseOptions{0});
+    insert(other, 3);
+    insert(db, 4);
+    BOOST_TEST(count(db) == 3);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_group_that_is_killed_leaves_nothing_behind_and_holds_up_nobody, FileFixture)
+{
+    Signal has_written;
+    ChildProcess child([&] {
+        Database db(path);
+        const TransactionGroup group(db);
+        insert(db, 1);
+        insert(db, 2);
+        has_written.give();
+        ::pause();
+        return 0;
+    });
+    has_written.await();
+    child.kill();
+    child.wait();
+    Database db(path, DatabaseOptions{0});
+    BOOST_TEST(count(db) == 0);
+    insert(db, 3);
+    BOOST_TEST(count(db) == 1);
 }
 
 // ---- several processes ----

@@ -1,0 +1,128 @@
+#include "requests/idempotency.h"
+
+#include "base/hex.h"
+#include "base/hmac.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace requests {
+
+namespace {
+
+constexpr std::size_t longest_key = 255;
+
+// The clock may step back: an instant that lies this far ahead is as good as one that lies this far back.
+bool is_within(std::int64_t seconds, base::UnixSeconds instant, base::UnixSeconds now)
+{
+    return now < instant + seconds && instant < now + seconds;
+}
+
+// Nothing if the request is to be carried out.
+std::optional<Start> find_obstacle(sqlite::Database& db, const KeyedRequest& request)
+{
+    auto row = db.prepare("SELECT fingerprint, started_at, status, body FROM idempotent_requests "
+                          "WHERE wallet = :wallet AND idempotency_key = :idempotency_key");
+    row.bind(":wallet", request.wallet).bind(":idempotency_key", request.idempotency_key);
+    if (!row.step())
+        return std::nullopt;
+    const auto started_at = row.integer(1);
+    if (!is_within(answer_ttl_seconds, started_at, request.now)) // the sweep will get to it
+        return std::nullopt;
+    if (row.text(0) != request.fingerprint)
+        return Start{Turn::key_reused, {}};
+    if (const auto status = row.optional_integer(2))
+        return Start{Turn::answered, {static_cast<int>(*status), row.text(3)}};
+    if (is_within(lease_seconds, started_at, request.now))
+        return Start{Turn::in_progress, {}};
+    return std::nullopt;
+}
+
+} // namespace
+
+bool is_idempotency_key(std::string_view text)
+{
+    return !text.empty() && text.size() <= longest_key &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+std::string fingerprint_of(std::string_view method, std::string_view path, std::string_view body)
+{
+    std::string message; // neither a method nor a path has a line break in it
+    message.append(method).append("\n").append(path).append("\n").append(body);
+    return base::to_hex(base::sha256(message));
+}
+
+Start start(sqlite::Database& db, const KeyedRequest& request)
+{
+    if (auto obstacle = find_obstacle(db, request)) // without waiting for anybody who writes
+        return *std::move(obstacle);
+    // Should a power cut take it back, it has taken the attempt as well.
+    sqlite::Transaction tx(db, sqlite::Durability::relaxed);
+    if (auto obstacle = find_obstacle(db, request)) // another process may have been first
+        return *std::move(obstacle);
+    db.prepare("REPLACE INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at) "
+               "VALUES (:wallet, :idempotency_key, :fingerprint, :started_at)")
+        .bind(":wallet", request.wallet)
+        .bind(":idempotency_key", request.idempotency_key)
+        .bind(":fingerprint", request.fingerprint)
+        .bind(":started_at", request.now)
+        .run();
+    tx.commit();
+    return {};
+}
+
+bool keep_answer(sqlite::Database& db, const KeyedRequest& request, const Answer& answer)
+{
+    sqlite::Transaction tx(db);
+    db.prepare("UPDATE idempotent_requests SET status = :status, body = :body "
+               "WHERE wallet = :wallet AND idempotency_key = :idempotency_key "
+               "AND fingerprint = :fingerprint AND status IS NULL")
+        .bind(":status", std::int64_t{answer.status})
+        .bind(":body", answer.body)
+        .bind(":wallet", request.wallet)
+        .bind(":idempotency_key", request.idempotency_key)
+        .bind(":fingerprint", request.fingerprint)
+        .run();
+    const bool is_kept = db.changes() == 1;
+    tx.commit();
+    return is_kept;
+}
+
+void give_up(sqlite::Database& db, const KeyedRequest& request)
+{
+    sqlite::Transaction tx(db, sqlite::Durability::relaxed);
+    // Unless a later attempt has taken over meanwhile.
+    db.prepare(
+          "DELETE FROM idempotent_requests WHERE wallet = :wallet AND idempotency_key = :idempotency_key "
+          "AND started_at = :started_at AND status IS NULL")
+        .bind(":wallet", request.wallet)
+        .bind(":idempotency_key", request.idempotency_key)
+        .bind(":started_at", request.now)
+        .run();
+    tx.commit();
+}
+
+std::int64_t purge(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit)
+{
+    constexpr std::string_view due = "SELECT wallet, idempotency_key FROM idempotent_requests "
+                                     "WHERE started_at <= :oldest OR started_at >= :newest LIMIT :limit";
+    const auto bind = [&](sqlite::Statement&& statement, std::int64_t count) {
+        statement.bind(":oldest", now - answer_ttl_seconds)
+            .bind(":newest", now + answer_ttl_seconds)
+            .bind(":limit", count);
+        return std::move(statement);
+    };
+    if (!bind(db.prepare(due), 1).step())
+        return 0;
+    sqlite::Transaction tx(db);
+    bind(db.prepare("DELETE FROM idempotent_requests WHERE (wallet, idempotency_key) IN (" +
+                    std::string(due) + ")"),
+         limit)
+        .run();
+    const auto purged = db.changes();
+    tx.commit();
+    return purged;
+}
+
+} // namespace requests

@@ -1,0 +1,71 @@
+// Requests that a client marks with a key of its own, so that it may send one again after losing the answer.
+// The first is carried out; whoever repeats it is given the same answer.
+//
+// An attempt begins with start(), in a transaction of its own, and ends with keep_answer(), in the one that
+// holds the request's effect. So a process that is killed at whatever instant leaves both behind or neither,
+// and of several attempts at one request only one has an effect.
+#pragma once
+
+#include "base/clock.h"
+#include "sqlite/database.h"
+
+#include <string>
+#include <string_view>
+
+namespace requests {
+
+// How long an answer is kept.
+constexpr std::int64_t answer_ttl_seconds = 24 * 3600;
+
+// An attempt that has not ended after this counts as dead and the next one is let through. Longer than a
+// request lasts that waits out the chain and other writers, by the default settings. A slower one does no
+// harm: when it ends after all, either it is the first to keep an answer or it is rolled back.
+constexpr std::int64_t lease_seconds = 30;
+
+// 1 to 255 visible ASCII characters.
+bool is_idempotency_key(std::string_view text);
+
+struct KeyedRequest
+{
+    std::string wallet; // whose key it is
+    std::string idempotency_key;
+    std::string fingerprint;   // see fingerprint_of()
+    base::UnixSeconds now = 0; // when this attempt began
+};
+
+// What tells two requests under one key apart: SHA-256 of the three, 64 hex digits.
+std::string fingerprint_of(std::string_view method, std::string_view path, std::string_view body);
+
+struct Answer
+{
+    int status = 0; // 200 to 499
+    std::string body;
+};
+
+enum class Turn
+{
+    ours,        // carry it out, and end with keep_answer() or give_up()
+    answered,    // before; see `answer`
+    in_progress, // another attempt is at it
+    key_reused,  // the key stands for another request
+};
+
+struct Start
+{
+    Turn turn = Turn::ours;
+    Answer answer; // if answered
+};
+
+Start start(sqlite::Database& db, const KeyedRequest& request);
+
+// Call inside the TransactionGroup that holds the effect. False if another attempt has
+// answered, or taken over, meanwhile: the effect must then be rolled back.
+bool keep_answer(sqlite::Database& db, const KeyedRequest& request, const Answer& answer);
+
+// Frees the key of an attempt that came to nothing, for a next one. Call it without a Transaction.
+void give_up(sqlite::Database& db, const KeyedRequest& request);
+
+// Forgets keys that are a day old; returns how many. At most `limit` at a time.
+std::int64_t purge(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit);
+
+} // namespace requests

@@ -1,0 +1,266 @@
+#include "requests/idempotency.h"
+
+#include "fixture.h"
+#include "temporary_folder.h"
+
+namespace {
+
+using requests::KeyedRequest;
+using requests::Turn;
+
+constexpr std::int64_t day_seconds = 24 * 3600;
+
+class RequestFixture : public AppFixture
+{
+  public:
+    KeyedRequest request(const std::string& key = "k", const std::string& body = "{}") const
+    {
+        return {alice, key, requests::fingerprint_of("POST", "/rooms/create", body), now};
+    }
+    Turn start(const KeyedRequest& keyed) { return requests::start(db(), keyed).turn; }
+    bool keep(const KeyedRequest& keyed, int status = 200, const std::string& body = "the answer")
+    {
+        return requests::keep_answer(db(), keyed, {status, body});
+    }
+    void give_up(const KeyedRequest& keyed) { requests::give_up(db(), keyed); }
+    std::int64_t stored() { return query("SELECT count(*) FROM idempotent_requests"); }
+
+    const std::string alice = address(1);
+    const std::string bob = address(2);
+};
+
+} // namespace
+
+// Boost prints it.
+namespace requests {
+static std::ostream& operator<<(std::ostream& out, Turn turn)
+{
+    constexpr const char* names[] = {"ours", "answered", "in_progress", "key_reused"};
+    return out << names[static_cast<int>(turn)];
+}
+} // namespace requests
+
+BOOST_FIXTURE_TEST_SUITE(idempotency_tests, RequestFixture)
+
+BOOST_AUTO_TEST_CASE(a_key_is_1_to_255_visible_ascii_characters)
+{
+    for (const std::string& key :
+         {std::string("k"), std::string("!"), std::string("~"), std::string(255, 'k'),
+          std::string("\"8e03978e-40d5-43dd-bc93-6894a57f9324\""), std::string("a,b;c=d\\'/")})
+        BOOST_TEST(requests::is_idempotency_key(key), key);
+    for (const std::string& text :
+         {std::string(), std::string(256, 'k'), std::string("a b"), std::string(" k"), std::string("k\t"),
+          std::string("k\x7f"), std::string("k\n"), std::string("k\0", 2), std::string("k\xc3\xa9"),
+          std::string("k\xff")})
+        BOOST_TEST(!requests::is_idempotency_key(text), text);
+}
+
+BOOST_AUTO_TEST_CASE(method_path_and_body_tell_requests_apart)
+{
+    const auto one = requests::fingerprint_of("POST", "/rooms/join", "{}");
+    BOOST_TEST(one == requests::fingerprint_of("POST", "/rooms/join", "{}"));
+    // printf 'POST\n/rooms/join\n{}' | sha256sum
+    BOOST_TEST(one == "875e00d802b81b1b6f2e7f2de818de0fc61589000335694326795939eeef975f");
+    BOOST_TEST(one != requests::fingerprint_of("PUT", "/rooms/join", "{}"));
+    BOOST_TEST(one != requests::fingerprint_of("POST", "/rooms/leave", "{}"));
+    BOOST_TEST(one != requests::fingerprint_of("POST", "/rooms/join", "{ }"));
+    BOOST_TEST(one != requests::fingerprint_of("POST", "/rooms/join", ""));
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_is_repeated_byte_for_byte)
+{
+    const std::string body("{\"a\": 1}\0\xc3\xa9\r\n", 13);
+    BOOST_TEST(start(request()) == Turn::ours);
+    BOOST_TEST(keep(request(), 409, body));
+    for (int i = 0; i < 3; ++i) {
+        const auto again = requests::start(db(), request());
+        BOOST_TEST(again.turn == Turn::answered);
+        BOOST_TEST(again.answer.status == 409);
+        BOOST_TEST(again.answer.body == body);
+    }
+    BOOST_TEST(stored() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_key_stands_for_one_request_of_one_wallet)
+{
+    BOOST_TEST(start(request()) == Turn::ours);
+    BOOST_TEST(start(request("k", "another")) == Turn::key_reused); // while the first is at it
+    keep(request());
+    BOOST_TEST(start(request("k", "another")) == Turn::key_reused); // and after that
+    BOOST_TEST(start(request("K")) == Turn::ours);
+    auto bobs = request();
+    bobs.wallet = bob;
+    BOOST_TEST(start(bobs) == Turn::ours);
+}
+
+BOOST_AUTO_TEST_CASE(one_attempt_at_a_time_for_as_long_as_the_lease)
+{
+    const auto first = request();
+    BOOST_TEST(start(first) == Turn::ours);
+    BOOST_TEST(start(request()) == Turn::in_progress);
+    now += requests::lease_seconds - 1;
+    BOOST_TEST(start(request()) == Turn::in_progress);
+    now += 1;
+    const auto second = request();
+    BOOST_TEST(start(second) == Turn::ours);
+    BOOST_TEST(start(request()) == Turn::in_progress); // the lease is the second's now
+    now += requests::lease_seconds - 1;
+    BOOST_TEST(start(request()) == Turn::in_progress);
+    BOOST_TEST(start(request("k", "another")) == Turn::key_reused);
+}
+
+// An attempt that was stopped for longer than its lease wakes up.
+BOOST_AUTO_TEST_CASE(of_two_attempts_the_first_to_end_counts)
+{
+    const auto slow = request();
+    start(slow);
+    now += requests::lease_seconds;
+    const auto fast = request();
+    start(fast);
+    BOOST_TEST(keep(fast, 200, "fast"));
+    BOOST_TEST(!keep(slow, 200, "slow"));
+    BOOST_TEST(requests::start(db(), request()).answer.body == "fast");
+
+    const auto woken = request("another");
+    start(woken);
+    now += requests::lease_seconds;
+    const auto late = request("another");
+    start(late);
+    BOOST_TEST(keep(woken, 200, "woken"));
+    BOOST_TEST(!keep(late, 200, "late"));
+    BOOST_TEST(requests::start(db(), request("another")).answer.body == "woken");
+}
+
+BOOST_AUTO_TEST_CASE(an_attempt_that_gives_up_frees_the_key)
+{
+    start(request());
+    give_up(request());
+    BOOST_TEST(stored() == 0);
+    BOOST_TEST(start(request("k", "another")) == Turn::ours);
+}
+
+BOOST_AUTO_TEST_CASE(giving_up_takes_nothing_from_another_attempt)
+{
+    const auto slow = request();
+    start(slow);
+    now += requests::lease_seconds;
+    const auto fast = request();
+    start(fast);
+    give_up(slow);
+    BOOST_TEST(start(request()) == Turn::in_progress);
+    keep(fast);
+    give_up(slow);
+    give_up(fast);
+    BOOST_TEST(start(request()) == Turn::answered);
+}
+
+BOOST_AUTO_TEST_CASE(an_attempt_whose_key_was_given_away_keeps_no_answer)
+{
+    const auto slow = request();
+    start(slow);
+    give_up(slow);
+    BOOST_TEST(!keep(slow));
+    start(request("k", "another"));
+    BOOST_TEST(!keep(slow));
+    BOOST_TEST(start(request("k", "another")) == Turn::in_progress);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_is_kept_for_a_day)
+{
+    start(request());
+    keep(request());
+    now += day_seconds - 1;
+    BOOST_TEST(start(request()) == Turn::answered);
+    BOOST_TEST(start(request("k", "another")) == Turn::key_reused);
+    now += 1;
+    BOOST_TEST(start(request("k", "another")) == Turn::ours); // it may be anything again
+    BOOST_TEST(keep(request("k", "another"), 200, "the other answer"));
+    BOOST_TEST(requests::start(db(), request("k", "another")).answer.body == "the other answer");
+}
+
+BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_runs_nothing_twice)
+{
+    start(request());
+    keep(request());
+    start(request("running"));
+    for (const std::int64_t step : {1, 20}) {
+        now -= step;
+        BOOST_TEST(start(request()) == Turn::answered);
+        BOOST_TEST(start(request("running")) == Turn::in_progress);
+    }
+    now -= 3600;
+    BOOST_TEST(start(request()) == Turn::answered);
+    BOOST_TEST(start(request("k", "another")) == Turn::key_reused);
+}
+
+// Or a key would be blocked, and a secret stored, until the year in which the clock once was.
+BOOST_AUTO_TEST_CASE(a_clock_that_was_far_ahead_blocks_no_key_for_long)
+{
+    start(request("dead"));
+    start(request());
+    keep(request());
+    now -= requests::lease_seconds;
+    BOOST_TEST(start(request("dead")) == Turn::ours);
+    now -= 365 * day_seconds;
+    BOOST_TEST(start(request()) == Turn::ours);
+    now -= 365 * day_seconds;
+    BOOST_TEST(requests::purge(db(), now, 10) == 2);
+    BOOST_TEST(stored() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(keys_are_purged_after_a_day_so_many_at_a_time)
+{
+    for (int i = 0; i < 5; ++i) {
+        const auto keyed = request("old " + std::to_string(i)); // answered or not
+        start(keyed);
+        if (i % 2 == 0)
+            keep(keyed);
+    }
+    now += 1;
+    start(request("young"));
+    now += day_seconds - 2;
+    BOOST_TEST(requests::purge(db(), now, 2) == 0);
+    now += 1;
+    BOOST_TEST(requests::purge(db(), now, 2) == 2);
+    BOOST_TEST(requests::purge(db(), now, 2) == 2);
+    BOOST_TEST(requests::purge(db(), now, 2) == 1);
+    BOOST_TEST(requests::purge(db(), now, 2) == 0);
+    BOOST_TEST(stored() == 1);
+    BOOST_TEST(query("SELECT count(*) FROM idempotent_requests WHERE idempotency_key = 'young'") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(purging_walks_an_index)
+{
+    auto plan = db().prepare("EXPLAIN QUERY PLAN SELECT wallet, idempotency_key FROM idempotent_requests "
+                             "WHERE started_at <= 1 OR started_at >= 2 LIMIT 1");
+    while (plan.step())
+        BOOST_TEST(plan.text(3).find("SCAN") == std::string::npos, plan.text(3));
+}
+
+BOOST_AUTO_TEST_CASE(the_schema_keeps_an_answer_as_it_is)
+{
+    start(request());
+    keep(request());
+    BOOST_CHECK_THROW(execute("UPDATE idempotent_requests SET body = 'another'"), base::Error);
+    BOOST_CHECK_THROW(execute("UPDATE idempotent_requests SET status = NULL, body = NULL"), base::Error);
+    BOOST_TEST(requests::start(db(), request()).answer.body == "the answer");
+}
+
+// Repeating must work while others write, and must not hold them up.
+BOOST_AUTO_TEST_CASE(an_answer_is_repeated_without_waiting_for_a_writer)
+{
+    const TemporaryFolder folder;
+    sqlite::Database writer(folder / "test.db");
+    sqlite::migrate(writer);
+    sqlite::DatabaseOptions impatient;
+    impatient.busy_timeout_ms = 1;
+    sqlite::Database other(folder / "test.db", impatient);
+    requests::start(other, request());
+    requests::keep_answer(other, request(), {200, "the answer"});
+    const sqlite::Transaction tx(writer);
+    BOOST_TEST(requests::start(other, request()).turn == Turn::answered);
+    BOOST_TEST(requests::start(other, request("k", "another")).turn == Turn::key_reused);
+    BOOST_CHECK_THROW(requests::start(other, request("fresh")), base::Error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
