@@ -51,6 +51,10 @@ $(BUILD)/session-voice-attest: $(BUILD)/cron/attest.o $(BUILD)/cron/sweeper.o $(
 $(BUILD)/session-voice-admin: $(BUILD)/admin/admin.o $(BUILD)/admin/doctor.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# What /metrics calls the build.
+$(BUILD)/lib/metrics/report.o: Makefile
+$(BUILD)/lib/metrics/report.o: override CXXFLAGS += -DSESSION_VOICE_VERSION='"$(VERSION)"'
+
 $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<

@@ -20,6 +20,7 @@ enum class ErrorCode
     method_not_allowed,
     payload_too_large,
     conflict,
+    rate_limited,
     not_configured, // the operator has not switched this on
     chain_unavailable,
     chain_refused, // the chain answered, and what it said was no
