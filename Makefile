@@ -191,7 +191,7 @@ INSTALL_PROGRAM ?= $(INSTALL)
 UNITS := $(sort $(wildcard deploy/systemd/*))
 MAN5 := $(sort $(wildcard deploy/man/*.5))
 MAN8 := $(sort $(wildcard deploy/man/*.8))
-EXAMPLES := $(sort $(wildcard deploy/*.conf deploy/htaccess deploy/README.md)) cron/crontab
+EXAMPLES := $(sort $(wildcard deploy/*.conf deploy/htaccess deploy/grafana.json deploy/README.md)) cron/crontab
 
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man5 $(mandir)/man8 $(docdir)/examples $(unitdir))
