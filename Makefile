@@ -51,6 +51,10 @@ $(BUILD)/session-voice-attest: $(BUILD)/cron/attest.o $(BUILD)/cron/sweeper.o $(
 $(BUILD)/session-voice-admin: $(BUILD)/admin/admin.o $(BUILD)/admin/doctor.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# What /metrics calls the build.
+$(BUILD)/lib/metrics/report.o: Makefile
+$(BUILD)/lib/metrics/report.o: override CXXFLAGS += -DSESSION_VOICE_VERSION='"$(VERSION)"'
+
 $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<
@@ -187,7 +191,7 @@ INSTALL_PROGRAM ?= $(INSTALL)
 UNITS := $(sort $(wildcard deploy/systemd/*))
 MAN5 := $(sort $(wildcard deploy/man/*.5))
 MAN8 := $(sort $(wildcard deploy/man/*.8))
-EXAMPLES := $(sort $(wildcard deploy/*.conf deploy/htaccess deploy/README.md)) cron/crontab
+EXAMPLES := $(sort $(wildcard deploy/*.conf deploy/htaccess deploy/grafana.json deploy/README.md)) cron/crontab
 
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man5 $(mandir)/man8 $(docdir)/examples $(unitdir))

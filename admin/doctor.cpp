@@ -181,7 +181,7 @@ class Doctor
         }
         for (const auto& user : users)
             examine_access(user, folder, folder_stat, database_path);
-        for (const char* suffix : {"-wal", "-shm", "-lock"}) {
+        for (const char* suffix : {"-wal", "-shm", "-lock", "-metrics", "-limits"}) {
             struct stat beside = {};
             if (exists && ::stat((database_path + suffix).c_str(), &beside) == 0 &&
                 beside.st_uid != file.st_uid)
@@ -197,7 +197,7 @@ class Doctor
     {
         bool fits = may(user, folder_stat, may_write_and_enter);
         std::string what = folder;
-        for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
+        for (const char* suffix : {"", "-wal", "-shm", "-lock", "-metrics", "-limits"}) {
             struct stat file = {};
             if (fits && ::stat((database_path + suffix).c_str(), &file) == 0) {
                 fits = may(user, file, may_read_and_write);

@@ -6,6 +6,8 @@
 #include "base/config.h"
 #include "base/random.h"
 #include "ethereum/chain.h"
+#include "shared/counters.h"
+#include "shared/rate_limiter.h"
 #include "sqlite/database.h"
 
 #include <memory>
@@ -13,8 +15,10 @@
 class App
 {
   public:
-    App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source)
-        : config(settings), chain(asked_chain), random(source),
+    App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source,
+        shared::Counters& counted)
+        : config(settings), chain(asked_chain), random(source), counters(counted),
+          limits(settings.database_path, source),
           nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
           tokens(settings.agora_app_id, settings.agora_app_certificate)
     {
@@ -32,6 +36,8 @@ class App
     const base::Config& config;
     ethereum::Chain& chain;
     base::Random& random;
+    shared::Counters& counters;
+    shared::RateLimiter limits;
     const auth::Nonces nonces;
     const agora::TokenIssuer tokens;
 

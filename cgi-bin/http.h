@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,7 +35,10 @@ struct Request
     std::string if_none_match;
     std::optional<std::string> idempotency_key; // as it came, if it came
     std::string access_control_request_headers;
-    base::UnixSeconds now = 0; // the one instant of this request
+    std::string request_id;    // as the client sent it
+    std::string address;       // the client's, as the web server saw it
+    base::UnixSeconds now = 0; // the one instant of this request,
+    std::int64_t now_ms = 0;   // and the same in milliseconds
 };
 
 struct Response
@@ -43,6 +47,11 @@ struct Response
     std::string body; // JSON, or empty
     std::vector<std::pair<std::string, std::string>> headers;
     bool is_head = false; // `body` is then only measured, not sent
+
+    // Not sent; for those who watch.
+    const char* route = "none"; // the pattern
+    std::string wallet;         // of the access token; empty if there was no good one
+    std::string request_id;     // the client's, or one made
 };
 
 } // namespace http

@@ -2,10 +2,12 @@
 // protocol. It accepts, reads, stamps the time, replies.
 #include "base/error.h"
 #include "base/log.h"
+#include "metrics/report.h"
 #include "routes.h"
 #include "supervisor.h"
 
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -162,9 +164,12 @@ http::Request read_request(Gateway& gateway)
     request.if_none_match = gateway.text("HTTP_IF_NONE_MATCH");
     if (const char* key = gateway.variable("HTTP_IDEMPOTENCY_KEY"))
         request.idempotency_key = key;
+    request.request_id = gateway.text("HTTP_X_REQUEST_ID");
+    request.address = gateway.text("REMOTE_ADDR");
     request.access_control_request_headers = gateway.text("HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
     read_body(gateway, request);
-    request.now = base::system_now(); // after the body, however slowly it came
+    request.now_ms = base::system_now_ms(); // after the body, however slowly it came
+    request.now = request.now_ms / 1000;
     return request;
 }
 
@@ -193,6 +198,8 @@ const char* reason_phrase(int status)
         return "Content Too Large";
     case 422:
         return "Unprocessable Content";
+    case 429:
+        return "Too Many Requests";
     case 502:
         return "Bad Gateway";
     case 503:
@@ -218,7 +225,13 @@ void write_response(Gateway& gateway, const http::Response& response)
 
 void serve(App& app, Gateway& gateway)
 {
-    write_response(gateway, dispatch(app, read_request(gateway)));
+    using Steady = std::chrono::steady_clock;
+    const auto begun = Steady::now();
+    const auto request = read_request(gateway);
+    const auto response = dispatch(app, request);
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begun);
+    record(app, request, response, took.count()); // before the client can know that it was served
+    write_response(gateway, response);
 }
 
 int serve_fastcgi(App& app)
@@ -304,9 +317,12 @@ int main(int argc, char** argv)
             std::puts("session-voice: the settings are complete");
             return 0;
         }
-        const auto chain = ethereum::make_chain(config);
+        shared::Counters counters(config.database_path);
+        metrics::ChainCalls chain_calls(counters);
+        constexpr std::int64_t patience_ms = 100;
+        const auto chain = ethereum::make_chain(config, patience_ms, &chain_calls);
         base::SystemRandom random;
-        App app(config, *chain, random);
+        App app(config, *chain, random, counters);
         if (FCGX_IsCGI()) {
             PlainCgi gateway;
             serve(app, gateway);

@@ -9,6 +9,7 @@
 #include "sqlite/migrate.h"
 
 #include <algorithm>
+#include <optional>
 #include <strings.h>
 #include <vector>
 
@@ -22,8 +23,18 @@ using http::Response;
 enum class Access
 {
     everybody,
-    wallet, // by its access token
-    service // the operator's own programs, by their token
+    wallet,  // by its access token
+    service, // the operator's own programs, by their token
+    monitor  // whoever watches, by a token; without one in the settings there is no such route
+};
+
+// What a route counts against, each per minute.
+enum Limit : unsigned
+{
+    unlimited = 0,
+    sign_in = 1, // per address
+    create = 2,  // per wallet
+    chain = 4    // per wallet
 };
 
 struct Route
@@ -32,27 +43,29 @@ struct Route
     const char* path;
     Access access;
     Response (*handler)(App&, const Call&);
+    unsigned limits = unlimited;
     bool takes_idempotency_key = false; // which belongs to a wallet, so `access` is the wallet's
 };
 
 // A path may stand here once for each method. The first path that matches is the one that was meant.
 constexpr Route routes[] = {
     {"GET", "/health", Access::everybody, get_health},
-    {"POST", "/auth/nonce", Access::everybody, post_auth_nonce},
-    {"POST", "/auth/verify", Access::everybody, post_auth_verify},
+    {"GET", "/metrics", Access::monitor, get_metrics},
+    {"POST", "/auth/nonce", Access::everybody, post_auth_nonce, sign_in},
+    {"POST", "/auth/verify", Access::everybody, post_auth_verify, sign_in},
     {"GET", "/credits", Access::wallet, get_credits},
     {"GET", "/credits/history", Access::wallet, get_credits_history},
-    {"POST", "/credits/verify-celo", Access::wallet, post_credits_verify_celo, true},
-    {"POST", "/rooms/create", Access::wallet, post_rooms_create, true},
-    {"POST", "/rooms/join", Access::wallet, post_rooms_join, true},
+    {"POST", "/credits/verify-celo", Access::wallet, post_credits_verify_celo, chain, true},
+    {"POST", "/rooms/create", Access::wallet, post_rooms_create, create | chain, true},
+    {"POST", "/rooms/join", Access::wallet, post_rooms_join, chain, true},
     {"POST", "/rooms/heartbeat", Access::wallet, post_rooms_heartbeat},
     {"POST", "/rooms/token/renew", Access::wallet, post_rooms_token_renew},
-    {"POST", "/rooms/leave", Access::wallet, post_rooms_leave, true},
+    {"POST", "/rooms/leave", Access::wallet, post_rooms_leave, unlimited, true},
     {"GET", "/rooms/active", Access::everybody, get_rooms_active},
     {"GET", "/rooms/:room_id", Access::wallet, get_room},
     {"DELETE", "/rooms/:room_id", Access::wallet, delete_room},
     {"DELETE", "/rooms/:room_id/participants/:connection_id", Access::wallet, delete_room_participant},
-    {"POST", "/session/join", Access::wallet, post_session_join},
+    {"POST", "/session/join", Access::wallet, post_session_join, chain},
     {"POST", "/session/:id/leave", Access::wallet, post_session_leave},
     {"POST", "/session/:id/attest", Access::service, post_session_attest},
 };
@@ -117,6 +130,8 @@ int status_of(ErrorCode code)
         return 422;
     case ErrorCode::payload_too_large:
         return 413;
+    case ErrorCode::rate_limited:
+        return 429;
     case ErrorCode::chain_refused:
         return 502;
     case ErrorCode::not_configured:
@@ -153,17 +168,31 @@ Response render(const Error& error)
     return response;
 }
 
-std::string authenticate(const App& app, const Request& request)
+// Empty if there is none.
+std::string_view bearer_token(const Request& request)
 {
     constexpr std::string_view scheme = "Bearer ";
     const auto& header = request.authorization;
-    if (header.size() > scheme.size() && strncasecmp(header.c_str(), scheme.data(), scheme.size()) == 0) {
-        const auto token = std::string_view(header).substr(scheme.size());
+    if (header.size() <= scheme.size() || strncasecmp(header.c_str(), scheme.data(), scheme.size()) != 0)
+        return {};
+    return std::string_view(header).substr(scheme.size());
+}
+
+std::string authenticate(const App& app, const Request& request)
+{
+    const auto token = bearer_token(request);
+    if (!token.empty()) {
         if (auto wallet = auth::verify_access_token(app.config.jwt_secret, token, request.now,
                                                     app.config.jwt_secret_previous))
             return *std::move(wallet);
     }
     throw Error(ErrorCode::unauthenticated, "unauthorized");
+}
+
+void authenticate_monitor(const App& app, const Request& request)
+{
+    if (!base::equal_in_constant_time(bearer_token(request), app.config.metrics_token))
+        throw Error(ErrorCode::unauthenticated, "unauthorized");
 }
 
 void authenticate_service(const App& app, const Request& request)
@@ -225,7 +254,9 @@ Response answer_once(App& app, const Route& known, const Call& call)
     const auto start = requests::start(db, keyed);
     switch (start.turn) {
     case requests::Turn::answered: {
-        Response response{start.answer.status, start.answer.body, {}};
+        Response response;
+        response.status = start.answer.status;
+        response.body = start.answer.body;
         response.headers.emplace_back("Idempotency-Replayed", "true");
         return response;
     }
@@ -253,17 +284,41 @@ Response answer_once(App& app, const Route& known, const Call& call)
     }
 }
 
-// The checks that every endpoint shares, in the order of the contract: route, method, size, auth, key, JSON.
-Response route(App& app, const Request& request)
+// The answer to one who asks too often; nothing for others.
+std::optional<Response> limit(App& app, const Request& request, const char* what, const std::string& who,
+                              std::int64_t per_minute)
+{
+    if (per_minute == 0 || who.empty()) // a web server that names no address
+        return std::nullopt;
+    const auto wait_ms = app.limits.take(what, who, per_minute, request.now_ms);
+    if (wait_ms == 0)
+        return std::nullopt;
+    auto response = render(Error(ErrorCode::rate_limited, "rate_limited"));
+    response.headers.emplace_back("Retry-After", std::to_string((wait_ms + 999) / 1000));
+    return response;
+}
+
+// The first route of the path that is asked for, whatever its method; null if there is none. What stands for the
+// names behind colons is put into `ids`.
+const Route* find_route(const App& app, const Request& request, std::vector<std::string>& ids)
 {
     std::string_view path = request.path;
     if (path.size() > 1 && path.back() == '/')
         path.remove_suffix(1);
-    std::vector<std::string> ids;
     const auto* meant = std::find_if(std::begin(routes), std::end(routes), [&](const Route& candidate) {
         return matches(path, candidate.path, ids);
     });
-    if (meant == std::end(routes))
+    if (meant == std::end(routes) || (meant->access == Access::monitor && app.config.metrics_token.empty()))
+        return nullptr;
+    return meant;
+}
+
+// The checks that every endpoint shares, in the order of the contract: route, method, size, limits per address,
+// auth, limits per wallet, key, JSON. `wallet` is whose token it was, whatever comes of it.
+Response serve(App& app, const Request& request, const Route* meant, std::vector<std::string> ids,
+               std::string& wallet)
+{
+    if (meant == nullptr)
         throw Error(ErrorCode::not_found, "not_found");
     const std::string method = request.method == "HEAD" ? "GET" : request.method;
     const auto* known = std::find_if(meant, std::end(routes), [&](const Route& candidate) {
@@ -277,12 +332,28 @@ Response route(App& app, const Request& request)
     if (request.body_state == http::BodyState::too_large)
         throw Error(ErrorCode::payload_too_large, "payload_too_large");
 
+    const auto& config = app.config;
+    if ((known->limits & sign_in) != 0) {
+        const auto payer = shared::payer_of_address(request.address);
+        if (auto refusal = limit(app, request, "sign_in", payer, config.rate_limit_sign_in_per_minute))
+            return *std::move(refusal);
+    }
     ids.resize(2);
-    Call call{request, {}, base::Json::object(), ids[0], ids[1]};
+    Call call{request, {}, base::Json::object(), std::move(ids[0]), std::move(ids[1])};
     if (known->access == Access::wallet)
-        call.wallet = authenticate(app, request);
+        wallet = call.wallet = authenticate(app, request);
     if (known->access == Access::service)
         authenticate_service(app, request);
+    if (known->access == Access::monitor)
+        authenticate_monitor(app, request);
+    if ((known->limits & create) != 0) {
+        if (auto refusal = limit(app, request, "create", wallet, config.rate_limit_create_per_minute))
+            return *std::move(refusal);
+    }
+    if ((known->limits & chain) != 0) {
+        if (auto refusal = limit(app, request, "chain", wallet, config.rate_limit_chain_per_minute))
+            return *std::move(refusal);
+    }
     const bool is_keyed = known->takes_idempotency_key && request.idempotency_key;
     if (is_keyed && !requests::is_idempotency_key(*request.idempotency_key))
         throw Error(ErrorCode::invalid_argument, "invalid idempotency_key");
@@ -306,10 +377,12 @@ Response preflight(const Request& request)
 }
 
 // The one catch: whatever is thrown below ends here.
-Response answer(App& app, const Request& request)
+Response answer(App& app, const Request& request, const Route* meant, std::vector<std::string> ids,
+                std::string& wallet)
 {
     try {
-        return request.method == "OPTIONS" ? preflight(request) : route(app, request);
+        return request.method == "OPTIONS" ? preflight(request)
+                                           : serve(app, request, meant, std::move(ids), wallet);
     } catch (const Error& error) {
         const bool is_ours =
             error.code() == ErrorCode::internal || error.code() == ErrorCode::database_unavailable ||
@@ -340,6 +413,26 @@ void add_cors_headers(const base::Config& config, const Request& request, Respon
                                   "ETag, Idempotency-Replayed, Retry-After, X-Request-Id");
     if (is_list)
         response.headers.emplace_back("Vary", "Origin");
+}
+
+// Nothing that could mean more than itself in a header or a log.
+bool is_request_id(const std::string& text)
+{
+    constexpr std::size_t max_characters = 128;
+    constexpr const char* allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    return !text.empty() && text.size() <= max_characters &&
+           text.find_first_not_of(allowed) == std::string::npos;
+}
+
+std::string choose_request_id(App& app, const Request& request)
+{
+    if (is_request_id(request.request_id))
+        return request.request_id;
+    try {
+        return app.random.uuid_v4();
+    } catch (const Error&) { // no reason to serve nobody
+        return "unknown";
+    }
 }
 
 bool has_header(const Response& response, std::string_view name)
@@ -377,10 +470,20 @@ void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now)
 
 Response dispatch(App& app, const Request& request)
 {
-    auto response = answer(app, request);
+    auto request_id = choose_request_id(app, request);
+    const base::LogScope scope(request_id);
+    std::vector<std::string> ids;
+    std::string wallet;
+    const auto* meant = find_route(app, request, ids);
+    auto response = answer(app, request, meant, std::move(ids), wallet);
+    if (meant != nullptr)
+        response.route = meant->path;
+    response.wallet = std::move(wallet);
+    response.headers.emplace_back("X-Request-Id", request_id);
+    response.request_id = std::move(request_id);
     response.is_head = request.method == "HEAD";
     add_cors_headers(app.config, request, response);
-    if (!response.body.empty())
+    if (!response.body.empty() && !has_header(response, "Content-Type"))
         response.headers.emplace_back("Content-Type", "application/json");
     if (!has_header(response, "Cache-Control"))
         response.headers.emplace_back("Cache-Control", "no-store");

@@ -19,6 +19,10 @@ struct Call
 // Answers any request. Never throws: what goes wrong becomes a status and an error in JSON.
 http::Response dispatch(App& app, const http::Request& request);
 
+// Counts the answer and writes the request's line of the log.
+void record(App& app, const http::Request& request, const http::Response& response,
+            std::int64_t microseconds);
+
 // 200 with a JSON body.
 http::Response ok(const base::Json& body);
 
@@ -26,6 +30,7 @@ http::Response ok(const base::Json& body);
 void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now);
 
 // The handlers, each in the file of its path.
+http::Response get_metrics(App& app, const Call& call);
 http::Response get_health(App& app, const Call& call);
 http::Response post_auth_nonce(App& app, const Call& call);
 http::Response post_auth_verify(App& app, const Call& call);

@@ -1,18 +1,20 @@
 // The sweep of booked sessions, as cron runs it: attests those whose outcome is final, follows up what the
 // chain has not confirmed.
+#include "metrics/report.h"
 #include "sessions/oracle.h"
 #include "sqlite/migrate.h"
 #include "sweeper.h"
 
 namespace {
 
-base::Json sweep(const base::Config& config, bool& worked)
+base::Json sweep(const base::Config& config, shared::Counters& counters, bool& worked)
 {
     const auto now = base::system_now();
     const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
     // Requests may take the calls that are allowed at once: nobody waits for the sweep, so it can wait for
     // them.
-    const auto chain = ethereum::make_chain(config, config.rpc_timeout_ms);
+    metrics::ChainCalls chain_calls(counters);
+    const auto chain = ethereum::make_chain(config, config.rpc_timeout_ms, &chain_calls);
     const auto tally = sessions::Oracle(*db, *chain, config).sweep(now);
     worked = tally.failed == 0;
     return {{"swept_at", now},
@@ -35,6 +37,9 @@ int main(int argc, char** argv)
          "follows the transactions\nuntil they are confirmed. Run it from cron; a second one at the "
          "same time does no harm. It ends with status 1 if\nanything failed, which standard error "
          "tells.\n",
-         base::Program::oracle, sweep},
+         base::Program::oracle,
+         "attest",
+         sweep,
+         {}},
         argc, argv);
 }

@@ -1,6 +1,9 @@
 // The sweep of rooms, as cron runs it: meters the silent, settles the lapsed, closes empty rooms and those of
 // sessions that have ended, forgets what has expired.
 #include "auth/nonce.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "metrics/report.h"
 #include "requests/idempotency.h"
 #include "rooms/sweep.h"
 #include "sessions/session.h"
@@ -21,7 +24,7 @@ std::int64_t purge_all(sqlite::Database& db, base::UnixSeconds now,
     return purged;
 }
 
-base::Json sweep(const base::Config& config, bool&)
+base::Json sweep(const base::Config& config, shared::Counters&, bool&)
 {
     const auto now = base::system_now();
     const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
@@ -39,6 +42,24 @@ base::Json sweep(const base::Config& config, bool&)
             {"idempotency_keys_purged", idempotency_keys_purged}};
 }
 
+// For the node exporter, where METRICS_TEXTFILE asks for it.
+void write_metrics(const base::Config& config, shared::Counters& counters)
+{
+    if (config.metrics_textfile.empty())
+        return;
+    try {
+        std::unique_ptr<sqlite::Database> db;
+        try {
+            db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
+        } catch (const base::Error&) { // then the text says that it is down
+        }
+        metrics::write_textfile(config.metrics_textfile,
+                                metrics::report(counters, db.get(), config, base::system_now()));
+    } catch (const base::Error& error) {
+        base::log(std::string("METRICS_TEXTFILE: ") + error.what());
+    }
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -48,6 +69,6 @@ int main(int argc, char** argv)
          "Meters the participants of session-voice and ends what has expired. Run it from cron; a "
          "second one at the same\ntime does no harm, and while none runs no second is lost or "
          "charged twice.\n",
-         base::Program::tool, sweep},
+         base::Program::tool, "meter", sweep, write_metrics},
         argc, argv);
 }

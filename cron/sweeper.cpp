@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "metrics/report.h"
 
 #include <charconv>
 #include <chrono>
@@ -112,6 +113,7 @@ int run(const Sweeper& sweeper, int argc, char** argv)
     try {
         const auto config =
             base::load_config(options.config_path, base::process_environment(), sweeper.program);
+        shared::Counters counters(config.database_path);
         const std::chrono::seconds every(options.every_seconds);
         const std::chrono::seconds lasting(options.for_seconds);
         // By the steady clock: the other one may step while we wait.
@@ -119,17 +121,21 @@ int run(const Sweeper& sweeper, int argc, char** argv)
         for (auto next = begun;; next += every) {
             std::this_thread::sleep_until(next);
             bool worked = true;
+            const auto started = Steady::now();
+            const auto took_us = [&] {
+                return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - started).count();
+            };
             try {
-                const auto started = Steady::now();
-                auto summary = sweeper.sweep(config, worked);
-                const auto took =
-                    std::chrono::duration_cast<std::chrono::milliseconds>(Steady::now() - started);
-                summary["duration_ms"] = took.count();
+                auto summary = sweeper.sweep(config, counters, worked);
+                summary["duration_ms"] = took_us() / 1000;
                 print(summary, options.as_json);
             } catch (const base::Error& error) { // the next round may find the database free again
                 base::log(std::string("the sweep failed: ") + error.what());
                 worked = false;
             }
+            metrics::count_sweep(counters, sweeper.metric, worked, took_us());
+            if (sweeper.report)
+                sweeper.report(config, counters);
             if (next + every >= begun + lasting)
                 return worked ? 0 : 1;
         }

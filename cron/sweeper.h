@@ -3,6 +3,7 @@
 
 #include "base/config.h"
 #include "base/json.h"
+#include "shared/counters.h"
 
 #include <functional>
 
@@ -13,8 +14,11 @@ struct Sweeper
     const char* name;  // of the program
     const char* about; // the first lines of --help
     base::Program program;
+    const char* metric; // what its sweeps are counted as
     // One sweep: its summary, numbers by their names. `worked` is set to false if it is to end with status 1.
-    std::function<base::Json(const base::Config& config, bool& worked)> sweep;
+    std::function<base::Json(const base::Config& config, shared::Counters& counters, bool& worked)> sweep;
+    // Called after every sweep, if there is one. Not to throw.
+    std::function<void(const base::Config& config, shared::Counters& counters)> report;
 };
 
 // Reads the options, sweeps, and prints a line for each sweep. Gives back the exit status.

@@ -124,10 +124,15 @@ base::Config test_config()
     config.agora_app_id = "0123456789abcdef0123456789abcdef";
     config.agora_app_certificate = "fedcba9876543210fedcba9876543210";
     config.oracle_service_token = "the operator's token, for tests";
+    config.rate_limit_sign_in_per_minute = config.rate_limit_create_per_minute =
+        config.rate_limit_chain_per_minute = 0;
     return config;
 }
 
-AppFixture::AppFixture(base::Config settings) : config(std::move(settings)), app(config, chain, random) {}
+AppFixture::AppFixture(base::Config settings)
+    : config(std::move(settings)), app(config, chain, random, counters)
+{
+}
 
 Wallet AppFixture::wallet(unsigned number)
 {
@@ -145,10 +150,12 @@ std::string AppFixture::token_for(const std::string& wallet_address) const
 Reply AppFixture::send(http::Request request)
 {
     request.now = now;
+    request.now_ms = now * 1000;
     const auto response = dispatch(app, request);
     Reply reply;
     reply.status = response.status;
-    if (!response.body.empty())
+    reply.text = response.body;
+    if (!response.body.empty() && response.body.front() == '{')
         reply.body = base::parse_json(response.body);
     for (const auto& [name, value] : response.headers)
         BOOST_TEST(reply.headers.emplace(name, value).second, "the header " << name << " is sent twice");

@@ -77,7 +77,8 @@ class ScriptedChain : public ethereum::Chain
 struct Reply
 {
     int status = 0;
-    base::Json body; // null if it is empty
+    base::Json body; // null if it is empty or something else
+    std::string text;
     std::map<std::string, std::string> headers;
 };
 
@@ -126,6 +127,7 @@ class AppFixture
     base::Config config;
     ScriptedChain chain;
     SeededRandom random{20260101};
+    shared::Counters counters{":memory:"};
     App app;
     base::UnixSeconds now = 1767225600; // 2026-01-01T00:00:00Z
 };

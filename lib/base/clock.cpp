@@ -11,6 +11,13 @@ UnixSeconds system_now()
     return static_cast<UnixSeconds>(std::time(nullptr));
 }
 
+std::int64_t system_now_ms()
+{
+    struct timespec now = {};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+}
+
 std::string iso8601(UnixSeconds instant)
 {
     constexpr UnixSeconds end_of_year_9999 = 253402300799;

@@ -11,6 +11,7 @@ using UnixSeconds = std::int64_t;
 
 // The system's clock. It may step either way at any time.
 UnixSeconds system_now();
+std::int64_t system_now_ms(); // the same in milliseconds
 
 // "2026-01-31T12:00:00.000Z". Throws Error(internal) outside the years 1970 to 9999.
 std::string iso8601(UnixSeconds instant);

@@ -91,6 +91,9 @@ class Loader
             {"RPC_TIMEOUT_MS", &config_.rpc_timeout_ms, 1, 60000},
             {"RPC_MAX_CONCURRENT", &config_.rpc_max_concurrent, 1, 1000},
             {"ORACLE_MAX_FEE_GWEI", &config_.oracle_max_fee_gwei, 1, 1000000000},
+            {"RATE_LIMIT_SIGN_IN_PER_MINUTE", &config_.rate_limit_sign_in_per_minute, 0, 6000},
+            {"RATE_LIMIT_CREATE_PER_MINUTE", &config_.rate_limit_create_per_minute, 0, 6000},
+            {"RATE_LIMIT_CHAIN_PER_MINUTE", &config_.rate_limit_chain_per_minute, 0, 6000},
             {"BASE_GRANT_SECONDS", &rules.base_grant_seconds, 1, year_seconds},
             {"CELO_BONUS_SECONDS", &rules.celo_bonus_seconds, 1, year_seconds},
             {"MINIMUM_CREDIT_SECONDS", &rules.minimum_credit_seconds, 1, year_seconds},
@@ -121,6 +124,9 @@ class Loader
             {"ORACLE_SERVICE_TOKEN", &config_.oracle_service_token},
             {"MOCK_HOST", &config_.mock_host},
             {"MOCK_GUEST", &config_.mock_guest},
+            {"LOG_REQUESTS", &log_requests_},
+            {"METRICS_TOKEN", &config_.metrics_token},
+            {"METRICS_TEXTFILE", &config_.metrics_textfile},
             {"ENVIRONMENT", &environment_name_},
             {"CHAIN_MODE", &chain_mode_},
             {"CORS_ALLOWED_ORIGINS", &cors_allowed_origins_},
@@ -264,6 +270,28 @@ class Loader
                        is_hex_of_length(config_.oracle_private_key.substr(2), 64),
                    "0x and 64 hex digits");
 
+        require(log_requests_.empty() || log_requests_ == "on" || log_requests_ == "off",
+                "LOG_REQUESTS must be on or off");
+        config_.log_requests = log_requests_ != "off";
+        const auto& token = config_.metrics_token;
+        const bool is_printable =
+            std::all_of(token.begin(), token.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+        check_form("METRICS_TOKEN", token, false,
+                   is_printable && token.size() >= (config_.production ? 16 : 1),
+                   config_.production ? "a random text of at least 16 characters, without blanks"
+                                      : "a random text without blanks");
+        const auto& textfile = config_.metrics_textfile;
+        const bool is_prom = textfile.size() > 5 && textfile.compare(textfile.size() - 5, 5, ".prom") == 0;
+        check_form("METRICS_TEXTFILE", textfile, false, is_prom && textfile.front() == '/',
+                   "the whole path of a file that ends in .prom");
+        for (const auto& [name, value] :
+             {std::pair("RATE_LIMIT_SIGN_IN_PER_MINUTE", &config_.rate_limit_sign_in_per_minute),
+              std::pair("RATE_LIMIT_CREATE_PER_MINUTE", &config_.rate_limit_create_per_minute),
+              std::pair("RATE_LIMIT_CHAIN_PER_MINUTE", &config_.rate_limit_chain_per_minute)}) {
+            if (!config_.production && value_of(name).empty())
+                *value = 0;
+        }
+
         read_origins();
 
         const auto& rules = config_.rules;
@@ -309,6 +337,7 @@ class Loader
     std::string environment_name_;
     std::string chain_mode_;
     std::string cors_allowed_origins_;
+    std::string log_requests_;
     std::vector<IntegerSetting> integers_;
     std::vector<TextSetting> texts_;
     std::map<std::string, std::string> from_file_;

@@ -61,6 +61,15 @@ struct Config
     std::string mock_guest;
 
     std::vector<std::string> cors_allowed_origins = {"*"};
+
+    bool log_requests = true;
+    std::string metrics_token;    // empty: there is no /metrics
+    std::string metrics_textfile; // empty: none is written
+    // Per minute, and as many at once; 0: no limit, which is the default in development.
+    std::int64_t rate_limit_sign_in_per_minute = 300; // per address
+    std::int64_t rate_limit_create_per_minute = 20;   // per wallet, as is
+    std::int64_t rate_limit_chain_per_minute = 60;    // whatever may ask the chain
+
     Rules rules;
 };
 

@@ -22,6 +22,7 @@ enum class ErrorCode
     payload_too_large,
     conflict,
     key_reused,     // for another request than before
+    rate_limited,
     not_configured, // the operator has not switched this on
     chain_unavailable,
     chain_refused, // the chain answered, and what it said was no

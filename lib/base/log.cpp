@@ -8,6 +8,12 @@
 
 namespace base {
 
+namespace {
+
+std::string served_request_id; // empty: none is being served
+
+}
+
 void log(std::string_view message)
 {
     std::string line = iso8601(system_now()) + " session-voice: ";
@@ -18,8 +24,25 @@ void log(std::string_view message)
         else
             line += c;
     }
+    if (!served_request_id.empty())
+        line += " (request " + served_request_id + ")";
     line += '\n';
-    // One write, so that lines of several processes do not mix. A log that cannot be written stops nothing.
+    write_log_line(line);
+}
+
+LogScope::LogScope(std::string request_id)
+{
+    served_request_id = std::move(request_id);
+}
+
+LogScope::~LogScope()
+{
+    served_request_id.clear();
+}
+
+void write_log_line(std::string_view line)
+{
+    // A log that cannot be written stops nothing.
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -63,6 +63,13 @@ Account account(sqlite::Database& db, const std::string& wallet)
     return {row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)};
 }
 
+std::int64_t total_consumed_seconds(sqlite::Database& db)
+{
+    auto row = db.prepare("SELECT ifnull(sum(consumed_seconds), 0) FROM credit_accounts");
+    row.step();
+    return row.integer(0);
+}
+
 bool grant_base(sqlite::Database& db, const std::string& wallet, std::int64_t seconds, base::UnixSeconds now)
 {
     assert(db.in_transaction() && seconds > 0);

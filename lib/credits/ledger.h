@@ -23,6 +23,9 @@ struct Account
 // All zero for a wallet that never had credit. Reading creates nothing.
 Account account(sqlite::Database& db, const std::string& wallet);
 
+// Of all wallets together: what was ever charged. Reads every account.
+std::int64_t total_consumed_seconds(sqlite::Database& db);
+
 // The functions below change the ledger. Call them inside a Transaction: balance and event appear together.
 
 // Each grant once per wallet, ever: false if it had it before.

@@ -10,6 +10,8 @@
 
 namespace ethereum {
 
+class CallObserver;
+
 // What a node advises to offer per gas, in wei.
 struct Fees
 {
@@ -118,7 +120,8 @@ class MockChain : public Chain
 };
 
 // The chain that the settings ask for. Opens no connection yet. While rpc_max_concurrent other calls are
-// under way, a call waits for `patience_ms` before it gives up.
-std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms = 100);
+// under way, a call waits for `patience_ms` before it gives up. `observer` may be null.
+std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms = 100,
+                                  CallObserver* observer = nullptr);
 
 } // namespace ethereum

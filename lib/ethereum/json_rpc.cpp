@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "base/hex.h"
 
+#include <chrono>
+
 namespace ethereum {
 
 namespace {
@@ -49,6 +51,25 @@ base::Json JsonRpc::call(const std::string& method, const base::Json& params)
 }
 
 std::variant<base::Json, RpcError> JsonRpc::try_call(const std::string& method, const base::Json& params)
+{
+    using Steady = std::chrono::steady_clock;
+    const auto begun = Steady::now();
+    const auto report = [&](const char* outcome) {
+        const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begun);
+        if (observer_ != nullptr)
+            observer_->on_call(method, outcome, took.count());
+    };
+    try {
+        auto answer = ask(method, params);
+        report(std::holds_alternative<RpcError>(answer) ? "error" : "ok");
+        return answer;
+    } catch (const base::Error&) {
+        report("unavailable");
+        throw;
+    }
+}
+
+std::variant<base::Json, RpcError> JsonRpc::ask(const std::string& method, const base::Json& params)
 {
     const auto id = ++last_id_;
     const base::Json request{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", params}};

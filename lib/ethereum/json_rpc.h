@@ -26,10 +26,22 @@ struct RpcError
     std::string data; // a revert's, raw bytes; empty if there is none
 };
 
+// Is told of every call when it is over.
+class CallObserver
+{
+  public:
+    virtual ~CallObserver() = default;
+    // `outcome` is "ok", "error" (the node answered with one) or "unavailable" (no answer of use).
+    virtual void on_call(const std::string& method, const char* outcome, std::int64_t microseconds) = 0;
+};
+
 class JsonRpc
 {
   public:
-    explicit JsonRpc(Transport& transport) : transport_(transport) {}
+    explicit JsonRpc(Transport& transport, CallObserver* observer = nullptr)
+        : transport_(transport), observer_(observer)
+    {
+    }
 
     // The `result` of the call. Throws Error(chain_unavailable) for an error answer, a wrong id, and anything
     // that is not a JSON-RPC answer.
@@ -42,7 +54,10 @@ class JsonRpc
     std::string eth_call(const std::string& contract, const std::string& calldata);
 
   private:
+    std::variant<base::Json, RpcError> ask(const std::string& method, const base::Json& params);
+
     Transport& transport_;
+    CallObserver* observer_; // may be null
     std::int64_t last_id_ = 0;
 };
 

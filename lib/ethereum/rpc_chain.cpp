@@ -108,8 +108,8 @@ std::uint64_t decode_verified_at(std::string_view data)
 }
 
 RpcChain::RpcChain(std::unique_ptr<Transport> transport, std::string registry,
-                   std::string verification_mirror, std::string escrow)
-    : transport_(std::move(transport)), rpc_(*transport_), registry_(std::move(registry)),
+                   std::string verification_mirror, std::string escrow, CallObserver* observer)
+    : transport_(std::move(transport)), rpc_(*transport_, observer), registry_(std::move(registry)),
       verification_mirror_(std::move(verification_mirror)), escrow_(std::move(escrow))
 {
 }
@@ -273,7 +273,8 @@ Slot MockChain::slot(const Uint256& slot_id)
     return slot;
 }
 
-std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms)
+std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms,
+                                  CallObserver* observer)
 {
     if (config.chain_mode == base::ChainMode::mock)
         return std::make_unique<MockChain>(static_cast<std::uint64_t>(config.chain_id),
@@ -287,7 +288,7 @@ std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patie
     options.slots_path = config.database_path + "-rpc-slots";
     return std::make_unique<RpcChain>(std::make_unique<HttpTransport>(std::move(options)),
                                       config.registry_address, config.verification_mirror_address,
-                                      config.escrow_address);
+                                      config.escrow_address, observer);
 }
 
 } // namespace ethereum

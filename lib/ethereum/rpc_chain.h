@@ -13,9 +13,10 @@ std::uint64_t decode_verified_at(std::string_view data); // unix seconds; 0: nev
 class RpcChain : public Chain
 {
   public:
-    // The contracts' addresses. `escrow` may be empty: then bookings cannot be looked up.
+    // The contracts' addresses. `escrow` may be empty: then bookings cannot be looked up. `observer` may be
+    // null.
     RpcChain(std::unique_ptr<Transport> transport, std::string registry, std::string verification_mirror,
-             std::string escrow = {});
+             std::string escrow = {}, CallObserver* observer = nullptr);
 
     bool has_heaven_name(const std::string& wallet) override;
     bool is_celo_verified(const std::string& wallet) override;

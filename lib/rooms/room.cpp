@@ -361,6 +361,26 @@ std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rul
     return list;
 }
 
+Occupancy occupancy(sqlite::Database& db, const base::Rules& rules, Kind kind, base::UnixSeconds now)
+{
+    // The kind stands in the text, so that the partial indexes serve; a booked room is there from the first
+    // joining on.
+    auto row = db.prepare(
+        std::string("SELECT count(*), ifnull(sum(present), 0) FROM (SELECT created_at, "
+                    "(SELECT count(*) FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL "
+                    "AND c.token_expires_at > :now) AS present, "
+                    "EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL) "
+                    "AS was_joined FROM rooms r WHERE closed_at IS NULL AND kind = ") +
+        (kind == Kind::free ? "'free'" : "'booked'") +
+        ") WHERE present > 0 OR (:is_free AND NOT was_joined AND created_at > :now - "
+        ":unjoined_room_ttl_seconds)");
+    row.bind(":now", now)
+        .bind(":is_free", std::int64_t{kind == Kind::free})
+        .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds);
+    row.step();
+    return {row.integer(0), row.integer(1)};
+}
+
 std::vector<std::string> audit(sqlite::Database& db)
 {
     struct Check

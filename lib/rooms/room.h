@@ -178,6 +178,20 @@ struct ActiveRoom
 std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
                                     std::int64_t limit, base::UnixSeconds now);
 
+enum class Kind
+{
+    free,
+    booked
+};
+
+struct Occupancy
+{
+    std::int64_t rooms = 0; // active: somebody is present, or it may still be joined for the first time
+    std::int64_t participants = 0; // present at `now`
+};
+
+Occupancy occupancy(sqlite::Database& db, const base::Rules& rules, Kind kind, base::UnixSeconds now);
+
 // Checks the invariants of rooms and connections, and that debits match presence. A sentence per violation.
 std::vector<std::string> audit(sqlite::Database& db);
 

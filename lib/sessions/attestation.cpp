@@ -80,6 +80,13 @@ std::optional<Attestation> find_attestation(sqlite::Database& db, const std::str
     return read(row);
 }
 
+std::int64_t count_attestations(sqlite::Database& db, AttestationState state)
+{
+    auto row = db.prepare("SELECT count(*) FROM attestations WHERE state = :state");
+    row.bind(":state", std::string_view(name_of(state))).step();
+    return row.integer(0);
+}
+
 std::vector<Attestation> find_submitted_attestations(sqlite::Database& db)
 {
     auto row = db.prepare(SELECT_ATTESTATION "WHERE state = 'submitted' ORDER BY nonce");

@@ -52,6 +52,7 @@ struct AttestationTransaction
 };
 
 std::optional<Attestation> find_attestation(sqlite::Database& db, const std::string& booking_id);
+std::int64_t count_attestations(sqlite::Database& db, AttestationState state);
 // In the order of their nonces, which is that in which they can be mined.
 std::vector<Attestation> find_submitted_attestations(sqlite::Database& db);
 // All of them, the one that counts last.

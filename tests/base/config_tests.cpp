@@ -540,4 +540,45 @@ BOOST_AUTO_TEST_CASE(an_empty_variable_of_the_process_counts_as_not_set)
     ::unsetenv(name);
 }
 
+// ---- watching and limits ----
+
+BOOST_AUTO_TEST_CASE(limits_are_on_in_production_and_off_in_development)
+{
+    const auto production = load(complete());
+    BOOST_TEST(production.rate_limit_sign_in_per_minute == 300);
+    BOOST_TEST(production.rate_limit_create_per_minute == 20);
+    BOOST_TEST(production.rate_limit_chain_per_minute == 60);
+    const auto development =
+        load(with(with(complete(), "ENVIRONMENT", "development"), "RATE_LIMIT_CREATE_PER_MINUTE", "7"));
+    BOOST_TEST(development.rate_limit_sign_in_per_minute == 0);
+    BOOST_TEST(development.rate_limit_create_per_minute == 7);
+    BOOST_TEST(development.rate_limit_chain_per_minute == 0);
+    BOOST_TEST(load(with(complete(), "RATE_LIMIT_CHAIN_PER_MINUTE", "0")).rate_limit_chain_per_minute == 0);
+    for (const auto* wrong : {"-1", "6001", "1.5", "many"})
+        BOOST_TEST(problems(with(complete(), "RATE_LIMIT_CHAIN_PER_MINUTE", wrong)).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(watching_can_be_set)
+{
+    BOOST_TEST(load(complete()).log_requests);
+    BOOST_TEST(load(with(complete(), "LOG_REQUESTS", "on")).log_requests);
+    BOOST_TEST(!load(with(complete(), "LOG_REQUESTS", "off")).log_requests);
+    BOOST_TEST(load(with(complete(), "METRICS_TOKEN", "0123456789abcdef")).metrics_token ==
+               "0123456789abcdef");
+    BOOST_TEST(load(with(complete(), "METRICS_TEXTFILE", "/a/b.prom")).metrics_textfile == "/a/b.prom");
+    const std::pair<const char*, const char*> wrong[] = {{"LOG_REQUESTS", "yes"},
+                                                         {"METRICS_TOKEN", "0123456789abcde"},
+                                                         {"METRICS_TOKEN", "0123456789abcdef 0123"},
+                                                         {"METRICS_TEXTFILE", "a.prom"},
+                                                         {"METRICS_TEXTFILE", "/a/b"},
+                                                         {"METRICS_TEXTFILE", ".prom"}};
+    for (const auto& [name, value] : wrong) {
+        const auto lines = problems(with(complete(), name, value));
+        BOOST_TEST_REQUIRE(lines.size() == 1, name << "=" << value);
+        BOOST_TEST(lines[0].find(name) != std::string::npos);
+        if (std::string(name) == "METRICS_TOKEN")
+            BOOST_TEST(lines[0].find(value) == std::string::npos);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -136,6 +136,7 @@ BOOST_AUTO_TEST_CASE(head_is_answered_as_get_is)
         {
             auto asked = signed_in(request("GET", route.path), address(1));
             asked.now = now;
+            asked.request_id = "of-both";
             const auto of_get = dispatch(app, asked);
             asked.method = "HEAD";
             const auto of_head = dispatch(app, asked);

@@ -62,6 +62,23 @@ describe('plain CGI', () => {
         assert.deepEqual([head.status, head.body], [200, '']);
     });
 
+    it('counts over all its processes what somebody may do in a minute', async () => {
+        const wallet = account.address.toLowerCase();
+        const variables = { RATE_LIMIT_SIGN_IN_PER_MINUTE: '2', HTTP_X_REQUEST_ID: 'mine', LOG_REQUESTS: 'off' };
+        const ask = (REMOTE_ADDR) =>
+            request('POST', '/auth/nonce', {
+                body: JSON.stringify({ wallet }),
+                variables: { ...variables, REMOTE_ADDR },
+            });
+        const statuses = [];
+        for (const address of ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2']) {
+            const reply = await ask(address);
+            assert.equal(reply.headers['x-request-id'], 'mine');
+            statuses.push(reply.headers.status);
+        }
+        assert.deepEqual(statuses, ['200 OK', '200 OK', '429 Too Many Requests', '200 OK']);
+    });
+
     it('goes through sign-in, room and leaving', async () => {
         const wallet = account.address.toLowerCase();
         const post = async (uri, body, variables) => {

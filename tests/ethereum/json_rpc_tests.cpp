@@ -277,4 +277,26 @@ BOOST_AUTO_TEST_CASE(what_is_no_answer_is_refused_even_if_errors_are_welcome)
     }
 }
 
+BOOST_AUTO_TEST_CASE(an_observer_is_told_of_every_call_and_how_it_ended)
+{
+    struct Observer : ethereum::CallObserver
+    {
+        void on_call(const std::string& method, const char* outcome, std::int64_t microseconds) override
+        {
+            BOOST_TEST(microseconds >= 0);
+            told.push_back(method + " " + outcome);
+        }
+        std::vector<std::string> told;
+    } observer;
+    ethereum::JsonRpc watched(transport, &observer);
+    answer(R"({"jsonrpc":"2.0","id":ID,"result":"0x1"})");
+    watched.call("eth_chainId", base::Json::array());
+    answer(R"({"jsonrpc":"2.0","id":ID,"error":{"code":-32000,"message":"no"}})");
+    BOOST_CHECK_THROW(watched.call("eth_call", base::Json::array()), base::Error);
+    answer("<html>");
+    BOOST_CHECK_THROW(watched.call("eth_call", base::Json::array()), base::Error);
+    const std::vector<std::string> expected = {"eth_chainId ok", "eth_call error", "eth_call unavailable"};
+    BOOST_TEST(observer.told == expected, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,64 @@
+#include "metrics/report.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "routes.h"
+
+#include <cstdio>
+
+namespace {
+
+// "0x1234…abcd": enough to find a wallet by, for who knows it.
+std::string shortened(const std::string& wallet)
+{
+    return wallet.substr(0, 6) + "\u2026" + wallet.substr(wallet.size() - 4);
+}
+
+// Of a client's choosing, so only what is known is repeated.
+const char* method_of(const http::Request& request)
+{
+    for (const char* known : {"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"}) {
+        if (request.method == known)
+            return known;
+    }
+    return "other";
+}
+
+std::string time_of(const http::Request& request)
+{
+    auto text = base::iso8601(request.now_ms / 1000);
+    const auto thousand_and_more = std::to_string(1000 + request.now_ms % 1000);
+    return text.replace(text.size() - 4, 3, thousand_and_more, 1, 3);
+}
+
+} // namespace
+
+http::Response get_metrics(App& app, const Call& call)
+{
+    sqlite::Database* db = nullptr;
+    try {
+        db = &app.database();
+    } catch (const base::Error& error) {
+        base::log(std::string("the metrics go without the database: ") + error.what());
+    }
+    http::Response response;
+    response.body = metrics::report(app.counters, db, app.config, call.request.now);
+    response.headers.emplace_back("Content-Type", metrics::content_type);
+    return response;
+}
+
+void record(App& app, const http::Request& request, const http::Response& response, std::int64_t microseconds)
+{
+    metrics::count_request(app.counters, response.route, response.status, microseconds);
+    if (!app.config.log_requests)
+        return;
+    // Nothing here needs escaping: no text is the client's but the id, whose letters are few.
+    char duration[32];
+    std::snprintf(duration, sizeof duration, "%.3f", static_cast<double>(microseconds) / 1000);
+    auto line = "{\"time\":\"" + time_of(request) + "\",\"id\":\"" + response.request_id +
+                "\",\"method\":\"" + method_of(request) + "\",\"route\":\"" + response.route +
+                "\",\"status\":" + std::to_string(response.status) + ",\"ms\":" + duration;
+    if (!response.wallet.empty())
+        line += ",\"wallet\":\"" + shortened(response.wallet) + "\"";
+    base::write_log_line(line + "}\n");
+}

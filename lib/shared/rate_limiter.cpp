@@ -1,0 +1,103 @@
+#include "shared/rate_limiter.h"
+
+#include "base/error.h"
+#include "base/hex.h"
+#include "base/hmac.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <atomic>
+#include <cstring>
+
+namespace shared {
+
+namespace {
+
+using Atomic = std::atomic<std::uint64_t>;
+static_assert(Atomic::is_always_lock_free);
+
+constexpr std::uint64_t format = 0x53564c494d000001; // "SVLIM", version 1
+constexpr std::int64_t minute = 60000;
+
+// A place holds 22 bits of the hash and, below them, the instant at which all that was taken will have grown
+// again: the "theoretical arrival time" of the generic cell rate algorithm. 0 is an empty place.
+constexpr unsigned instant_bits = 42; // milliseconds until the year 2109
+constexpr std::uint64_t instant_mask = (std::uint64_t{1} << instant_bits) - 1;
+
+constexpr std::size_t places_in_set = 8; // one cache line
+using Set = std::array<Atomic, places_in_set>;
+constexpr std::size_t sets = (RateLimiter::file_bytes - MappedFile::header_bytes) / sizeof(Set);
+
+} // namespace
+
+RateLimiter::RateLimiter(const std::string& database_path, base::Random& random)
+    : fill_([&random](MappedFile& file) { random.fill(file.extra(), MappedFile::extra_bytes); }),
+      file_(database_path == ":memory:" ? database_path : database_path + "-limits", format, file_bytes,
+            fill_)
+{
+}
+
+MappedFile& RateLimiter::table()
+{
+    if (auto* file = file_.get())
+        return *file;
+    if (!own_)
+        own_ = MappedFile::anonymous(file_bytes, fill_);
+    if (!own_)
+        throw base::Error(base::ErrorCode::internal, "internal_error", "no memory for the limits");
+    return *own_;
+}
+
+std::int64_t RateLimiter::take(std::string_view what, std::string_view who, std::int64_t per_minute,
+                               UnixMilliseconds now)
+{
+    auto& file = table();
+    const std::string_view key(reinterpret_cast<const char*>(file.extra()), MappedFile::extra_bytes);
+    const auto digest = base::hmac_sha256(key, std::string(what) + "|" + std::string(who));
+    std::uint64_t hash = 0;
+    std::memcpy(&hash, digest.data(), sizeof hash);
+    const auto tag = hash & ~instant_mask;
+    auto& set = reinterpret_cast<Set*>(file.content())[(hash & instant_mask) % sets];
+
+    const auto interval = minute / per_minute; // until one more has grown
+    const auto capacity = interval * per_minute;
+    for (;;) {
+        std::array<std::uint64_t, places_in_set> seen{};
+        for (std::size_t i = 0; i < places_in_set; ++i)
+            seen[i] = set[i].load(std::memory_order_relaxed);
+        const auto known = std::find_if(seen.begin(), seen.end(), [&](std::uint64_t place) {
+            return place != 0 && (place & ~instant_mask) == tag;
+        });
+        const auto stalest = std::min_element(seen.begin(), seen.end(), [](auto left, auto right) {
+            return (left & instant_mask) < (right & instant_mask);
+        });
+        const auto chosen = known != seen.end() ? known : stalest;
+        auto expected = *chosen;
+        const auto stored = known != seen.end() ? static_cast<std::int64_t>(expected & instant_mask) : 0;
+        // Further ahead than anything taken now could be: the clock has stepped back.
+        const auto full_again_at = std::clamp(stored, now, now + capacity);
+        const bool is_taken = full_again_at + interval <= now + capacity;
+        const auto next_at = is_taken ? full_again_at + interval : full_again_at;
+        const auto next = tag | (static_cast<std::uint64_t>(next_at) & instant_mask);
+        auto& place = set[static_cast<std::size_t>(chosen - seen.begin())];
+        if (next != expected && !place.compare_exchange_strong(expected, next, std::memory_order_relaxed))
+            continue;
+        return is_taken ? 0 : full_again_at + interval - now - capacity;
+    }
+}
+
+std::string payer_of_address(const std::string& address)
+{
+    std::array<unsigned char, sizeof(in6_addr)> bytes{};
+    if (::inet_pton(AF_INET, address.c_str(), bytes.data()) == 1)
+        return base::to_hex(bytes.data(), sizeof(in_addr));
+    if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1)
+        return {};
+    constexpr unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (std::equal(std::begin(mapped), std::end(mapped), bytes.begin())) // IPv4 on a socket for both
+        return base::to_hex(bytes.data() + sizeof mapped, sizeof(in_addr));
+    return base::to_hex(bytes.data(), bytes.size() / 2);
+}
+
+} // namespace shared

@@ -1,0 +1,308 @@
+// Request ids, the lines of the log, /metrics, and the limits, through dispatch.
+#include "base/log.h"
+#include "handler_fixture.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr const char* metrics_token = "a token for the tests alone";
+
+base::Config watched()
+{
+    auto config = test_config();
+    config.metrics_token = metrics_token;
+    return config;
+}
+
+base::Config limited()
+{
+    auto config = test_config();
+    config.rate_limit_sign_in_per_minute = 4;
+    config.rate_limit_create_per_minute = 2;
+    config.rate_limit_chain_per_minute = 5;
+    return config;
+}
+
+// What `work` puts on standard error.
+template <class Work>
+std::string logged(Work work)
+{
+    const TemporaryFolder folder;
+    const int saved = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+    const int file = ::open((folder / "log").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ::dup2(file, STDERR_FILENO);
+    work();
+    ::dup2(saved, STDERR_FILENO);
+    ::close(saved);
+    ::close(file);
+    std::ifstream text(folder / "log");
+    return {std::istreambuf_iterator<char>(text), {}};
+}
+
+struct WatchedFixture : HandlerFixture
+{
+    WatchedFixture() : HandlerFixture(watched()) {}
+
+    // As main.cpp does it.
+    base::Json log_line(http::Request asked, std::int64_t microseconds = 1234)
+    {
+        asked.now = now;
+        asked.now_ms = now * 1000 + 7;
+        const auto text = logged([&] { record(app, asked, dispatch(app, asked), microseconds); });
+        BOOST_TEST_REQUIRE(std::count(text.begin(), text.end(), '\n') == 1, text);
+        return base::parse_json(text);
+    }
+    Reply scrape(const std::string& authorization = std::string("Bearer ") + metrics_token)
+    {
+        auto asked = request("GET", "/metrics");
+        asked.authorization = authorization;
+        return send(asked);
+    }
+};
+
+struct LimitedFixture : HandlerFixture
+{
+    LimitedFixture() : HandlerFixture(limited()) {}
+
+    Reply from(const std::string& from_address, http::Request asked)
+    {
+        asked.address = from_address;
+        return send(asked);
+    }
+    int ask_for_nonces(const std::string& from_address, int times)
+    {
+        int granted = 0;
+        for (int i = 0; i < times; ++i)
+            granted +=
+                from(from_address, request("POST", "/auth/nonce", R"({"wallet":")" + address(1) + R"("})"))
+                    .status == 200;
+        return granted;
+    }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(watching_tests, WatchedFixture)
+
+// ---- request ids ----
+
+BOOST_AUTO_TEST_CASE(a_good_request_id_comes_back_with_every_answer)
+{
+    for (const std::string& id : {std::string("a"), std::string("A-z_0.9"), std::string(128, 'x')}) {
+        for (auto asked : {request("GET", "/health"), request("GET", "/nothing"), request("PUT", "/health"),
+                           request("OPTIONS", "/rooms/create"), request("POST", "/rooms/create", "{}"),
+                           request("GET", "/metrics"), request("HEAD", "/health")}) {
+            asked.request_id = id;
+            BOOST_TEST(header_of(send(asked), "X-Request-Id") == id);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(another_is_made_in_the_place_of_a_bad_one)
+{
+    std::set<std::string> made;
+    for (const std::string& id : {std::string(), std::string(129, 'x'), std::string("a b"),
+                                  std::string("a,b"), std::string("a\r\nSet-Cookie: b"), std::string("\"}"),
+                                  std::string("caf\xc3\xa9"), std::string("a\0b", 3)}) {
+        auto asked = request("GET", "/health");
+        asked.request_id = id;
+        const auto answered = header_of(send(asked), "X-Request-Id");
+        BOOST_TEST(base::is_uuid(answered), answered);
+        BOOST_TEST(answered[14] == '4');
+        made.insert(answered);
+    }
+    BOOST_TEST(made.size() == 8);
+}
+
+BOOST_AUTO_TEST_CASE(the_detail_of_a_failure_is_found_by_the_id)
+{
+    create_room(address(1));
+    execute("CREATE TRIGGER failing BEFORE INSERT ON connections "
+            "BEGIN SELECT RAISE(ABORT, 'as if the disk failed'); END");
+    auto asked =
+        signed_in(request("POST", "/rooms/join", R"({"room_id":")" + unknown_id + R"("})"), named(2));
+    asked.body = R"({"room_id":")" + std::string(get("/rooms/active").body["rooms"][0]["room_id"]) + R"("})";
+    asked.request_id = "the-one-that-failed";
+    const auto text = logged([&] { BOOST_TEST(send(asked).status == 500); });
+    BOOST_TEST(text.find("as if the disk failed") != std::string::npos, text);
+    BOOST_TEST(text.find(" session-voice: POST /rooms/join: ") != std::string::npos, text);
+    BOOST_TEST(text.find("(request the-one-that-failed)\n") != std::string::npos, text);
+    BOOST_TEST(logged([] { base::log("later"); }).find("(request") == std::string::npos);
+}
+
+// ---- the log ----
+
+BOOST_AUTO_TEST_CASE(a_request_is_one_line_of_json)
+{
+    auto asked = signed_in(request("POST", "/rooms/create", R"({"visibility":"open"})"), named(1));
+    asked.request_id = "mine";
+    const auto line = log_line(asked);
+    const auto wallet = address(1);
+    BOOST_TEST(line.dump() == base::Json({{"time", "2026-01-01T00:00:00.007Z"},
+                                          {"id", "mine"},
+                                          {"method", "POST"},
+                                          {"route", "/rooms/create"},
+                                          {"status", 200},
+                                          {"ms", 1.234},
+                                          {"wallet", wallet.substr(0, 6) + "…" + wallet.substr(38)}})
+                                  .dump());
+}
+
+BOOST_AUTO_TEST_CASE(a_line_names_the_route_and_never_what_stands_in_its_place)
+{
+    const auto route_of = [&](const std::string& method, const std::string& path) {
+        return log_line(request(method, path))["route"].get<std::string>();
+    };
+    BOOST_TEST(route_of("POST", "/session/12345/leave") == "/session/:id/leave");
+    BOOST_TEST(route_of("GET", "/session/12345/leave") == "/session/:id/leave");
+    BOOST_TEST(route_of("OPTIONS", "/session/12345/leave/") == "/session/:id/leave");
+    BOOST_TEST(route_of("GET", "/.env") == "none");
+    BOOST_TEST(route_of("GET", "") == "none");
+    const auto line = log_line(request("x\"}\n{", "/\"}\n{"));
+    BOOST_TEST(line["method"] == "other");
+    BOOST_TEST(!line.contains("wallet"));
+    BOOST_TEST(base::is_uuid(line["id"].get<std::string>()));
+}
+
+BOOST_AUTO_TEST_CASE(only_a_good_token_makes_a_wallet)
+{
+    auto asked = request("GET", "/credits");
+    asked.authorization = "Bearer " + token_for(address(1)) + "x";
+    BOOST_TEST(!log_line(asked).contains("wallet"));
+    // Whose it is, is told even if the request fails afterwards.
+    const auto line = log_line(signed_in(request("POST", "/rooms/join", "{"), address(1)));
+    BOOST_TEST(line["status"] == 400);
+    BOOST_TEST(line.contains("wallet"));
+}
+
+BOOST_AUTO_TEST_CASE(the_lines_can_be_switched_off)
+{
+    config.log_requests = false;
+    BOOST_TEST(logged([&] {
+                   const auto asked = request("GET", "/health");
+                   record(app, asked, dispatch(app, asked), 1);
+               }) == "");
+    BOOST_TEST(counters.numbers().size() == 1); // counted all the same
+}
+
+// ---- /metrics ----
+
+BOOST_AUTO_TEST_CASE(metrics_are_for_who_has_the_token)
+{
+    const auto reply = scrape();
+    BOOST_TEST(reply.status == 200);
+    BOOST_TEST(header_of(reply, "Content-Type") == "text/plain; version=0.0.4; charset=utf-8");
+    BOOST_TEST(header_of(reply, "Cache-Control") == "no-store");
+    BOOST_TEST(reply.text.find("session_voice_build_info{version=\"") != std::string::npos);
+    for (const std::string& wrong :
+         {std::string(), std::string("Bearer "), std::string("Bearer wrong"), std::string(metrics_token),
+          std::string("Basic ") + metrics_token, std::string("Bearer ") + metrics_token + "x",
+          "Bearer " + token_for(address(1))}) {
+        check_refusal(scrape(wrong), 401, "unauthorized");
+    }
+    check_refusal(send(request("POST", "/metrics")), 405, "method_not_allowed");
+}
+
+BOOST_AUTO_TEST_CASE(without_a_token_there_is_no_such_route)
+{
+    config.metrics_token.clear();
+    for (const auto* method : {"GET", "HEAD", "POST"}) {
+        for (const auto* authorization : {"", "Bearer ", "Bearer x"}) {
+            auto asked = request(method, "/metrics");
+            asked.authorization = authorization;
+            check_refusal(send(asked), 404, "not_found");
+        }
+    }
+    BOOST_TEST(log_line(request("GET", "/metrics"))["route"] == "none");
+}
+
+BOOST_AUTO_TEST_CASE(metrics_say_how_often_each_route_was_answered_how)
+{
+    config.log_requests = false;
+    for (const auto& [method, path, times] :
+         {std::tuple("GET", "/health", 3), {"GET", "/credits", 2}, {"GET", "/x", 1}, {"GET", "/y", 1}}) {
+        for (int i = 0; i < times; ++i) {
+            const auto asked = request(method, path);
+            record(app, asked, dispatch(app, asked), 1000);
+        }
+    }
+    const auto text = scrape().text;
+    for (const auto* sample :
+         {"{route=\"/health\",status=\"200\"} 3\n", "{route=\"/credits\",status=\"401\"} 2\n",
+          "{route=\"none\",status=\"404\"} 2\n"})
+        BOOST_TEST(text.find(std::string("session_voice_http_requests_total") + sample) != std::string::npos,
+                   sample << " in " << text);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+BOOST_FIXTURE_TEST_SUITE(limits_tests, LimitedFixture)
+
+BOOST_AUTO_TEST_CASE(an_address_signs_in_so_often_a_minute)
+{
+    BOOST_TEST(ask_for_nonces("192.0.2.1", 10) == 4);
+    const auto refused = from("192.0.2.1", request("POST", "/auth/verify", "{"));
+    check_refusal(refused, 429, "rate_limited");
+    BOOST_TEST(refused.body.size() == 1);
+    BOOST_TEST(header_of(refused, "Retry-After") == "15");
+    BOOST_TEST(!header_of(refused, "X-Request-Id").empty());
+    BOOST_TEST(ask_for_nonces("192.0.2.2", 10) == 4);
+    BOOST_TEST(ask_for_nonces("2001:db8::1", 10) == 4);
+    BOOST_TEST(ask_for_nonces("2001:db8::2", 10) == 0);
+    now += 15;
+    BOOST_TEST(ask_for_nonces("192.0.2.1", 10) == 1);
+    BOOST_TEST(ask_for_nonces("", 10) == 10); // by whom, the web server does not say
+}
+
+BOOST_AUTO_TEST_CASE(what_is_refused_earlier_counts_against_nobody)
+{
+    auto too_large = request("POST", "/auth/nonce");
+    too_large.body_state = http::BodyState::too_large;
+    for (int i = 0; i < 10; ++i) {
+        check_refusal(from("192.0.2.1", request("GET", "/auth/nonce")), 405, "method_not_allowed");
+        check_refusal(from("192.0.2.1", too_large), 413, "payload_too_large");
+        BOOST_TEST(from("192.0.2.1", request("OPTIONS", "/auth/nonce")).status == 204);
+        check_refusal(from("192.0.2.1", request("POST", "/rooms/create")), 401, "unauthorized");
+    }
+    BOOST_TEST(ask_for_nonces("192.0.2.1", 10) == 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_wallet_creates_and_asks_the_chain_so_often_a_minute)
+{
+    const auto create = [&](unsigned number) {
+        return post("/rooms/create", base::Json::object(), named(number));
+    };
+    BOOST_TEST(create(1).status == 200);
+    check_refusal(create(1), 409, "already_hosting_free_room");
+    const auto refused = create(1);
+    check_refusal(refused, 429, "rate_limited");
+    BOOST_TEST(header_of(refused, "Retry-After") == "30");
+    check_refusal(post_text("/rooms/create", "{", named(1)), 429, "rate_limited"); // before the JSON
+    BOOST_TEST(create(2).status == 200);
+    // Two of the five that may ask the chain went into creating.
+    for (const auto* path : {"/rooms/join", "/session/join", "/credits/verify-celo"})
+        BOOST_TEST(post_text(path, "{", named(1)).status == 400);
+    for (const auto* path : {"/rooms/join", "/session/join", "/credits/verify-celo"}) {
+        const auto asked_too_often = post_text(path, "{", named(1));
+        check_refusal(asked_too_often, 429, "rate_limited");
+        BOOST_TEST(header_of(asked_too_often, "Retry-After") == "12");
+    }
+    // What needs no chain is not held up.
+    BOOST_TEST(get("/credits", named(1)).status == 200);
+    for (const auto* path : connection_paths)
+        check_refusal(post(path, {{"room_id", unknown_id}, {"connection_id", unknown_id}}, named(1)), 403,
+                      "not_your_connection");
+    now += 12;
+    BOOST_TEST(post_text("/rooms/join", "{", named(1)).status == 400);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(zero_is_no_limit)
+{
+    config.rate_limit_sign_in_per_minute = 0;
+    BOOST_TEST(ask_for_nonces("192.0.2.1", 1000) == 1000);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,181 @@
+#include "metrics/report.h"
+
+#include "fixture.h"
+#include "temporary_folder.h"
+
+#include <filesystem>
+#include <regex>
+#include <sstream>
+
+namespace {
+
+struct ReportFixture : AppFixture
+{
+    std::string report() { return metrics::report(counters, &db(), config, now); }
+
+    // The value of a sample; empty if there is none.
+    static std::string value_in(const std::string& text, const std::string& series)
+    {
+        std::istringstream lines(text);
+        std::string line;
+        while (std::getline(lines, line)) {
+            if (line.compare(0, series.size() + 1, series + " ") == 0)
+                return line.substr(series.size() + 1);
+        }
+        return {};
+    }
+    std::string value(const std::string& series) { return value_in(report(), series); }
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(report_tests, ReportFixture)
+
+BOOST_AUTO_TEST_CASE(every_line_is_of_the_text_format)
+{
+    metrics::count_request(counters, "/health", 200, 1500);
+    metrics::count_sweep(counters, "meter", true, 2500);
+    metrics::ChainCalls(counters).on_call("eth_call", "ok", 1);
+    counters.add("foreign_family{of=\"another\"}");
+    const auto text = report();
+    BOOST_TEST(text.back() == '\n');
+    BOOST_TEST(text.find("foreign") == std::string::npos);
+    const std::regex sample(
+        R"(([a-z_]+)(\{[a-z_]+="([^"\\\n]|\\.)*"(,[a-z_]+="([^"\\\n]|\\.)*")*\})? [0-9.]+)");
+    std::istringstream lines(text);
+    std::string line;
+    std::set<std::string> seen;
+    std::string family;
+    while (std::getline(lines, line)) {
+        if (line.rfind("# HELP ", 0) == 0) {
+            family = line.substr(7, line.find(' ', 7) - 7);
+            BOOST_TEST(seen.insert(family).second, family << " comes twice");
+            BOOST_REQUIRE(std::getline(lines, line));
+            BOOST_TEST(std::regex_match(line, std::regex("# TYPE " + family + " (counter|gauge|histogram)")),
+                       line);
+            // A counter ends in _total, and nothing else does.
+            const bool is_total = family.size() > 6 && family.substr(family.size() - 6) == "_total";
+            BOOST_TEST(is_total == (line.find(" counter") != std::string::npos), line);
+            continue;
+        }
+        std::smatch parts;
+        BOOST_TEST_REQUIRE(std::regex_match(line, parts, sample), line);
+        const auto rest = parts[1].str().substr(std::min(family.size(), parts[1].str().size()));
+        BOOST_TEST((parts[1].str().rfind(family, 0) == 0 &&
+                    (rest.empty() || rest == "_bucket" || rest == "_sum" || rest == "_count")),
+                   line << " among " << family);
+    }
+    BOOST_TEST(seen.size() == 16);
+}
+
+BOOST_AUTO_TEST_CASE(a_histogram_is_cumulative_and_in_seconds)
+{
+    for (const auto took : {400, 1000, 1001, 2000000, 99000000})
+        metrics::count_request(counters, "/health", 200, took);
+    const auto text = report();
+    const std::string name = "session_voice_http_request_duration_seconds";
+    const auto bucket = [&](const std::string& end) {
+        return value_in(text, name + "_bucket{route=\"/health\",le=\"" + end + "\"}");
+    };
+    BOOST_TEST(bucket("0.0005") == "1");
+    BOOST_TEST(bucket("0.001") == "2");
+    BOOST_TEST(bucket("0.0025") == "3");
+    BOOST_TEST(bucket("1") == "3");
+    BOOST_TEST(bucket("2.5") == "4");
+    BOOST_TEST(bucket("30") == "4");
+    BOOST_TEST(bucket("+Inf") == "5");
+    BOOST_TEST(value_in(text, name + "_count{route=\"/health\"}") == "5");
+    BOOST_TEST(value_in(text, name + "_sum{route=\"/health\"}") == "101.002401");
+    BOOST_TEST(value_in(text, "session_voice_http_requests_total{route=\"/health\",status=\"200\"}") == "5");
+}
+
+BOOST_AUTO_TEST_CASE(sweeps_and_chain_calls_are_counted_by_outcome)
+{
+    metrics::count_sweep(counters, "meter", true, 1000000);
+    metrics::count_sweep(counters, "meter", false, 20000);
+    metrics::count_sweep(counters, "attest", true, 7);
+    metrics::ChainCalls calls(counters);
+    calls.on_call("eth_call", "ok", 1);
+    calls.on_call("eth_call", "unavailable", 5000000);
+    const auto text = report();
+    BOOST_TEST(value_in(text, "session_voice_sweeps_total{sweep=\"meter\",result=\"ok\"}") == "1");
+    BOOST_TEST(value_in(text, "session_voice_sweeps_total{sweep=\"meter\",result=\"failed\"}") == "1");
+    BOOST_TEST(value_in(text, "session_voice_sweep_last_duration_seconds{sweep=\"meter\"}") == "0.02");
+    BOOST_TEST(value_in(text, "session_voice_sweep_last_duration_seconds{sweep=\"attest\"}") == "0.000007");
+    BOOST_TEST(
+        value_in(text, "session_voice_chain_calls_total{method=\"eth_call\",outcome=\"unavailable\"}") ==
+        "1");
+    BOOST_TEST(value_in(text, "session_voice_chain_call_duration_seconds_count{method=\"eth_call\"}") == "2");
+}
+
+BOOST_AUTO_TEST_CASE(the_gauges_are_the_databases)
+{
+    BOOST_TEST(value("session_voice_active_rooms{kind=\"free\"}") == "0");
+    BOOST_TEST(value("session_voice_sweep_age_seconds") == ""); // never yet
+    const auto room_id = create_room(address(1), 1000);
+    BOOST_TEST(value("session_voice_active_rooms{kind=\"free\"}") == "1");
+    BOOST_TEST(value("session_voice_participants_present{kind=\"free\"}") == "0");
+    const auto seat = caller(join(address(1), room_id));
+    give(address(2), 1000);
+    join(address(2), room_id);
+    insert_booked_room(address(3)); // nobody is in it
+    now += 10;
+    post("/rooms/heartbeat", seat, address(1));
+    BOOST_TEST(value("session_voice_active_rooms{kind=\"free\"}") == "1");
+    BOOST_TEST(value("session_voice_active_rooms{kind=\"booked\"}") == "0");
+    BOOST_TEST(value("session_voice_participants_present{kind=\"free\"}") == "2");
+    BOOST_TEST(value("session_voice_metered_seconds_total") == "10");
+    sweep();
+    now += 7;
+    BOOST_TEST(value("session_voice_sweep_age_seconds") == "7");
+    now -= 60; // the clock steps back
+    BOOST_TEST(value("session_voice_sweep_age_seconds") == "0");
+    now += 60 + 1000; // the tokens have run out, and nobody has written it down
+    BOOST_TEST(value("session_voice_active_rooms{kind=\"free\"}") == "0");
+    BOOST_TEST(value("session_voice_participants_present{kind=\"free\"}") == "0");
+    sweep();
+    BOOST_TEST(
+        value("session_voice_metered_seconds_total") ==
+        std::to_string(query("SELECT -sum(delta_seconds) FROM credit_events WHERE kind = 'debit_usage'")));
+    BOOST_TEST(value("session_voice_metered_seconds_total") == "180");
+    BOOST_TEST(value("session_voice_schema_version") == std::to_string(query("PRAGMA user_version")));
+    BOOST_TEST(value("session_voice_attestations{state=\"failed\"}") == "0");
+    BOOST_TEST(value("session_voice_database_up") == "1");
+}
+
+BOOST_AUTO_TEST_CASE(without_a_database_the_rest_is_told)
+{
+    metrics::count_request(counters, "/health", 503, 1);
+    auto text = metrics::report(counters, nullptr, config, now);
+    BOOST_TEST(value_in(text, "session_voice_database_up") == "0");
+    BOOST_TEST(value_in(text, "session_voice_http_requests_total{route=\"/health\",status=\"503\"}") == "1");
+    BOOST_TEST(text.find("session_voice_active_rooms") == std::string::npos);
+
+    execute("DROP TABLE sweeps");
+    text = report();
+    BOOST_TEST(value_in(text, "session_voice_database_up") == "0");
+    BOOST_TEST(text.find("session_voice_active_rooms") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_textfile_is_replaced_as_a_whole)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "voice.prom";
+    metrics::write_textfile(path, "first\n");
+    std::ifstream before(path);
+    metrics::write_textfile(path, "second\n");
+    std::string line;
+    std::getline(before, line);
+    BOOST_TEST(line == "first"); // who has it open reads on in the old one
+    std::ifstream after(path);
+    std::getline(after, line);
+    BOOST_TEST(line == "second");
+    BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+    BOOST_TEST((std::filesystem::status(path).permissions() == static_cast<std::filesystem::perms>(0644)));
+    BOOST_CHECK_THROW(metrics::write_textfile(folder / "missing/voice.prom", "x"), base::Error);
+    std::filesystem::create_directory(folder / "taken.prom");
+    BOOST_CHECK_THROW(metrics::write_textfile(folder / "taken.prom", "x"), base::Error);
+    BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
