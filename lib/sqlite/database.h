@@ -69,6 +69,8 @@ struct DatabaseOptions
 {
     int busy_timeout_ms = 5000;
     int checkpoint_after_pages = 1000; // of the write-ahead log, 4 KiB each
+    // For a file that nobody writes any more: nothing is created beside it, and nothing locked.
+    bool read_only = false;
 };
 
 // One connection. Not to be shared by threads, nor carried across fork().
@@ -93,13 +95,27 @@ class Database
 
     std::int64_t changes() const; // rows changed by the last statement
     bool in_transaction() const;
+    std::int64_t free_bytes(); // of the file: freed, and used again before it grows
 
     // Problems that SQLite itself finds in the file; empty if there are none.
     std::vector<std::string> integrity_problems();
 
+    // The following want to be called outside a Transaction.
+
+    // Writes a copy of the newest committed state to `path`, which must be empty or not exist. Takes no write
+    // lock: others go on writing, and the log grows meanwhile.
+    void copy_into(const std::string& path);
+    // Makes the content of this database that of `source`, in one transaction: other connections see the
+    // whole of the one or of the other. Waits for the write lock, and holds it meanwhile.
+    void replace_with(Database& source);
+    // Gives the free pages of the file back to the file system. Waits for the write lock and holds it while
+    // what is left is written anew.
+    void vacuum();
+
   private:
     friend class Statement;
     friend class Transaction;
+    friend class Rehearsal;
 
     struct Closer
     {
@@ -118,6 +134,8 @@ class Database
     void run_script(const char* script);
     void set_synchronous(Durability durability);
     void checkpoint_if_due() noexcept; // call under the write lock
+    template <class Work>
+    void run_under_write_lock(Work&& work);
     [[noreturn]] void fail(int code, std::string_view what) const;
 
     DatabaseOptions options_;
@@ -126,12 +144,14 @@ class Database
     std::map<std::string, CachedStatement, std::less<>> statements_; // by their SQL
     std::optional<Durability> synchronous_;
     std::optional<std::int64_t> expected_version_;
-    bool writing_ = false; // inside a Transaction
+    bool writing_ = false;    // inside a Transaction
+    bool rehearsing_ = false; // inside a Rehearsal
     int wal_pages_ = 0;
     int checkpoint_at_pages_ = 0;
 };
 
-// A write transaction: takes the write lock, begins IMMEDIATE, rolls back unless committed.
+// A write transaction: takes the write lock, begins IMMEDIATE, rolls back unless committed. In a Rehearsal it
+// is a part of that.
 class Transaction
 {
   public:
@@ -143,10 +163,31 @@ class Transaction
     void commit();
 
   private:
+    friend class Rehearsal;
     void check_schema_version();
     void roll_back() noexcept;
     void end() noexcept;
 
+    Database& database_;
+    const bool nested_; // in a Rehearsal
+    bool ended_ = false;
+};
+
+// While it exists, what every Transaction commits is seen by this connection alone; at its end all of it is
+// rolled back. Holds the write lock all the while: for short work.
+class Rehearsal
+{
+  public:
+    explicit Rehearsal(Database& database) : outer_(database), database_(database)
+    {
+        database_.rehearsing_ = true;
+    }
+    ~Rehearsal() { database_.rehearsing_ = false; } // then ~Transaction() rolls back
+    Rehearsal(const Rehearsal&) = delete;
+    Rehearsal& operator=(const Rehearsal&) = delete;
+
+  private:
+    Transaction outer_;
     Database& database_;
 };
 
