@@ -350,15 +350,15 @@ BOOST_AUTO_TEST_CASE(a_month_of_talk_takes_little_room_once_it_is_pruned)
         return static_cast<int>(std::min<std::int64_t>(longest.count() / 10, 98));
     });
 
-    auto settings = test_config();
-    settings.database_path = path;
-    RoomFixture service(settings);
-    auto& db = service.db();
-    const auto size = [&] {
+    RoomFixture service; // in memory, where a month passes sooner
+    const auto size = [&path](sqlite::Database& db) {
         db.vacuum();
         return static_cast<std::int64_t>(std::filesystem::file_size(path));
     };
-    const auto size_empty = size();
+    const auto size_empty = size(*sqlite::open_migrated(path, 5000));
+    std::filesystem::remove(path);
+    std::filesystem::remove(path + "-wal");
+    std::filesystem::remove(path + "-shm");
     std::vector<std::string> wallets;
     for (std::int64_t i = 1; i <= participants; ++i) {
         wallets.push_back(RoomFixture::cheap_address(static_cast<unsigned>(i)));
@@ -391,6 +391,10 @@ BOOST_AUTO_TEST_CASE(a_month_of_talk_takes_little_room_once_it_is_pruned)
         talk(first_day + i * day + 23 * hour + hour / 2);
     }
 
+    service.db().copy_into(path);
+    const auto file = sqlite::open_migrated(path, 60000);
+    auto& db = *file;
+
     std::vector<View> before;
     for (const auto& wallet : wallets)
         before.push_back(view(db, wallet));
@@ -407,10 +411,11 @@ BOOST_AUTO_TEST_CASE(a_month_of_talk_takes_little_room_once_it_is_pruned)
         BOOST_REQUIRE((view(db, wallets[i]) == before[i]));
         BOOST_REQUIRE(before[i].consumed_seconds == days * 2 * hour);
     }
-    service.require_clean_audit();
+    for (const auto& violations : {credits::audit(db), rooms::audit(db), db.integrity_problems()})
+        BOOST_TEST(violations.empty());
     const auto size_unvacuumed = static_cast<std::int64_t>(std::filesystem::file_size(path));
     const auto vacuum_begun = std::chrono::steady_clock::now();
-    const auto size_pruned = size();
+    const auto size_pruned = size(db);
     const std::chrono::duration<double> vacuum_took = std::chrono::steady_clock::now() - vacuum_begun;
     const auto hours = participants * days * 2;
     const auto bytes_per_hour = (size_pruned - size_empty) / hours;
