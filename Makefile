@@ -6,6 +6,7 @@
 #   make test     everything, ending with "N passed, N failed"
 #   make bench    requests per second, beside a program that does nothing
 #   make torture-wal   five minutes of six writers and the sweep; every acknowledged row is looked up
+#   make torture-backup   twenty minutes of backups while four write, and kill -9 of backups and restorations
 #   make deb      install what is missing, and build the Debian package build-deb/session-voice_VERSION_ARCH.deb
 #   make          just build, into build/
 #   make install  into PREFIX=/usr/local, below DESTDIR=; make install-strip, make uninstall
@@ -48,7 +49,7 @@ $(BUILD)/session-voice-meter: $(BUILD)/cron/meter.o $(BUILD)/cron/sweeper.o $(LI
 $(BUILD)/session-voice-attest: $(BUILD)/cron/attest.o $(BUILD)/cron/sweeper.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/session-voice-admin: $(BUILD)/admin/admin.o $(BUILD)/admin/doctor.o $(LIB)
+$(BUILD)/session-voice-admin: $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard admin/*.cpp))) $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # What /metrics calls the build.
@@ -98,6 +99,9 @@ $(BUILD)/run_tests: $(TESTS) $(EDGE) $(LIB)
 $(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+$(BUILD)/backup-torture: $(BUILD)/tests/torture/backup_torture.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 $(BUILD)/demo: $(BUILD)/tests/demo.o $(BUILD)/tests/wallet.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
 
@@ -111,14 +115,18 @@ $(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
 	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
 
 test: test-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/demo \
-	    $(BUILD)/session-at
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture \
+	    $(BUILD)/backup-torture $(BUILD)/demo $(BUILD)/session-at
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror SAN=address,undefined build-address-undefined/run_tests
 	@tests/run.sh $(BUILD) build-address-undefined
 
 # Five minutes on tmpfs; what it shows in short is part of `make test`.
 torture-wal: $(BUILD)/wal-torture
 	for run in 1 2 3 4 5; do $< /dev/shm/session-voice-torture 60 || exit 1; done
+
+# Twenty backups, each within a minute of writing.
+torture-backup: $(BUILD)/backup-torture
+	$< /dev/shm/session-voice-backup-torture 20 60 100
 
 bench: bench-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench-seed $(BUILD)/bench-nothing
@@ -230,6 +238,6 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal install install-strip \
+.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal torture-backup install install-strip \
     uninstall deb deb-packages format clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -2,6 +2,7 @@
 
 #include "base/config.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "ethereum/chain.h"
 #include "rooms/sweep.h"
 #include "sessions/oracle.h"
@@ -61,6 +62,8 @@ constexpr unsigned may_write_and_enter = 3;
 class Doctor
 {
   public:
+    explicit Doctor(bool as_json) : as_json_(as_json) {}
+
     int examine(const std::string& config_path, const std::vector<std::string>& users)
     {
         const auto config = examine_settings(config_path);
@@ -71,21 +74,38 @@ class Doctor
             examine_database(*config);
             examine_chain(*config);
         }
-        std::cout << failures_ << " failed, " << warnings_ << " warnings\n";
+        if (as_json_)
+            std::cout << base::Json{{"findings", findings_}, {"failed", failures_}, {"warnings", warnings_}}
+                             .dump(-1, ' ', false, base::Json::error_handler_t::replace)
+                      << "\n";
+        else
+            std::cout << failures_ << " failed, " << warnings_ << " warnings\n";
         return failures_ == 0 ? 0 : 1;
     }
 
   private:
-    void ok(const std::string& what) { std::cout << "ok    " << what << "\n"; }
+    void find(const char* level, const char* mark, const std::string& what, const std::string& advice = {})
+    {
+        if (as_json_) {
+            findings_.push_back({{"level", level}, {"what", what}});
+            if (!advice.empty())
+                findings_.back()["advice"] = advice;
+            return;
+        }
+        std::cout << mark << what << "\n";
+        if (!advice.empty())
+            std::cout << "      -> " << advice << "\n";
+    }
+    void ok(const std::string& what) { find("ok", "ok    ", what); }
     void warn(const std::string& what, const std::string& advice)
     {
         ++warnings_;
-        std::cout << "warn  " << what << "\n      -> " << advice << "\n";
+        find("warn", "warn  ", what, advice);
     }
     void fail(const std::string& what, const std::string& advice)
     {
         ++failures_;
-        std::cout << "FAIL  " << what << "\n      -> " << advice << "\n";
+        find("fail", "FAIL  ", what, advice);
     }
 
     // Of a text whose first line is a title.
@@ -351,13 +371,15 @@ class Doctor
         }
     }
 
+    const bool as_json_;
+    base::Json findings_ = base::Json::array();
     int failures_ = 0;
     int warnings_ = 0;
 };
 
 } // namespace
 
-int run_doctor(const std::string& config_path, const std::vector<std::string>& users)
+int run_doctor(const std::string& config_path, const std::vector<std::string>& users, bool as_json)
 {
-    return Doctor().examine(config_path, users);
+    return Doctor(as_json).examine(config_path, users);
 }

@@ -55,6 +55,8 @@ many() {
     boost "unit, handlers, simulation" "$build/run_tests"
     shm=$(mktemp -d /dev/shm/session-voice.XXXXXX)
     check "no row lost to a checkpoint" "$build/wal-torture" "$shm" "${WAL_TORTURE_SECONDS:-8}"
+    check "backups are whole, restorations too" "$build/backup-torture" "$shm/backup" \
+        "${BACKUP_TORTURE_ROUNDS:-3}" "${BACKUP_TORTURE_SECONDS:-2}" "${BACKUP_TORTURE_KILLS:-10}"
     rm -rf "$shm"
     many "through web servers" env SESSION_VOICE_BUILD="$build" tests/e2e/run.sh
 } 2>&1 | tee "$said/first"

@@ -135,6 +135,37 @@ std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_
     return applied;
 }
 
+void refund(sqlite::Database& db, const std::string& wallet, const std::string& connection_id,
+            std::int64_t seconds, const std::string& reason, base::UnixSeconds now)
+{
+    assert(db.in_transaction());
+    std::int64_t debited_seconds = 0;
+    std::int64_t refunded_seconds = 0;
+    {
+        auto row = db.prepare("SELECT ifnull(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0), "
+                              "ifnull(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0) "
+                              "FROM credit_events WHERE wallet = :wallet AND connection_id = :connection_id");
+        row.bind(":wallet", wallet).bind(":connection_id", connection_id).step();
+        debited_seconds = row.integer(0);
+        refunded_seconds = row.integer(1);
+    }
+    if (seconds < 1)
+        throw base::Error(base::ErrorCode::invalid_argument, "invalid seconds", "a refund is 1 s or more");
+    if (seconds > debited_seconds - refunded_seconds)
+        throw base::Error(base::ErrorCode::conflict, "refund_exceeds_debits",
+                          "connection " + connection_id + " was debited " + std::to_string(debited_seconds) +
+                              " s, of which " + std::to_string(refunded_seconds) + " s are refunded already")
+            .with("debited_seconds", debited_seconds)
+            .with("refunded_seconds", refunded_seconds);
+    db.prepare("UPDATE credit_accounts SET consumed_seconds = consumed_seconds - :seconds, "
+               "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet")
+        .bind(":seconds", seconds)
+        .bind(":wallet", wallet)
+        .run();
+    append_event(db, wallet, "refund_usage", seconds, account(db, wallet).remaining_seconds, connection_id,
+                 reason, now);
+}
+
 std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, std::int64_t limit)
 {
     auto events = history(db, wallet, std::numeric_limits<std::int64_t>::max(), limit);
@@ -155,6 +186,73 @@ std::vector<Event> history(sqlite::Database& db, const std::string& wallet, std:
         events.push_back({row.integer(0), row.text(1), row.integer(2), row.integer(3), row.text(4),
                           row.text(5), row.integer(6)});
     return events;
+}
+
+std::vector<Event> brief_statement(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since)
+{
+    auto row = db.prepare(
+        "SELECT event_id, kind, delta_seconds, balance_after_seconds, connection_id, reason, created_at "
+        "FROM credit_events WHERE wallet = :wallet AND created_at >= :since ORDER BY event_id");
+    row.bind(":wallet", wallet).bind(":since", day_of(since));
+    std::vector<Event> events;
+    while (row.step()) {
+        Event event{row.integer(0), row.text(1), row.integer(2), row.integer(3),
+                    row.text(4),    row.text(5), row.integer(6)};
+        if (!events.empty() && event.kind == "debit_usage" && events.back().kind == event.kind &&
+            events.back().connection_id == event.connection_id &&
+            day_of(events.back().created_at) == day_of(event.created_at)) {
+            event.delta_seconds += events.back().delta_seconds;
+            events.pop_back();
+        }
+        events.push_back(std::move(event));
+    }
+    return events;
+}
+
+std::vector<Day> daily_totals(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since)
+{
+    // Of a bare column SQLite takes the value in the row that holds the max().
+    auto row =
+        db.prepare("SELECT created_at - created_at % 86400 AS begins_at, "
+                   "ifnull(sum(delta_seconds) FILTER (WHERE kind IN ('grant_base', 'grant_celo_bonus')), 0), "
+                   "ifnull(sum(delta_seconds) FILTER (WHERE kind = 'admin_adjust'), 0), "
+                   "ifnull(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0), "
+                   "ifnull(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0), "
+                   "balance_after_seconds, max(event_id) "
+                   "FROM credit_events WHERE wallet = :wallet AND created_at >= :since "
+                   "GROUP BY begins_at ORDER BY begins_at");
+    row.bind(":wallet", wallet).bind(":since", day_of(since));
+    std::vector<Day> days;
+    while (row.step())
+        days.push_back(
+            {row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4), row.integer(5)});
+    return days;
+}
+
+std::vector<ListedAccount> list_accounts(sqlite::Database& db, std::int64_t limit)
+{
+    auto row = db.prepare("SELECT a.wallet, base_granted_seconds, bonus_granted_seconds, adjusted_seconds, "
+                          "consumed_seconds, remaining_seconds, ifnull(created_at, 0) FROM credit_accounts a "
+                          "LEFT JOIN credit_events ON event_id = "
+                          "(SELECT max(event_id) FROM credit_events e WHERE e.wallet = a.wallet) "
+                          "ORDER BY event_id DESC, a.wallet LIMIT :limit");
+    row.bind(":limit", limit);
+    std::vector<ListedAccount> accounts;
+    while (row.step())
+        accounts.push_back({row.text(0),
+                            {row.integer(1), row.integer(2), row.integer(3), row.integer(4), row.integer(5)},
+                            row.integer(6)});
+    return accounts;
+}
+
+Extent extent(sqlite::Database& db)
+{
+    auto row =
+        db.prepare("SELECT (SELECT count(*) FROM credit_accounts), (SELECT count(*) FROM credit_events), "
+                   "(SELECT ifnull(sum(remaining_seconds), 0) FROM credit_accounts), "
+                   "ifnull((SELECT created_at FROM credit_events ORDER BY event_id DESC LIMIT 1), 0)");
+    row.step();
+    return {row.integer(0), row.integer(1), row.integer(2), row.integer(3)};
 }
 
 std::vector<std::string> audit(sqlite::Database& db)
@@ -188,6 +286,13 @@ std::vector<std::string> audit(sqlite::Database& db)
             "GROUP BY wallet, kind HAVING count(*) > 1");
         while (row.step())
             violations.push_back(row.text(0) + " has " + row.text(1) + " more than once");
+    }
+    {
+        auto row = db.prepare("SELECT connection_id FROM credit_events "
+                              "WHERE kind IN ('debit_usage', 'refund_usage') "
+                              "GROUP BY connection_id HAVING sum(delta_seconds) > 0");
+        while (row.step())
+            violations.push_back("more is refunded than was debited of connection " + row.text(0));
     }
     {
         auto row = db.prepare("SELECT DISTINCT wallet FROM credit_events "

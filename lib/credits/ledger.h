@@ -52,6 +52,12 @@ constexpr std::int64_t max_balance_seconds = 1000000000000;
 std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
                     const std::string& reason, base::UnixSeconds now);
 
+// Gives back seconds that the presence of a connection took; consumed_seconds goes down. `wallet` is the
+// connection's. Throws Error(conflict, "refund_exceeds_debits") beyond what was debited for that connection
+// less what was refunded of it before, and says both.
+void refund(sqlite::Database& db, const std::string& wallet, const std::string& connection_id,
+            std::int64_t seconds, const std::string& reason, base::UnixSeconds now);
+
 struct Event
 {
     std::int64_t event_id = 0;
@@ -61,6 +67,8 @@ struct Event
     std::string connection_id;
     std::string reason;
     base::UnixSeconds created_at = 0;
+
+    bool operator==(const Event&) const = default;
 };
 
 // The newest `limit` events of a wallet, oldest first.
@@ -70,7 +78,55 @@ std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, st
 std::vector<Event> history(sqlite::Database& db, const std::string& wallet, std::int64_t before_event_id,
                            std::int64_t limit);
 
-// Checks that every account equals its events and every running balance is right. A sentence per violation.
+// The wallet's events from the day of `since` on, oldest first, told in short: debits that follow one another
+// for one connection on one day (UTC) are one, with the last one's event_id, balance and instant. So prune()
+// leaves it as it is.
+std::vector<Event> brief_statement(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since);
+
+// What a day (UTC) did to an account. None of it negative but adjusted_seconds.
+struct Day
+{
+    base::UnixSeconds begins_at = 0;
+    std::int64_t granted_seconds = 0;
+    std::int64_t adjusted_seconds = 0;
+    std::int64_t debited_seconds = 0;
+    std::int64_t refunded_seconds = 0;
+    std::int64_t balance_after_seconds = 0;
+
+    bool operator==(const Day&) const = default;
+};
+
+constexpr std::int64_t seconds_per_day = 86400;
+constexpr base::UnixSeconds day_of(base::UnixSeconds instant)
+{
+    return instant - instant % seconds_per_day;
+}
+
+// The days on which something happened, from that of `since` on.
+std::vector<Day> daily_totals(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since);
+
+struct ListedAccount
+{
+    std::string wallet;
+    Account account;
+    base::UnixSeconds last_event_at = 0; // 0: none
+};
+
+// Those whose balance changed last come first.
+std::vector<ListedAccount> list_accounts(sqlite::Database& db, std::int64_t limit);
+
+struct Extent
+{
+    std::int64_t accounts = 0;
+    std::int64_t events = 0;
+    std::int64_t remaining_seconds = 0; // of all accounts
+    base::UnixSeconds last_event_at = 0;
+};
+
+Extent extent(sqlite::Database& db);
+
+// Checks that every account equals its events, every running balance is right, and nothing is refunded that
+// was not debited. A sentence per violation.
 std::vector<std::string> audit(sqlite::Database& db);
 
 } // namespace credits

@@ -395,7 +395,8 @@ std::vector<std::string> audit(sqlite::Database& db)
          "WHERE debited_seconds <> ifnull(total, 0)",
          "debited_seconds is not the sum of the ledger's debits for connection"},
         {"SELECT DISTINCT e.connection_id FROM credit_events e LEFT JOIN connections c "
-         "ON c.connection_id = e.connection_id WHERE e.kind = 'debit_usage' AND c.wallet IS NOT e.wallet",
+         "ON c.connection_id = e.connection_id WHERE e.kind IN ('debit_usage', 'refund_usage') "
+         "AND c.wallet IS NOT e.wallet",
          "the ledger debits a wallet for a connection that is not its own:"},
         {"SELECT connection_id FROM connections WHERE debited_seconds > ifnull(left_at, token_expires_at) - "
          "joined_at "

@@ -1,9 +1,11 @@
 #include "sqlite/database.h"
 
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/shared_file.h"
 
 #include <cassert>
+#include <cstring>
 #include <sqlite3.h>
 #include <unistd.h>
 #include <utility>
@@ -45,6 +47,16 @@ void create_file(const std::string& path)
         return;
     if (const int fd = base::open_shared_file(path); fd >= 0)
         ::close(fd);
+}
+
+// SQLite then neither locks it nor makes files beside it.
+std::string immutable_uri(const std::string& path)
+{
+    std::string uri = "file:";
+    for (const char c : path)
+        uri += std::strchr("?#%", c) == nullptr ? std::string(1, c)
+                                                : "%" + base::to_hex(std::string_view(&c, 1));
+    return uri + "?immutable=1";
 }
 
 } // namespace
@@ -158,13 +170,15 @@ void Database::Closer::operator()(sqlite3_stmt* handle) const noexcept
 Database::Database(const std::string& path, const DatabaseOptions& options)
     : options_(options), checkpoint_at_pages_(options.checkpoint_after_pages)
 {
-    if (path != ":memory:") {
+    if (path != ":memory:" && !options.read_only) {
         create_file(path);
         write_lock_.emplace(path + "-lock");
     }
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(
-        path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int flags = options.read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+                                        : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    const int code = sqlite3_open_v2((options.read_only ? immutable_uri(path) : path).c_str(), &handle,
+                                     flags | SQLITE_OPEN_NOMUTEX, nullptr);
     handle_.reset(handle);
     if (code != SQLITE_OK)
         fail(code, "open");
@@ -268,6 +282,15 @@ bool Database::in_transaction() const
     return sqlite3_get_autocommit(handle_.get()) == 0;
 }
 
+std::int64_t Database::free_bytes()
+{
+    auto pages = prepare("PRAGMA freelist_count");
+    auto page_bytes = prepare("PRAGMA page_size");
+    pages.step();
+    page_bytes.step();
+    return pages.integer(0) * page_bytes.integer(0);
+}
+
 std::vector<std::string> Database::integrity_problems()
 {
     std::vector<std::string> problems;
@@ -285,6 +308,54 @@ std::vector<std::string> Database::integrity_problems()
         problems.emplace_back(error.what());
     }
     return problems;
+}
+
+template <class Work>
+void Database::run_under_write_lock(Work&& work)
+{
+    assert(!writing_ && write_lock_);
+    write_lock_->lock(options_.busy_timeout_ms);
+    try {
+        set_synchronous(Durability::synced);
+        work();
+        // The log now holds the whole database.
+        wal_pages_ = checkpoint_at_pages_ = options_.checkpoint_after_pages;
+        checkpoint_if_due();
+    } catch (...) {
+        write_lock_->unlock();
+        throw;
+    }
+    write_lock_->unlock();
+}
+
+void Database::copy_into(const std::string& path)
+{
+    assert(!writing_);
+    sqlite3_stmt* handle = nullptr;
+    constexpr const char* sql = "VACUUM INTO ?";
+    if (const int code = sqlite3_prepare_v2(handle_.get(), sql, -1, &handle, nullptr); code != SQLITE_OK)
+        fail(code, sql);
+    const std::unique_ptr<sqlite3_stmt, Closer> statement(handle);
+    sqlite3_bind_text(handle, 1, path.data(), static_cast<int>(path.size()), SQLITE_TRANSIENT);
+    if (const int code = sqlite3_step(handle); code != SQLITE_DONE)
+        fail(code, sql);
+}
+
+void Database::replace_with(Database& source)
+{
+    run_under_write_lock([&] {
+        sqlite3_backup* copy = sqlite3_backup_init(handle_.get(), "main", source.handle_.get(), "main");
+        if (copy == nullptr)
+            fail(sqlite3_errcode(handle_.get()), "backup");
+        sqlite3_backup_step(copy, -1);
+        if (const int code = sqlite3_backup_finish(copy); code != SQLITE_OK)
+            fail(code, "backup");
+    });
+}
+
+void Database::vacuum()
+{
+    run_under_write_lock([&] { run_script("VACUUM"); });
 }
 
 void Database::set_synchronous(Durability durability)

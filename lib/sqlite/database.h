@@ -69,6 +69,8 @@ struct DatabaseOptions
 {
     int busy_timeout_ms = 5000;
     int checkpoint_after_pages = 1000; // of the write-ahead log, 4 KiB each
+    // For a file that nobody writes any more: nothing is created beside it, and nothing locked.
+    bool read_only = false;
 };
 
 // One connection. Not to be shared by threads, nor carried across fork().
@@ -93,9 +95,22 @@ class Database
 
     std::int64_t changes() const; // rows changed by the last statement
     bool in_transaction() const;
+    std::int64_t free_bytes(); // of the file: freed, and used again before it grows
 
     // Problems that SQLite itself finds in the file; empty if there are none.
     std::vector<std::string> integrity_problems();
+
+    // The following want to be called outside a Transaction.
+
+    // Writes a copy of the newest committed state to `path`, which must be empty or not exist. Takes no write
+    // lock: others go on writing, and the log grows meanwhile.
+    void copy_into(const std::string& path);
+    // Makes the content of this database that of `source`, in one transaction: other connections see the
+    // whole of the one or of the other. Waits for the write lock, and holds it meanwhile.
+    void replace_with(Database& source);
+    // Gives the free pages of the file back to the file system. Waits for the write lock and holds it while
+    // what is left is written anew.
+    void vacuum();
 
   private:
     friend class Statement;
@@ -126,6 +141,8 @@ class Database
     void roll_back_part() noexcept;
     void end() noexcept;
     void checkpoint_if_due() noexcept; // call under the write lock
+    template <class Work>
+    void run_under_write_lock(Work&& work);
     [[noreturn]] void fail(int code, std::string_view what) const;
 
     DatabaseOptions options_;
@@ -141,7 +158,8 @@ class Database
     int checkpoint_at_pages_ = 0;
 };
 
-// A write transaction: takes the write lock, begins IMMEDIATE, rolls back unless committed.
+// A write transaction: takes the write lock, begins IMMEDIATE, rolls back unless committed. In a
+// TransactionGroup it is a part of that.
 class Transaction
 {
   public:
@@ -160,7 +178,8 @@ class Transaction
 
 // Makes one transaction, synced, of all that are begun while it lives, one after the other: what they commit
 // counts with commit() here, or not at all. One that rolls back takes back only what it did itself. The first
-// of them takes the write lock, and everybody else waits from then on: do what is slow before.
+// of them takes the write lock, and everybody else waits from then on: do what is slow before. One that is never
+// committed is a rehearsal: this connection sees what was done until the end takes it all back.
 class TransactionGroup
 {
   public:

@@ -372,7 +372,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_the_secret_signs_nobody_out)
     settings.jwt_secret_previous = config.jwt_secret;
     ModerationHandlerFixture rotated;
     rotated.config = settings;
-    App app_of_both(rotated.config, rotated.chain, rotated.random);
+    App app_of_both(rotated.config, rotated.chain, rotated.random, rotated.counters);
     const auto ask = [&](http::Request asked) {
         asked.now = now;
         return dispatch(app_of_both, asked);

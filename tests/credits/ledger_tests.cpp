@@ -501,4 +501,129 @@ BOOST_AUTO_TEST_CASE(the_audit_counts_refunds_against_what_was_consumed)
     require_clean_ledger();
 }
 
+// ---- refunds, and what a wallet is told ----
+
+BOOST_AUTO_TEST_CASE(a_refund_gives_back_what_a_connection_was_charged)
+{
+    grant_base(alice, 100);
+    debit(alice, 60);
+    const auto refund = [&](std::int64_t seconds, const std::string& connection_id = "connection") {
+        return in_transaction([&] {
+            credits::refund(db(), alice, connection_id, seconds, "no sound", now);
+            return account(alice).remaining_seconds;
+        });
+    };
+    BOOST_TEST(refund(20) == 60);
+    BOOST_TEST(account(alice).consumed_seconds == 40);
+    const auto is_too_much = [](const base::Error& error) {
+        return error.name() == "refund_exceeds_debits" && error.code() == base::ErrorCode::conflict;
+    };
+    BOOST_CHECK_EXCEPTION(refund(41), base::Error, is_too_much);
+    BOOST_CHECK_EXCEPTION(refund(1, "another"), base::Error, is_too_much);
+    for (const std::int64_t seconds : {std::int64_t{0}, std::int64_t{-5}})
+        BOOST_CHECK_EXCEPTION(refund(seconds), base::Error,
+                              [](const base::Error& error) { return error.name() == "invalid seconds"; });
+    BOOST_TEST(account(alice).remaining_seconds == 60);
+    BOOST_TEST(refund(40) == 100);
+    BOOST_CHECK_EXCEPTION(refund(1), base::Error, is_too_much);
+    const auto event = statement(alice).back();
+    BOOST_TEST(event.kind == "refund_usage");
+    BOOST_TEST(event.delta_seconds == 40);
+    BOOST_TEST(event.balance_after_seconds == 100);
+    BOOST_TEST(event.connection_id == "connection");
+    BOOST_TEST(event.reason == "no sound");
+    require_clean_ledger();
+}
+
+BOOST_AUTO_TEST_CASE(the_refusal_of_a_refund_says_what_can_be_had)
+{
+    grant_base(alice, 100);
+    debit(alice, 60);
+    in_transaction([&] {
+        credits::refund(db(), alice, "connection", 25, "", now);
+        return 0;
+    });
+    sqlite::Transaction tx(db());
+    BOOST_CHECK_EXCEPTION(
+        credits::refund(db(), alice, "connection", 36, "", now), base::Error, [](const base::Error& error) {
+            const auto& fields = error.fields();
+            return fields.size() == 2 && fields[0].first == "debited_seconds" &&
+                   std::get<std::int64_t>(fields[0].second) == 60 && fields[1].first == "refunded_seconds" &&
+                   std::get<std::int64_t>(fields[1].second) == 25;
+        });
+}
+
+BOOST_AUTO_TEST_CASE(the_audit_finds_more_refunded_than_was_debited)
+{
+    grant_base(alice, 100);
+    debit(alice, 10);
+    require_one_violation("more is refunded than was debited of connection connection",
+                          "UPDATE credit_accounts SET consumed_seconds = -1, remaining_seconds = 101;"
+                          "INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
+                          "connection_id, created_at) VALUES ('" +
+                              alice + "', 'refund_usage', 11, 101, 'connection', 0)");
+}
+
+BOOST_AUTO_TEST_CASE(a_brief_statement_tells_what_follows_one_another_in_one)
+{
+    grant_base(alice, 1000);
+    debit(alice, 10);
+    debit(alice, 20);
+    adjust(alice, 5);
+    debit(alice, 30);
+    now += credits::seconds_per_day;
+    debit(alice, 40);
+    debit(bob, 0);
+    const auto brief = credits::brief_statement(db(), alice, 0);
+    std::vector<std::int64_t> deltas;
+    for (const auto& event : brief)
+        deltas.push_back(event.delta_seconds);
+    BOOST_TEST(deltas == (std::vector<std::int64_t>{1000, -30, 5, -30, -40}),
+               boost::test_tools::per_element());
+    BOOST_TEST(brief[1].event_id == 3);
+    BOOST_TEST(brief[1].balance_after_seconds == 970);
+    // Any second of a day stands for its beginning.
+    BOOST_TEST(credits::brief_statement(db(), alice, now + 5).size() == 1u);
+    BOOST_TEST(credits::brief_statement(db(), alice, now + credits::seconds_per_day).empty());
+}
+
+BOOST_AUTO_TEST_CASE(each_day_has_its_totals)
+{
+    const auto first = credits::day_of(now);
+    grant_base(alice, 1000);
+    grant_celo_bonus(alice, 500);
+    debit(alice, 100);
+    adjust(alice, -7);
+    now += credits::seconds_per_day;
+    debit(alice, 50);
+    in_transaction([&] {
+        credits::refund(db(), alice, "connection", 30, "", now);
+        return 0;
+    });
+    const auto days = credits::daily_totals(db(), alice, 0);
+    BOOST_REQUIRE(days.size() == 2u);
+    BOOST_TEST((days[0] == credits::Day{first, 1500, -7, 100, 0, 1393}));
+    BOOST_TEST((days[1] == credits::Day{first + credits::seconds_per_day, 0, 0, 50, 30, 1373}));
+    BOOST_TEST(credits::daily_totals(db(), alice, now).size() == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(accounts_are_listed_by_their_last_event)
+{
+    grant_base(alice, 100);
+    grant_base(bob, 200);
+    now += 5;
+    debit(alice, 1);
+    const auto listed = credits::list_accounts(db(), 10);
+    BOOST_REQUIRE(listed.size() == 2u);
+    BOOST_TEST(listed[0].wallet == alice);
+    BOOST_TEST(listed[0].account.consumed_seconds == 1);
+    BOOST_TEST(listed[0].last_event_at == now);
+    BOOST_TEST(credits::list_accounts(db(), 1).size() == 1u);
+    const auto extent = credits::extent(db());
+    BOOST_TEST(extent.accounts == 2);
+    BOOST_TEST(extent.events == 3);
+    BOOST_TEST(extent.remaining_seconds == 299);
+    BOOST_TEST(extent.last_event_at == now);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

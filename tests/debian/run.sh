@@ -65,7 +65,7 @@ the_pages_have_every_option() {
         # shellcheck disable=SC2086 # two words
         [ $program != session-voice-admin ] ||
             while read -r command; do "$admin" $command --help; done <"$tmp/commands" >>"$tmp/help"
-        for option in $(grep -oE -e '--[a-z]+' "$tmp/help" | sort -u); do
+        for option in $(grep -oE -e '--[a-z][a-z-]*' "$tmp/help" | sort -u); do
             grep -qE "Fl (. , )?${option#-}( |\$)" "deploy/man/$program.8" || { echo "$program: no $option"; wrong=1; }
         done
     done

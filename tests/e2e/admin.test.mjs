@@ -1,7 +1,7 @@
 // The operator's program beside a running service.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { build, environment, expect, ok, run, sleep, startService } from './service.mjs';
@@ -111,6 +111,225 @@ describe('session-voice-admin', () => {
         }
         await host.host();
         ok(await host.leave());
+    });
+
+    // The answer in JSON: one document, nothing beside it.
+    const json = async (...args) => {
+        const { code, stdout, stderr } = await service.admin(...args, '--json');
+        assert.equal(code, 0, stdout + stderr);
+        assert.equal(stderr, '');
+        assert.match(stdout, /^[^\n]+\n$/);
+        return JSON.parse(stdout);
+    };
+    // The error in JSON.
+    const refusedJson = async (...args) => {
+        const { code, stdout, stderr } = await service.admin(...args, '--json');
+        assert.equal(code, 1, stdout + stderr);
+        assert.equal(stdout, '');
+        return JSON.parse(stderr);
+    };
+    // Everything in the database but the sweep's instant.
+    const dump = () => {
+        const database = path.join(service.folder, 'session-voice.db');
+        const { status, stdout, stderr } = spawnSync('sqlite3', [database, '.dump'], { encoding: 'utf8' });
+        assert.equal(status, 0, stderr);
+        return stdout.replace(/^INSERT INTO sweeps .*$/m, '');
+    };
+
+    // A client who talked for some seconds: what it can be shown for.
+    const talked = async () => {
+        const client = await service.signedIn();
+        await client.host();
+        await sleep(2100);
+        const { debited_seconds } = ok(await client.leave());
+        return { client, debited_seconds, ...client.seat };
+    };
+
+    it('answers in JSON, with the names of the HTTP API', async () => {
+        const { client, room_id, connection_id, debited_seconds } = await talked();
+        const { wallet } = client;
+        const credits = await client.credits();
+        const account = await json('credits', 'show', wallet);
+        for (const [name, value] of Object.entries(credits)) assert.equal(account[name], value, name);
+        assert.deepEqual(
+            account.events.map(({ kind }) => kind).filter((kind, i, all) => kind !== all[i - 1]),
+            ['grant_base', 'debit_usage'],
+        );
+        const shown = await json('wallets', 'show', wallet);
+        assert.equal(shown.remaining_seconds, credits.remaining_seconds);
+        assert.deepEqual(shown.grants.map(({ kind, delta_seconds }) => [kind, delta_seconds]), [['grant_base', 1800]]);
+        assert.deepEqual(shown.rooms_hosted.map((room) => [room.room_id, room.kind, room.stays]), [[room_id, 'free', 1]]);
+        assert.deepEqual(
+            shown.stays.map((stay) => [stay.connection_id, stay.room_id, stay.host_wallet, stay.debited_seconds]),
+            [[connection_id, room_id, wallet, debited_seconds]],
+        );
+        assert.match(await admin('wallets', 'show', wallet), new RegExp(`connection ${connection_id} in room ${room_id}`));
+        const { wallets } = await json('wallets', 'list', '--limit', '1');
+        assert.deepEqual(wallets.map((each) => each.wallet), [wallet]);
+        assert.match(await admin('wallets', 'list'), new RegExp(`^${wallet}  remaining +${credits.remaining_seconds} s`, 'm'));
+
+        const host = await service.signedIn();
+        const hosted = await host.host();
+        const listed = (await json('rooms', 'list')).rooms.find((room) => room.room_id === hosted);
+        const { rooms } = ok(await service.get('/rooms/active'));
+        for (const [name, value] of Object.entries(rooms.find((room) => room.room_id === hosted)))
+            assert.equal(listed[name], value, name);
+        assert.deepEqual(await json('rooms', 'close', hosted), { room_id: hosted, closed: true });
+        assert.equal((await refusedJson('rooms', 'close', hosted)).error, 'room_not_found');
+        assert.deepEqual(await json('audit'), { violations: [] });
+        assert.deepEqual(await json('sessions', 'list'), { sessions: [] });
+        assert.equal((await refusedJson('sessions', 'show', '42')).error, 'session_not_found');
+        assert.equal((await json('migrate')).migrations_applied, 0);
+        assert.equal((await json('credits', 'grant', wallet, '5')).adjusted_by_seconds, 5);
+    });
+
+    it('says in JSON too what it did not understand', async () => {
+        const { wallet } = service.newClient();
+        for (const call of [[], ['credits'], ['credits', 'show', '0x12'], ['credits', 'grant', wallet, '0'], ['unknown']])
+            assert.equal((await refusedJson(...call)).error, 'invalid_arguments', call.join(' '));
+        const env = environment({ DATABASE_PATH: '/nonexistent/session-voice.db' });
+        const { code, stderr } = await run(path.join(build, 'session-voice-admin'), ['--json', 'audit'], { env });
+        assert.equal(code, 1);
+        assert.equal(JSON.parse(stderr).error, 'database_unavailable');
+    });
+
+    it('teaches by an example for every command', async () => {
+        const commands = async (...above) => {
+            const help = await admin(...above, '--help');
+            const list = help.split('Subcommands:\n')[1];
+            if (list === undefined) {
+                assert.match(help, new RegExp(`^Example:\n  session-voice-admin ${above.join(' ')}( |$)`, 'm'));
+                assert.match(help, /--json/);
+                return 1;
+            }
+            const names = [...list.matchAll(/^  ([a-z]+) /gm)].map((match) => match[1]);
+            const counts = await Promise.all(names.map((name) => commands(...above, name)));
+            return counts.reduce((sum, count) => sum + count, 0);
+        };
+        assert.ok((await commands()) >= 18);
+    });
+
+    it('tells why a wallet was charged', async () => {
+        const { client, room_id, connection_id, debited_seconds } = await talked();
+        const statement = await json('credits', 'statement', client.wallet);
+        assert.equal(statement.opening_balance_seconds, 0);
+        assert.deepEqual(statement.events.map(({ kind }) => kind), ['grant_base', 'debit_usage']);
+        const [, debit] = statement.events;
+        assert.equal(debit.delta_seconds, -debited_seconds);
+        assert.equal(debit.balance_after_seconds, 1800 - debited_seconds);
+        assert.equal(debit.connection_id, connection_id);
+        assert.equal(debit.stay.room_id, room_id);
+        assert.equal(debit.stay.host_wallet, client.wallet);
+        assert.equal(debit.stay.debited_seconds, debited_seconds);
+        const stayed = (Date.parse(debit.stay.left_at) - Date.parse(debit.stay.joined_at)) / 1000;
+        assert.equal(stayed, debited_seconds);
+        const sum = (name) => statement.days.reduce((total, day) => total + day[name], 0);
+        assert.deepEqual([sum('granted_seconds'), sum('debited_seconds')], [1800, debited_seconds]);
+        assert.equal(statement.days.at(-1).balance_after_seconds, statement.remaining_seconds);
+        const text = await admin('credits', 'statement', client.wallet, '--days', '2');
+        assert.match(text, new RegExp(`in room ${room_id} of ${client.wallet} from .* to .*, ${debited_seconds} s charged`));
+        assert.match(text, /^  \d{4}-\d\d-\d\d  granted 1800, adjusted 0, debited/m);
+        await refused('credits', 'statement', client.wallet, '--days', '0');
+    });
+
+    it('gives back what a stay took, and no more', async () => {
+        const { client, connection_id, debited_seconds } = await talked();
+        const refund = ['credits', 'refund', connection_id];
+        await refused(...refund, '1'); // no reason
+        await refused(...refund, '0', '--reason', 'r');
+        const unknown = '01234567-89ab-4def-8123-456789abcdef';
+        assert.equal((await refusedJson('credits', 'refund', unknown, '1', '--reason', 'r')).error, 'connection_not_found');
+        const { refunded_seconds, remaining_seconds } = await json(...refund, '1', '--reason', 'no sound');
+        assert.deepEqual([refunded_seconds, remaining_seconds], [1, 1800 - debited_seconds + 1]);
+        const refusal = await refusedJson(...refund, String(debited_seconds), '--reason', 'r');
+        assert.equal(refusal.error, 'refund_exceeds_debits');
+        assert.deepEqual([refusal.debited_seconds, refusal.refunded_seconds], [debited_seconds, 1]);
+        await admin(...refund, String(debited_seconds - 1), '--reason', 'the rest');
+        const { consumed_seconds } = await client.credits();
+        assert.equal(consumed_seconds, 0);
+        assert.match(await admin('credits', 'show', client.wallet), /refund_usage +\+1 .*no sound/);
+    });
+
+    it('changes nothing in a dry run', { skip: !hasSqlite && 'sqlite3 is not installed' }, async () => {
+        const { client, connection_id } = await talked();
+        const { wallet } = client;
+        const host = await service.signedIn();
+        const room_id = await host.host();
+        const file = path.join(service.folder, 'dry.db');
+        const saved = path.join(service.folder, 'saved.db');
+        await admin('backup', saved);
+        const before = dump();
+        const files = readdirSync(service.folder).sort();
+        for (const [call, name, value] of [
+            [['credits', 'grant', wallet, '50'], 'adjusted_by_seconds', 50],
+            [['credits', 'adjust', wallet, '-9999'], 'remaining_seconds', 0],
+            [['credits', 'refund', connection_id, '1', '--reason', 'r'], 'refunded_seconds', 1],
+            [['rooms', 'close', room_id], 'closed', true],
+            [['prune', '--older-than-days', '0'], 'rooms_deleted', 0],
+            [['backup', file], 'file', file],
+            [['restore', saved], 'file', saved],
+            [['migrate'], 'migrations_applied', 0],
+        ]) {
+            const said = await json(...call, '--dry-run');
+            assert.equal(said.dry_run, true);
+            assert.equal(said[name], value, call.join(' '));
+            assert.match(await admin(...call, '--dry-run'), /^a dry run, nothing is changed/);
+            assert.equal(dump(), before, call.join(' '));
+            assert.deepEqual(readdirSync(service.folder).sort(), files, call.join(' '));
+        }
+        // What would be refused is refused.
+        assert.equal((await refusedJson('credits', 'refund', connection_id, '999', '--reason', 'r', '--dry-run')).error, 'refund_exceeds_debits');
+        assert.equal((await refusedJson('backup', saved, '--dry-run')).error, 'file_exists');
+        const env = environment({ DATABASE_PATH: path.join(service.folder, 'none.db') });
+        const fresh = await run(path.join(build, 'session-voice-admin'), ['migrate', '--dry-run'], { env });
+        assert.match(fresh.stdout, /schema version (\d+), \1 migrations applied/);
+        assert.deepEqual(readdirSync(service.folder).sort(), files);
+        ok(await host.leave());
+        rmSync(saved);
+    });
+
+    it('prunes beside the service', async () => {
+        const { client } = await talked();
+        const before = await json('credits', 'statement', client.wallet);
+        const pruned = await json('prune', '--older-than-days', '0', '--vacuum');
+        assert.equal(pruned.free_bytes, 0);
+        for (const name of ['events_merged', 'rooms_deleted', 'connections_deleted', 'nonces_purged'])
+            assert.ok(pruned[name] >= 0, name);
+        assert.deepEqual(await json('credits', 'statement', client.wallet), before);
+        assert.match(await admin('prune'), /^of what is older than \d{4}-\d\d-\d\dT00:00:00.000Z: /);
+        await refused('prune', '--older-than-days', '-1');
+        await service.audit();
+    });
+
+    it('backs up and restores beside the service', async () => {
+        const client = await service.signedIn();
+        await admin('credits', 'grant', client.wallet, '100');
+        const file = path.join(service.folder, 'backup.db');
+        const saved = await json('backup', file);
+        assert.equal(saved.size_bytes, statSync(file).size);
+        assert.equal(statSync(file).mode & 0o777, 0o600);
+        assert.equal((await refusedJson('backup', file)).error, 'file_exists');
+
+        await admin('credits', 'grant', client.wallet, '23');
+        const host = await service.signedIn();
+        await host.host();
+        assert.equal((await client.credits()).remaining_seconds, 123);
+        const refusal = await refusedJson('restore', file);
+        assert.equal(refusal.error, 'not_confirmed');
+        assert.match(refusal.message, /--yes/);
+        assert.equal((await client.credits()).remaining_seconds, 123);
+
+        const { replaces, restores } = await json('restore', file, '--yes');
+        assert.ok(replaces.events > restores.events);
+        // The same workers go on with what was restored.
+        assert.equal((await client.credits()).remaining_seconds, 100);
+        expect(await host.heartbeat(), 403, 'not_your_connection');
+        await host.host();
+        ok(await host.leave());
+        await service.audit();
+        for (const suffix of ['.partial', '-wal', '-lock']) assert.equal(existsSync(file + suffix), false);
+        assert.equal((await refusedJson('restore', service.config, '--yes')).error, 'not_a_backup');
+        assert.equal((await refusedJson('restore', path.join(service.folder, 'none'), '--yes')).error, 'not_a_backup');
     });
 
     it('migrates once', async () => {

@@ -1,7 +1,7 @@
 // The oracle against the escrow contract on a real node: when it attests and what, and that nothing that goes wrong in
 // between makes it attest twice, otherwise or not at all.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { toFunctionSelector, zeroAddress } from 'viem';
@@ -353,6 +353,45 @@ describe('attesting at a given second', () => {
                 await escrow.checkNothingWaits();
             });
         }
+
+        it('is sent once more by an operator, who can rehearse it', async () => {
+            const admin = async (...args) => {
+                const { code, stdout, stderr } = await runProgram(machine, 'session-voice-admin', [...args, '--json']);
+                assert.equal(code, 0, stderr);
+                return JSON.parse(stdout);
+            };
+            await due();
+            const { tx_hash } = await at.must('attest', id, end);
+            await escrow.setStatus(id, bookingStatus.cancelled, overtaking);
+            await mineAt(end + 1);
+            await at.tell('attest', id, end + 2);
+            await escrow.setStatus(id, bookingStatus.booked);
+            await mineAt(end + 3);
+
+            const count = await escrow.transactionCount();
+            const rehearsed = (await admin('attest', 'retry', String(id), '--dry-run')).attestation;
+            assert.deepEqual([rehearsed.state, rehearsed.transactions.length], ['submitted', 2]);
+            await escrow.checkNothingWaits();
+            const { attestation: kept } = await admin('sessions', 'show', String(id));
+            assert.deepEqual([kept.state, kept.failure, kept.transactions.length], ['failed', 'NOT_BOOKED', 1]);
+            assert.equal(kept.transactions[0].tx_hash, tx_hash);
+            assert.deepEqual(
+                readdirSync(machine.folder).filter((name) => /rehearsal/.test(name)),
+                [],
+            );
+
+            const { attestation } = await admin('attest', 'retry', String(id));
+            assert.equal(attestation.state, 'submitted');
+            await mineAt(end + 5);
+            assert.equal(await escrow.transactionCount(), count + 1);
+            const settled = await admin('attest', 'retry', String(id));
+            assert.equal(settled.attestation.state, 'confirmed');
+            const shown = await admin('sessions', 'show', String(id));
+            assert.deepEqual([shown.host.wallet, shown.guest.wallet], [escrow.host, escrow.guest]);
+            assert.equal(shown.attestation.state, 'confirmed');
+            const listed = (await admin('sessions', 'list')).sessions.find((each) => each.booking_id === String(id));
+            assert.deepEqual([listed.outcome, listed.state], ['completed', 'confirmed']);
+        });
 
         it('waits for a slow block with the one transaction', async () => {
             await due();

@@ -85,6 +85,23 @@ describe('doctor', () => {
             assert.ok(oks.some((line) => pattern.test(line)), `${pattern} in ${stdout}`);
     });
 
+    it('says the same in JSON', async () => {
+        const { stdout, oks, failures, warnings } = await doctor();
+        const json = await doctor({}, '--json');
+        assert.equal(json.code, 0, json.stdout);
+        const { findings, ...counts } = JSON.parse(json.stdout);
+        assert.deepEqual(counts, { failed: failures.length, warnings: warnings.length });
+        const what = (level) => findings.filter((found) => found.level === level).map((found) => found.what);
+        assert.equal(what('ok').length, oks.length, stdout);
+        assert.deepEqual(what('warn'), warnings);
+        assert.deepEqual(what('fail'), []);
+        const broken = await doctor({ JWT_SECRET: 'short' }, '--json');
+        assert.equal(broken.code, 1);
+        const failure = JSON.parse(broken.stdout).findings.find(({ level }) => level === 'fail');
+        assert.match(failure.what, /JWT_SECRET/);
+        assert.match(failure.advice, /settings/);
+    });
+
     it('names the setting that is missing or wrong', async () => {
         await fails({ JWT_SECRET: 'short' }, /JWT_SECRET must be/);
         await fails({ AGORA_APP_CERTIFICATE: 'none' }, /AGORA_APP_CERTIFICATE must be 32 hex digits/);

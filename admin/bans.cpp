@@ -1,0 +1,61 @@
+#include "auth/ban.h"
+
+#include "base/error.h"
+#include "command.h"
+#include "rooms/room.h"
+
+#include <iomanip>
+
+void ban_wallet(Command& command)
+{
+    auto& db = command.database();
+    const auto& seconds = command.arguments.ban_seconds;
+    sqlite::Transaction tx(db);
+    auth::ban(db, command.wallet, command.arguments.reason, seconds, command.now);
+    const auto expulsion = rooms::expel(db, command.config.rules, command.wallet, command.now);
+    tx.commit();
+    const auto expires_at = seconds ? std::optional(command.now + *seconds) : std::nullopt;
+    const auto id_or_null = [](const std::optional<std::string>& id) {
+        return id ? base::Json(*id) : base::Json();
+    };
+    command.json = {{"wallet", command.wallet},
+                    {"reason", command.arguments.reason},
+                    {"expires_at", instant(expires_at)},
+                    {"left_room_id", id_or_null(expulsion.left_room_id)},
+                    {"closed_room_id", id_or_null(expulsion.closed_room_id)}};
+    command.text << command.wallet << " banned "
+                 << (expires_at ? "until " + base::iso8601(*expires_at) : "for good") << "\n";
+    if (expulsion.left_room_id)
+        command.text << "its stay in room " << *expulsion.left_room_id << " is ended\n";
+    if (expulsion.closed_room_id)
+        command.text << "its room " << *expulsion.closed_room_id << " is closed\n";
+}
+
+void unban_wallet(Command& command)
+{
+    auto& db = command.database();
+    sqlite::Transaction tx(db);
+    const bool was_banned = auth::lift_ban(db, command.wallet, command.now);
+    tx.commit();
+    if (!was_banned)
+        throw base::Error(base::ErrorCode::not_found, "not_banned", command.wallet + " is not banned");
+    command.json = {{"wallet", command.wallet}, {"banned", false}};
+    command.text << command.wallet << " may come back\n";
+}
+
+void bans_list(Command& command)
+{
+    command.json["bans"] = base::Json::array();
+    for (const auto& ban : auth::list_bans(command.database(), command.arguments.limit)) {
+        const char* state = ban.lifted_at ? "lifted" : ban.is_active(command.now) ? "active" : "over";
+        command.json["bans"].push_back({{"wallet", ban.wallet},
+                                        {"reason", ban.reason},
+                                        {"banned_at", base::iso8601(ban.banned_at)},
+                                        {"expires_at", instant(ban.expires_at)},
+                                        {"lifted_at", instant(ban.lifted_at)},
+                                        {"state", state}});
+        command.text << ban.wallet << "  " << base::iso8601(ban.banned_at) << " to "
+                     << (ban.expires_at ? base::iso8601(*ban.expires_at) : "                    ever") << "  "
+                     << std::left << std::setw(6) << state << std::right << "  " << ban.reason << "\n";
+    }
+}

@@ -1,0 +1,63 @@
+#include "command.h"
+
+#include "base/error.h"
+#include "ethereum/address.h"
+
+#include <filesystem>
+
+namespace {
+
+std::unique_ptr<sqlite::Database> open(const base::Config& config, const std::string& path)
+{
+    sqlite::DatabaseOptions options;
+    options.busy_timeout_ms = static_cast<int>(config.database_busy_timeout_ms);
+    return std::make_unique<sqlite::Database>(path, options);
+}
+
+void bring_up_to_date(sqlite::Database& db)
+{
+    sqlite::migrate(db);
+    db.expect_schema_version(static_cast<std::int64_t>(sqlite::schema_migrations.size()));
+}
+
+} // namespace
+
+Command::Command(const Arguments& given)
+    : arguments(given),
+      config(base::load_config(given.config_path, base::process_environment(), given.program)),
+      wallet(ethereum::parse_address(given.wallet).value_or("")), now(base::system_now())
+{
+}
+
+sqlite::Database& Command::database()
+{
+    if (database_)
+        return *database_;
+    const bool only_in_memory = arguments.dry_run && !std::filesystem::exists(config.database_path);
+    database_ = open(config, only_in_memory ? ":memory:" : config.database_path);
+    if (arguments.dry_run)
+        rehearsal_.emplace(*database_);
+    bring_up_to_date(*database_);
+    return *database_;
+}
+
+sqlite::Database& Command::database_without_rehearsal()
+{
+    if (database_)
+        return *database_;
+    if (arguments.dry_run && !std::filesystem::exists(config.database_path))
+        throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable",
+                          "there is no database yet");
+    database_ = open(config, config.database_path);
+    if (arguments.dry_run &&
+        sqlite::schema_version(*database_) < static_cast<std::int64_t>(sqlite::schema_migrations.size()))
+        throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable",
+                          "the schema is older than this program's, and a dry run does not migrate");
+    bring_up_to_date(*database_);
+    return *database_;
+}
+
+base::Json instant(std::optional<base::UnixSeconds> at)
+{
+    return at ? base::Json(base::iso8601(*at)) : base::Json();
+}

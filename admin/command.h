@@ -1,0 +1,106 @@
+// What a command of the operator's program gets, and how it answers: every command fills in a JSON document
+// and a text that say the same; main() prints one of them.
+#pragma once
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/json.h"
+#include "sqlite/migrate.h"
+
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+// Given on the command line; which of them count depends on the command.
+struct Arguments
+{
+    std::string config_path;
+    bool as_json = false;
+    bool dry_run = false; // change nothing; `database()` sees to it
+    bool yes = false;
+    std::string wallet; // any case
+    std::int64_t seconds = 0;
+    std::string reason;
+    std::string room_id;
+    std::string connection_id;
+    std::string booking_id;
+    std::int64_t limit = 100;
+    std::optional<std::int64_t> days;
+    std::optional<std::int64_t> ban_seconds;
+    std::int64_t older_than_days = 30;
+    bool vacuum = false;
+    std::string file;
+    std::vector<std::string> users;
+    base::Program program = base::Program::tool;
+};
+
+class Command
+{
+  public:
+    // Loads the settings that the arguments name.
+    explicit Command(const Arguments& given);
+
+    const Arguments& arguments;
+    const base::Config config;
+    const std::string wallet; // in its one spelling
+    const base::UnixSeconds now;
+
+    // The answer.
+    base::Json json = base::Json::object();
+    std::ostringstream text;
+    int exit_status = 0;
+
+    // The database, of the newest schema. In a dry run all that is done to it is taken back, and one that
+    // does not exist is an empty one in memory.
+    sqlite::Database& database();
+    // The same for what takes long: nothing is taken back, so in a dry run nothing may be committed to it; it must
+    // exist then and be of the newest schema.
+    sqlite::Database& database_without_rehearsal();
+
+  private:
+    std::unique_ptr<sqlite::Database> database_;
+    std::optional<sqlite::TransactionGroup> rehearsal_; // never committed
+};
+
+// "2026-01-31T12:00:00.000Z", or null.
+base::Json instant(std::optional<base::UnixSeconds> at);
+
+// An account's fields, named as in GET /credits.
+namespace credits {
+struct Account;
+}
+base::Json render(const credits::Account& account);
+
+// Everything that the domain can find wrong in a database.
+std::vector<std::string> audit_all(sqlite::Database& db);
+
+// ---- one for each command, in the order of their table in admin.cpp ----
+
+void credits_show(Command& command);
+void credits_statement(Command& command);
+void credits_adjust(Command& command);
+void credits_refund(Command& command);
+
+void wallets_list(Command& command);
+void wallets_show(Command& command);
+
+void rooms_list(Command& command);
+void rooms_close(Command& command);
+void rooms_show(Command& command);
+void rooms_kick(Command& command);
+
+void ban_wallet(Command& command);
+void unban_wallet(Command& command);
+void bans_list(Command& command);
+
+void sessions_list(Command& command);
+void sessions_show(Command& command);
+void attest_retry(Command& command);
+
+void audit(Command& command);
+void prune(Command& command);
+void backup(Command& command);
+void restore(Command& command);
+void migrate(Command& command);

@@ -1,0 +1,153 @@
+#include "auth/nonce.h"
+#include "base/error.h"
+#include "command.h"
+#include "credits/ledger.h"
+#include "credits/pruning.h"
+#include "rooms/history.h"
+#include "rooms/room.h"
+#include "sqlite/backup.h"
+
+#include <filesystem>
+
+namespace {
+
+std::int64_t size_of(const std::string& path)
+{
+    std::error_code none;
+    const auto bytes = std::filesystem::file_size(path, none);
+    return none ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+// What a database holds, in a line and in JSON; nothing for one that holds nothing yet.
+base::Json describe(sqlite::Database& db)
+{
+    constexpr std::int64_t first_with_credits = 2;
+    const auto version = sqlite::schema_version(db);
+    if (version < first_with_credits)
+        return nullptr;
+    const auto extent = credits::extent(db);
+    return {{"schema_version", version},
+            {"wallets", extent.accounts},
+            {"events", extent.events},
+            {"remaining_seconds", extent.remaining_seconds},
+            {"last_event_at",
+             extent.last_event_at == 0 ? base::Json() : base::Json(base::iso8601(extent.last_event_at))}};
+}
+
+std::string sentence(const base::Json& description)
+{
+    if (description.is_null())
+        return "nothing";
+    return description["wallets"].dump() + " wallets with " + description["remaining_seconds"].dump() +
+           " s and " + description["events"].dump() + " events, the last of " +
+           (description["last_event_at"].is_null() ? "never"
+                                                   : description["last_event_at"].get<std::string>()) +
+           " (schema version " + description["schema_version"].dump() + ")";
+}
+
+std::int64_t purge_nonces(Command& command, sqlite::Database& db)
+{
+    constexpr std::int64_t at_a_time = 1000;
+    std::optional<sqlite::TransactionGroup> rehearsal; // never committed
+    if (command.arguments.dry_run)
+        rehearsal.emplace(db);
+    std::int64_t purged = 0;
+    for (std::int64_t step = at_a_time; step == at_a_time; purged += step)
+        step = auth::purge_spent_nonces(db, command.now, at_a_time);
+    return purged;
+}
+
+} // namespace
+
+std::vector<std::string> audit_all(sqlite::Database& db)
+{
+    auto violations = credits::audit(db);
+    const auto more = rooms::audit(db);
+    violations.insert(violations.end(), more.begin(), more.end());
+    return violations;
+}
+
+void audit(Command& command)
+{
+    auto& db = command.database();
+    auto violations = db.integrity_problems();
+    const auto more = audit_all(db);
+    violations.insert(violations.end(), more.begin(), more.end());
+    for (const auto& violation : violations)
+        command.text << violation << "\n";
+    command.text << violations.size() << " violations\n";
+    command.json["violations"] = violations;
+    command.exit_status = violations.empty() ? 0 : 1;
+}
+
+void prune(Command& command)
+{
+    auto& db = command.database_without_rehearsal();
+    const bool rehearse = command.arguments.dry_run;
+    const auto before =
+        credits::day_of(command.now) - command.arguments.older_than_days * credits::seconds_per_day;
+    const auto size_before = size_of(command.config.database_path);
+    const auto events_merged = credits::prune(db, before, rehearse);
+    const auto rooms_pruned = rooms::prune(db, before, rehearse);
+    const auto nonces_purged = purge_nonces(command, db);
+    if (command.arguments.vacuum && !rehearse)
+        db.vacuum();
+    const auto size_after = size_of(command.config.database_path);
+    command.json = {{"older_than", base::iso8601(before)}, {"events_merged", events_merged},
+                    {"rooms_deleted", rooms_pruned.rooms}, {"connections_deleted", rooms_pruned.connections},
+                    {"nonces_purged", nonces_purged},      {"free_bytes", db.free_bytes()},
+                    {"size_bytes_before", size_before},    {"size_bytes_after", size_after}};
+    command.text << "of what is older than " << base::iso8601(before) << ": " << events_merged
+                 << " debits merged into others, " << rooms_pruned.rooms << " rooms deleted with "
+                 << rooms_pruned.connections << " stays, " << nonces_purged << " spent nonces forgotten\n"
+                 << "the file had " << size_before << " bytes and has " << size_after << ", of which "
+                 << db.free_bytes() << " are free to be used again\n";
+}
+
+void backup(Command& command)
+{
+    auto& db = command.database_without_rehearsal();
+    const auto& file = command.arguments.file;
+    sqlite::Backup backup(db, file, audit_all);
+    if (!command.arguments.dry_run)
+        backup.keep();
+    command.json = {
+        {"file", file}, {"size_bytes", backup.size_bytes()}, {"schema_version", sqlite::schema_version(db)}};
+    command.text << file << ": " << backup.size_bytes() << " bytes, checked\n";
+}
+
+void restore(Command& command)
+{
+    const auto& path = command.config.database_path;
+    const auto& file = command.arguments.file;
+    sqlite::Restoration restoration(file, path, audit_all);
+    base::Json replaced = nullptr;
+    if (std::filesystem::exists(path)) {
+        sqlite::Database current(path);
+        replaced = describe(current);
+    }
+    const auto restored = describe(restoration.content());
+    command.json = {{"file", file}, {"replaces", replaced}, {"restores", restored}};
+    command.text << "replaces  " << sentence(replaced) << "\nwith      " << sentence(restored) << "\n";
+    if (command.arguments.dry_run)
+        return;
+    if (!command.arguments.yes)
+        throw base::Error(base::ErrorCode::invalid_argument, "not_confirmed",
+                          "this replaces " + sentence(replaced) + " with " + sentence(restored) +
+                              "; to do it, add --yes");
+    sqlite::DatabaseOptions options;
+    options.busy_timeout_ms = static_cast<int>(command.config.database_busy_timeout_ms);
+    sqlite::Database current(path, options);
+    restoration.replace(current);
+    command.text << "restored\n";
+}
+
+void migrate(Command& command)
+{
+    std::int64_t before = 0;
+    if (std::filesystem::exists(command.config.database_path))
+        before = sqlite::schema_version(*std::make_unique<sqlite::Database>(command.config.database_path));
+    const auto version = sqlite::schema_version(command.database());
+    command.json = {{"schema_version", version}, {"migrations_applied", version - before}};
+    command.text << "schema version " << version << ", " << version - before << " migrations applied\n";
+}

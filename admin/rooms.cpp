@@ -1,0 +1,85 @@
+#include "base/error.h"
+#include "command.h"
+#include "rooms/room.h"
+
+#include <iomanip>
+
+void rooms_list(Command& command)
+{
+    constexpr std::int64_t rooms_shown = 1000;
+    command.json["rooms"] = base::Json::array();
+    const auto active =
+        rooms::list_active(command.database(), command.config.rules, false, rooms_shown, command.now);
+    for (const auto& each : active) {
+        const auto& room = each.room;
+        command.json["rooms"].push_back({{"room_id", room.room_id},
+                                         {"host_wallet", room.host_wallet},
+                                         {"visibility", room.visibility},
+                                         {"participant_count", each.participant_count},
+                                         {"capacity", room.capacity},
+                                         {"created_at", base::iso8601(room.created_at)}});
+        command.text << room.room_id << "  " << base::iso8601(room.created_at) << "  " << std::setw(7)
+                     << room.visibility << "  " << each.participant_count << "/" << room.capacity << "  host "
+                     << room.host_wallet << "\n";
+    }
+}
+
+void rooms_close(Command& command)
+{
+    const auto& room_id = command.arguments.room_id;
+    if (!rooms::close(command.database(), command.config.rules, room_id, command.now))
+        throw base::Error(base::ErrorCode::not_found, "room_not_found", "there is no such active room");
+    command.json = {{"room_id", room_id}, {"closed", true}};
+    command.text << room_id << " closed\n";
+}
+
+void rooms_show(Command& command)
+{
+    auto& db = command.database();
+    const auto stored = rooms::find_room(db, command.arguments.room_id);
+    if (!stored)
+        throw base::Error(base::ErrorCode::not_found, "room_not_found", "there is no such room");
+    const auto& room = stored->room;
+    command.json = {{"room_id", room.room_id},
+                    {"kind", stored->kind},
+                    {"title", room.title.empty() ? base::Json() : base::Json(room.title)},
+                    {"host_wallet", room.host_wallet},
+                    {"visibility", room.visibility},
+                    {"capacity", room.capacity},
+                    {"ai_enabled", room.ai_enabled},
+                    {"created_at", base::iso8601(room.created_at)},
+                    {"closed_at", instant(stored->closed_at)},
+                    {"connections", base::Json::array()}};
+    command.text << stored->kind << " room " << room.room_id << "\n"
+                 << "  title      " << (room.title.empty() ? "none" : room.title) << "\n"
+                 << "  host       " << room.host_wallet << "\n"
+                 << "  admits     " << room.capacity << ", " << room.visibility
+                 << (room.ai_enabled ? ", an AI takes part" : "") << "\n"
+                 << "  created    " << base::iso8601(room.created_at) << "\n"
+                 << "  closed     " << (stored->closed_at ? base::iso8601(*stored->closed_at) : "no") << "\n";
+    for (const auto& stay : rooms::find_all_connections(db, room.room_id)) {
+        const char* state = stay.left_at ? "left" : stay.is_lapsed(command.now) ? "lapsed" : "present";
+        const auto until = stay.left_at.value_or(stay.token_expires_at);
+        command.json["connections"].push_back({{"connection_id", stay.connection_id},
+                                               {"wallet", stay.wallet},
+                                               {"agora_uid", stay.agora_uid},
+                                               {"joined_at", base::iso8601(stay.joined_at)},
+                                               {"until", base::iso8601(until)},
+                                               {"state", state},
+                                               {"debited_seconds", stay.debited_seconds}});
+        command.text << "  " << stay.connection_id << "  " << stay.wallet << "  "
+                     << base::iso8601(stay.joined_at) << " to " << base::iso8601(until) << "  " << state << ", "
+                     << stay.debited_seconds << " s charged\n";
+    }
+}
+
+void rooms_kick(Command& command)
+{
+    const auto& connection_id = command.arguments.connection_id;
+    const auto removal = rooms::remove(command.database(), command.config.rules, connection_id, command.now);
+    command.json = {{"connection_id", connection_id},
+                    {"debited_seconds", removal.debited_seconds},
+                    {"closed", removal.closed}};
+    command.text << connection_id << " removed, " << removal.debited_seconds << " s charged"
+                 << (removal.closed ? ", the room is closed" : "") << "\n";
+}

@@ -1,0 +1,48 @@
+// What was, for operators: stays and rooms that have ended, for as long as they are kept.
+#pragma once
+
+#include "rooms/connection.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace rooms {
+
+struct Stay
+{
+    Connection connection;
+    std::string host_wallet; // of the room
+};
+
+std::optional<Stay> find_stay(sqlite::Database& db, const std::string& connection_id);
+// The newest `limit` stays of a wallet, the newest first.
+std::vector<Stay> list_stays(sqlite::Database& db, const std::string& wallet, std::int64_t limit);
+
+struct HostedRoom
+{
+    std::string room_id;
+    std::string kind; // "free" or "booked"
+    std::string visibility;
+    base::UnixSeconds created_at = 0;
+    std::optional<base::UnixSeconds> closed_at; // none while active
+    std::int64_t stays = 0;                     // of all its participants
+};
+
+// The newest `limit` rooms that the wallet hosts or hosted, the newest first.
+std::vector<HostedRoom> list_hosted_rooms(sqlite::Database& db, const std::string& wallet,
+                                          std::int64_t limit);
+
+struct Pruned
+{
+    std::int64_t rooms = 0;
+    std::int64_t connections = 0;
+};
+
+// Deletes the free rooms that closed before `closed_before` and in which nobody was charged a second, with
+// their stays. The others stay, because the ledger speaks of their connections; so do booked ones, because
+// attestations rest on them. Works in small transactions; each is rolled back if `rehearse`. Call outside a
+// Transaction.
+Pruned prune(sqlite::Database& db, base::UnixSeconds closed_before, bool rehearse = false);
+
+} // namespace rooms

@@ -1,0 +1,195 @@
+#include "sqlite/backup.h"
+
+#include "base/error.h"
+#include "sqlite/migrate.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace sqlite {
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+namespace fs = std::filesystem;
+
+void remove_what_is_beside(const std::string& path)
+{
+    for (const char* suffix : {"-journal", "-wal", "-shm", "-lock"})
+        ::unlink((path + suffix).c_str());
+}
+
+Error file_exists(const std::string& path)
+{
+    return Error(ErrorCode::conflict, "file_exists", path + " exists already");
+}
+
+[[noreturn]] void not_a_backup(const std::string& path, const std::string& why)
+{
+    throw Error(ErrorCode::invalid_argument, "not_a_backup", path + ": " + why);
+}
+
+std::int64_t read_integer(Database& database, std::string_view sql)
+{
+    auto row = database.prepare(sql);
+    row.step();
+    return row.integer(0);
+}
+
+std::string refuse_existing(std::string path)
+{
+    if (fs::exists(fs::symlink_status(path)))
+        throw file_exists(path);
+    return path;
+}
+
+std::string first_problem(Database& database)
+{
+    if (read_integer(database, "PRAGMA application_id") != application_id || schema_version(database) < 1)
+        return "it is no database of session-voice";
+    const auto problems = database.integrity_problems();
+    return problems.empty() ? "" : problems.front();
+}
+
+void sync_folder_of(const std::string& path)
+{
+    const auto folder = fs::path(path).parent_path();
+    const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ::fsync(fd); // some file systems cannot, and have their own way
+    ::close(fd);
+}
+
+} // namespace
+
+// ---- ScratchFile ----
+
+ScratchFile::ScratchFile(std::string path) : path_(std::move(path))
+{
+    for (;;) {
+        fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd_ < 0)
+            throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(errno));
+        if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+            ::close(fd_);
+            throw Error(ErrorCode::conflict, "busy", "another process is writing " + path_);
+        }
+        // It may have been another's, and have got its name since it was opened here.
+        struct stat opened = {};
+        struct stat named = {};
+        if (::fstat(fd_, &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+            break;
+        ::close(fd_);
+    }
+    remove_what_is_beside(path_);
+    if (::ftruncate(fd_, 0) != 0)
+        throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(errno));
+}
+
+ScratchFile::~ScratchFile()
+{
+    remove_what_is_beside(path_);
+    if (!kept_)
+        ::unlink(path_.c_str());
+    ::close(fd_);
+}
+
+void ScratchFile::keep_as(const std::string& name)
+{
+    const auto give_name = [&] {
+        if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, name.c_str(), RENAME_NOREPLACE) == 0)
+            return true;
+        if (errno != EINVAL) // EINVAL: this file system cannot do it in one
+            return false;
+        if (::access(name.c_str(), F_OK) == 0) {
+            errno = EEXIST;
+            return false;
+        }
+        return ::rename(path_.c_str(), name.c_str()) == 0;
+    };
+    if (::fsync(fd_) == 0 && give_name()) {
+        kept_ = true;
+        sync_folder_of(name);
+        return;
+    }
+    if (errno == EEXIST)
+        throw file_exists(name);
+    throw Error(ErrorCode::database_unavailable, "database_unavailable", name + ": " + std::strerror(errno));
+}
+
+// ---- Backup ----
+
+Backup::Backup(Database& database, std::string path, const Audit& audit)
+    : path_(refuse_existing(std::move(path))), scratch_(path_ + ".partial")
+{
+    database.copy_into(scratch_.path());
+    DatabaseOptions options;
+    options.read_only = true;
+    Database copy(scratch_.path(), options);
+    auto problem = first_problem(copy);
+    if (problem.empty()) {
+        if (const auto violations = audit(copy); !violations.empty())
+            problem = violations.front();
+    }
+    if (!problem.empty())
+        throw Error(ErrorCode::internal, "backup_is_damaged", problem);
+    size_bytes_ = static_cast<std::int64_t>(fs::file_size(scratch_.path()));
+}
+
+// ---- Restoration ----
+
+Restoration::Restoration(const std::string& backup_path, const std::string& database_path, const Audit& audit)
+    : scratch_(database_path + "-restore")
+{
+    std::error_code none;
+    if (!fs::is_regular_file(backup_path, none))
+        not_a_backup(backup_path, "there is no such file");
+    if (fs::equivalent(backup_path, database_path, none))
+        not_a_backup(backup_path, "it is the database itself");
+    if (fs::exists(backup_path + "-wal", none) && fs::file_size(backup_path + "-wal", none) > 0)
+        not_a_backup(backup_path, "a write-ahead log is beside it, so it is a database in use");
+    const auto newest = static_cast<std::int64_t>(schema_migrations.size());
+    try {
+        DatabaseOptions options;
+        options.read_only = true;
+        Database backup(backup_path, options);
+        backup_version_ = schema_version(backup);
+        if (const auto problem = first_problem(backup); !problem.empty())
+            not_a_backup(backup_path, problem);
+        if (backup_version_ <= newest)
+            backup.copy_into(scratch_.path());
+    } catch (const Error& error) {
+        if (error.code() == ErrorCode::invalid_argument)
+            throw;
+        not_a_backup(backup_path, error.what());
+    }
+    if (backup_version_ > newest)
+        throw Error(ErrorCode::database_newer, "backup_is_newer",
+                    backup_path + " has schema version " + std::to_string(backup_version_) +
+                        ", this program knows only " + std::to_string(newest) +
+                        "; install the newer program");
+    content_ = std::make_unique<Database>(scratch_.path());
+    migrate(*content_);
+    if (const auto violations = audit(*content_); !violations.empty())
+        not_a_backup(backup_path, violations.front());
+}
+
+void Restoration::replace(Database& database)
+{
+    const auto newest = static_cast<std::int64_t>(schema_migrations.size());
+    if (schema_version(database) > newest)
+        throw Error(ErrorCode::database_newer, "database_unavailable",
+                    "the database is newer than this program");
+    database.replace_with(*content_);
+}
+
+} // namespace sqlite

@@ -1,0 +1,375 @@
+#include "sqlite/backup.h"
+
+#include "fixture.h"
+#include "sqlite/child_process.h"
+#include "sqlite/shorthand.h"
+#include "temporary_folder.h"
+
+#include <chrono>
+#include <sqlite3.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+namespace {
+
+using sqlite::Backup;
+using sqlite::Database;
+using sqlite::Restoration;
+namespace fs = std::filesystem;
+
+std::vector<std::string> nothing_wrong(Database&)
+{
+    return {};
+}
+
+std::string nonce(std::int64_t number)
+{
+    auto digits = std::to_string(number);
+    return std::string(64 - digits.size(), '0') + digits;
+}
+
+void add_rows(Database& db, std::int64_t first, std::int64_t count)
+{
+    sqlite::Transaction tx(db);
+    for (auto number = first; number < first + count; ++number)
+        db.prepare("INSERT INTO spent_nonces VALUES (:nonce, 7)").bind(":nonce", nonce(number)).run();
+    tx.commit();
+}
+
+std::int64_t rows(Database& db)
+{
+    return integer(db, "SELECT count(*) FROM spent_nonces");
+}
+
+std::int64_t rows_of_file(const std::string& path)
+{
+    sqlite::DatabaseOptions options;
+    options.read_only = true;
+    Database db(path, options);
+    return rows(db);
+}
+
+auto has_name(const std::string& name)
+{
+    return [name](const base::Error& error) { return error.name() == name; };
+}
+
+void run_elsewhere(const std::string& path, const std::string& sql)
+{
+    sqlite3* other = nullptr;
+    BOOST_REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
+    BOOST_REQUIRE_MESSAGE(sqlite3_exec(other, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK,
+                          sqlite3_errmsg(other));
+    sqlite3_close(other);
+}
+
+// A database with ten rows.
+struct BackupFixture
+{
+    BackupFixture() { add_rows(*sqlite::open_migrated(path, 1000), 0, 10); }
+
+    std::unique_ptr<Database> open() const { return sqlite::open_migrated(path, 5000); }
+    void back_up() const { Backup(*open(), file, nothing_wrong).keep(); }
+    std::set<std::string> files() const
+    {
+        std::set<std::string> names;
+        for (const auto& entry : fs::directory_iterator(folder.path()))
+            names.insert(entry.path().filename());
+        return names;
+    }
+
+    const TemporaryFolder folder;
+    const std::string path = folder / "test.db";
+    const std::string file = folder / "backup.db";
+    const std::set<std::string> own = {"test.db", "test.db-wal", "test.db-shm", "test.db-lock"};
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(backup_tests, BackupFixture)
+
+BOOST_AUTO_TEST_CASE(a_backup_is_a_whole_database_by_itself)
+{
+    const auto db = open();
+    Backup backup(*db, file, nothing_wrong);
+    BOOST_TEST(!fs::exists(file));
+    add_rows(*db, 10, 5); // after it
+    backup.keep();
+    BOOST_TEST(static_cast<std::int64_t>(fs::file_size(file)) == backup.size_bytes());
+    struct stat status = {};
+    BOOST_REQUIRE(::stat(file.c_str(), &status) == 0);
+    BOOST_TEST((status.st_mode & 07777) == 0600u);
+    BOOST_TEST(rows_of_file(file) == 10);
+    auto expected = own;
+    expected.insert("backup.db");
+    BOOST_TEST((files() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_that_is_not_kept_leaves_nothing)
+{
+    Backup(*open(), file, nothing_wrong);
+    BOOST_TEST((files() == own));
+}
+
+BOOST_AUTO_TEST_CASE(an_existing_file_is_never_replaced)
+{
+    folder.write("backup.db", "somebody's");
+    BOOST_CHECK_EXCEPTION(Backup(*open(), file, nothing_wrong), base::Error, has_name("file_exists"));
+    fs::remove(file);
+    fs::create_symlink("nowhere", file);
+    BOOST_CHECK_EXCEPTION(Backup(*open(), file, nothing_wrong), base::Error, has_name("file_exists"));
+    fs::remove(file);
+    // It may come while the backup is being made.
+    {
+        Backup backup(*open(), file, nothing_wrong);
+        folder.write("backup.db", "somebody's");
+        BOOST_CHECK_EXCEPTION(backup.keep(), base::Error, has_name("file_exists"));
+    }
+    BOOST_TEST(fs::file_size(file) == 10u);
+    BOOST_TEST(files().count("backup.db.partial") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_that_the_audit_refuses_is_not_kept)
+{
+    const auto complain = [](Database&) { return std::vector<std::string>{"all wrong"}; };
+    BOOST_CHECK_EXCEPTION(Backup(*open(), file, complain), base::Error, [](const base::Error& error) {
+        return error.name() == "backup_is_damaged" &&
+               std::string(error.what()).find("all wrong") != std::string::npos;
+    });
+    BOOST_TEST((files() == own));
+}
+
+BOOST_AUTO_TEST_CASE(a_full_disk_leaves_nothing_behind)
+{
+    add_rows(*open(), 10, 5000);
+    ChildProcess child([&] {
+        const auto db = open();
+        std::signal(SIGXFSZ, SIG_IGN);
+        const rlimit small = {100000, 100000};
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        try {
+            Backup(*db, file, nothing_wrong);
+        } catch (const base::Error& error) {
+            return error.code() == base::ErrorCode::database_unavailable ? 1 : 2;
+        }
+        return 0;
+    });
+    BOOST_TEST(child.wait() == 1);
+    BOOST_TEST((files() == own));
+    BOOST_TEST(rows(*open()) == 5010);
+}
+
+BOOST_AUTO_TEST_CASE(what_a_killed_run_left_is_taken_away_by_the_next)
+{
+    folder.write("backup.db.partial", std::string(9999, 'x'));
+    folder.write("backup.db.partial-journal", "x");
+    back_up();
+    folder.write("test.db-restore", "x");
+    folder.write("test.db-restore-wal", "x");
+    Restoration(file, path, nothing_wrong);
+    auto expected = own;
+    expected.insert("backup.db");
+    BOOST_TEST((files() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(one_file_is_written_by_one_process_at_a_time)
+{
+    Signal made;
+    Signal done;
+    ChildProcess child([&] {
+        Backup backup(*open(), file, nothing_wrong);
+        made.give();
+        done.await();
+        backup.keep();
+        return 0;
+    });
+    made.await();
+    BOOST_CHECK_EXCEPTION(Backup(*open(), file, nothing_wrong), base::Error, has_name("busy"));
+    done.give();
+    BOOST_TEST(child.wait() == 0);
+    BOOST_TEST(rows_of_file(file) == 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_written_is_said)
+{
+    BOOST_CHECK_EXCEPTION(Backup(*open(), folder / "none/backup.db", nothing_wrong), base::Error,
+                          has_name("cannot_write"));
+}
+
+BOOST_AUTO_TEST_CASE(a_restored_database_is_what_the_backup_was)
+{
+    back_up();
+    const auto db = open();
+    add_rows(*db, 10, 20000); // grows, so that it must shrink
+    auto cached = db->prepare("SELECT count(*) FROM spent_nonces");
+    BOOST_TEST((cached.step() && cached.integer(0) == 20010));
+    const auto other = open();
+    {
+        Restoration restoration(file, path, nothing_wrong);
+        BOOST_TEST(restoration.backup_version() ==
+                   static_cast<std::int64_t>(sqlite::schema_migrations.size()));
+        BOOST_TEST(rows(restoration.content()) == 10);
+        BOOST_TEST(rows(*other) == 20010);
+        restoration.replace(*other);
+    }
+    // A connection that was open all the while, with statements prepared before.
+    cached.run();
+    BOOST_TEST(rows(*db) == 10);
+    add_rows(*db, 10, 1);
+    BOOST_TEST(rows(*other) == 11);
+    BOOST_TEST(db->integrity_problems().empty());
+    BOOST_TEST(rows_of_file(file) == 10);
+    auto expected = own;
+    expected.insert("backup.db");
+    BOOST_TEST((files() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(a_reader_keeps_its_snapshot_while_the_database_is_replaced)
+{
+    back_up();
+    const auto reader = open();
+    add_rows(*open(), 10, 100);
+    auto row = reader->prepare("SELECT nonce FROM spent_nonces");
+    BOOST_REQUIRE(row.step());
+    Restoration(file, path, nothing_wrong).replace(*open());
+    std::int64_t seen = 1;
+    while (row.step())
+        ++seen;
+    BOOST_TEST(seen == 110);
+    BOOST_TEST(rows(*reader) == 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_restoration_waits_for_the_write_lock_and_no_longer)
+{
+    back_up();
+    const auto writer = open();
+    const auto impatient = sqlite::open_migrated(path, 50);
+    Restoration restoration(file, path, nothing_wrong);
+    {
+        sqlite::Transaction tx(*writer);
+        BOOST_CHECK_EXCEPTION(restoration.replace(*impatient), base::Error, is_database_unavailable);
+    }
+    restoration.replace(*impatient);
+    add_rows(*writer, 10, 1);
+    BOOST_TEST(rows(*impatient) == 11);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_that_is_gone_comes_back)
+{
+    back_up();
+    for (const auto& name : own)
+        fs::remove(folder / name);
+    {
+        Restoration restoration(file, path, nothing_wrong);
+        Database db(path);
+        restoration.replace(db);
+    }
+    BOOST_TEST(rows(*open()) == 10);
+    BOOST_TEST(open()->integrity_problems().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_of_an_older_schema_is_migrated_first)
+{
+    const auto older = folder / "older.db";
+    {
+        Database db(older);
+        sqlite::migrate(db, {sqlite::schema_migrations.begin(), sqlite::schema_migrations.begin() + 2});
+        add_rows(db, 0, 3);
+        db.copy_into(file);
+    }
+    Restoration restoration(file, path, nothing_wrong);
+    BOOST_TEST(restoration.backup_version() == 2);
+    const auto db = open();
+    restoration.replace(*db);
+    BOOST_TEST(rows(*db) == 3);
+    BOOST_TEST(sqlite::schema_version(*db) == static_cast<std::int64_t>(sqlite::schema_migrations.size()));
+    BOOST_TEST(rows_of_file(file) == 3); // still the old one
+}
+
+BOOST_AUTO_TEST_CASE(what_is_no_good_backup_is_refused_and_nothing_changes)
+{
+    const auto refused = [&](const std::string& name) {
+        BOOST_CHECK_EXCEPTION(Restoration(file, path, nothing_wrong), base::Error, has_name(name));
+        fs::remove(file);
+        fs::remove(file + "-wal");
+    };
+    refused("not_a_backup"); // there is none
+    folder.write("backup.db", "");
+    refused("not_a_backup");
+    folder.write("backup.db", std::string(8192, 'x'));
+    refused("not_a_backup");
+    run_elsewhere(file, "CREATE TABLE theirs (number INTEGER); PRAGMA user_version = 3");
+    refused("not_a_backup");
+    back_up();
+    run_elsewhere(file, "PRAGMA user_version = 999");
+    refused("backup_is_newer");
+    back_up();
+    folder.write("backup.db-wal", "x");
+    refused("not_a_backup");
+    back_up();
+    { // a page in the middle
+        std::fstream damaged(file, std::ios::in | std::ios::out | std::ios::binary);
+        damaged.seekp(static_cast<std::streamoff>(fs::file_size(file) / 2 / 4096 * 4096));
+        damaged << std::string(4096, '\xff');
+    }
+    refused("not_a_backup");
+    back_up();
+    fs::resize_file(file, fs::file_size(file) - 4096);
+    refused("not_a_backup");
+    back_up();
+    BOOST_CHECK_EXCEPTION(
+        Restoration(file, path, [](Database&) { return std::vector<std::string>{"all wrong"}; }), base::Error,
+        has_name("not_a_backup"));
+    BOOST_CHECK_EXCEPTION(Restoration(path, path, nothing_wrong), base::Error, has_name("not_a_backup"));
+    fs::remove(file);
+    BOOST_TEST((files() == own));
+    BOOST_TEST(rows(*open()) == 10);
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_not_replaced)
+{
+    back_up();
+    const auto db = open();
+    Restoration restoration(file, path, nothing_wrong);
+    execute(*db, "PRAGMA user_version = 999");
+    BOOST_CHECK_EXCEPTION(restoration.replace(*db), base::Error, [](const base::Error& error) {
+        return error.code() == base::ErrorCode::database_newer;
+    });
+    BOOST_TEST(integer(*db, "PRAGMA user_version") == 999);
+}
+
+// The rows of the one or of the other, never a mixture.
+BOOST_AUTO_TEST_CASE(a_restoration_killed_anywhere_was_done_or_not_done)
+{
+    add_rows(*open(), 10, 3000);
+    back_up();
+    const auto restore = [&] {
+        Restoration(file, path, nothing_wrong).replace(*open());
+        return 0;
+    };
+    const auto begun = std::chrono::steady_clock::now();
+    ChildProcess(restore).wait();
+    const auto whole_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun)
+            .count();
+    std::mt19937_64 dice(11);
+    int done = 0;
+    for (int round = 0; round < 30; ++round) {
+        add_rows(*open(), 100000, 3000); // what the restoration takes away
+        {
+            ChildProcess child(restore);
+            ::usleep(static_cast<useconds_t>(dice() % static_cast<std::uint64_t>(whole_us * 3 / 2)));
+            child.kill();
+        }
+        const auto db = open();
+        BOOST_TEST(db->integrity_problems().empty());
+        const auto count = rows(*db);
+        BOOST_TEST((count == 3010 || count == 6010), count);
+        done += count == 3010 ? 1 : 0;
+        execute(*db, "DELETE FROM spent_nonces WHERE nonce >= '" + nonce(100000) + "'");
+    }
+    BOOST_TEST_MESSAGE(done << " of 30 were done");
+    BOOST_TEST(rows_of_file(file) == 3010);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
