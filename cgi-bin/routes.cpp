@@ -2,6 +2,7 @@
 
 #include "auth/access_token.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/hmac.h"
 #include "base/log.h"
 #include "sqlite/migrate.h"
@@ -33,6 +34,7 @@ struct Route
 
 constexpr Route routes[] = {
     {"GET", "/health", Access::everybody, get_health},
+    {"GET", "/openapi.json", Access::everybody, get_openapi},
     {"POST", "/auth/nonce", Access::everybody, post_auth_nonce},
     {"POST", "/auth/verify", Access::everybody, post_auth_verify},
     {"GET", "/credits", Access::wallet, get_credits},
@@ -250,6 +252,21 @@ Response ok(const base::Json& body)
 {
     Response response;
     response.body = body.dump();
+    return response;
+}
+
+Response cacheable(const Request& request, std::string body, const char* cache_control)
+{
+    Response response;
+    const auto etag = "\"" + base::to_hex(base::sha256(body).substr(0, 16)) + "\"";
+    response.headers.emplace_back("ETag", etag);
+    response.headers.emplace_back("Cache-Control", cache_control);
+    // RFC 9110, 13.1.2: a list of tags, compared weakly, or "*".
+    const auto& known = request.if_none_match;
+    if (known == "*" || known.find(etag) != std::string::npos)
+        response.status = 304;
+    else
+        response.body = std::move(body);
     return response;
 }
 

@@ -21,8 +21,12 @@ http::Response dispatch(App& app, const http::Request& request);
 // 200 with a JSON body.
 http::Response ok(const base::Json& body);
 
+// The same with an ETag and that Cache-Control, or 304 for a client that has it already.
+http::Response cacheable(const http::Request& request, std::string body, const char* cache_control);
+
 // The handlers, each in the file of its path.
 http::Response get_health(App& app, const Call& call);
+http::Response get_openapi(App& app, const Call& call);
 http::Response post_auth_nonce(App& app, const Call& call);
 http::Response post_auth_verify(App& app, const Call& call);
 http::Response get_credits(App& app, const Call& call);

@@ -19,6 +19,7 @@ struct KnownRoute
 
 inline const std::vector<KnownRoute> known_routes = {
     {"GET", "/health", false},
+    {"GET", "/openapi.json", false},
     {"POST", "/auth/nonce", false},
     {"POST", "/auth/verify", false},
     {"GET", "/credits", true},
