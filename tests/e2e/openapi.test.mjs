@@ -23,7 +23,7 @@ const example = (template) =>
 describe('the document', () => {
     let service;
     before(async () => {
-        service = await startService({ settings: { METRICS_TOKEN: 'of whoever watches' } });
+        service = await startService({ settings: { METRICS_TOKEN: 'only-for-this-test' } });
     });
     after(() => service.stop());
 
