@@ -35,7 +35,7 @@ SCHEMA := $(sort $(wildcard schema/*.sql))
 LIB := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
 # Only main.cpp speaks FastCGI. Tests link every other object without -lfcgi, so a second file that reaches
 # for the protocol will not link.
-EDGE := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out cgi-bin/main.cpp,$(wildcard cgi-bin/*.cpp)))
+EDGE := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out cgi-bin/main.cpp,$(wildcard cgi-bin/*.cpp))) $(BUILD)/openapi.o
 PROGRAMS := $(BUILD)/session-voice $(BUILD)/session-voice-meter $(BUILD)/session-voice-attest $(BUILD)/session-voice-admin
 
 all: $(PROGRAMS)
@@ -72,6 +72,12 @@ $(BUILD)/schema.cpp: $(SCHEMA) Makefile
 	       echo "{\"$$(basename $$file .sql)\", R\"sql("; cat $$file; echo ')sql"},'; \
 	   done; \
 	   echo '};'; } >$@
+
+# So does the description of the HTTP interface.
+$(BUILD)/openapi.cpp: cgi-bin/openapi.json Makefile
+	@mkdir -p $(@D)
+	@{ printf 'extern const char* const openapi_document;\nconst char* const openapi_document = R"json('; \
+	   cat $<; echo ')json";'; } >$@
 
 # ---- tests ----
 
@@ -200,13 +206,14 @@ UNITS := $(sort $(wildcard deploy/systemd/*))
 MAN5 := $(sort $(wildcard deploy/man/*.5))
 MAN8 := $(sort $(wildcard deploy/man/*.8))
 EXAMPLES := $(sort $(wildcard deploy/*.conf deploy/htaccess deploy/grafana.json deploy/README.md)) cron/crontab
+DOCUMENTS := README.md cgi-bin/openapi.json
 
 install: all
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(bindir) $(mandir)/man5 $(mandir)/man8 $(docdir)/examples $(unitdir))
 	$(INSTALL_PROGRAM) -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
 	$(INSTALL) -m 644 $(MAN5) $(DESTDIR)$(mandir)/man5
 	$(INSTALL) -m 644 $(MAN8) $(DESTDIR)$(mandir)/man8
-	$(INSTALL) -m 644 README.md $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 $(DOCUMENTS) $(DESTDIR)$(docdir)
 	$(INSTALL) -m 644 $(EXAMPLES) $(DESTDIR)$(docdir)/examples
 	$(INSTALL) -m 644 $(UNITS) $(DESTDIR)$(unitdir)
 	sed -i 's|/usr/bin/session-voice|$(bindir)/session-voice|; s|/etc/session-voice|$(sysconfdir)/session-voice|' \
@@ -219,7 +226,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(notdir $(PROGRAMS)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(MAN5))) $(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(MAN8)))
 	rm -f $(addprefix $(DESTDIR)$(unitdir)/,$(notdir $(UNITS)))
-	rm -f $(DESTDIR)$(docdir)/README.md $(addprefix $(DESTDIR)$(docdir)/examples/,$(notdir $(EXAMPLES)))
+	rm -f $(addprefix $(DESTDIR)$(docdir)/,$(notdir $(DOCUMENTS))) $(addprefix $(DESTDIR)$(docdir)/examples/,$(notdir $(EXAMPLES)))
 	-rmdir $(DESTDIR)$(docdir)/examples $(DESTDIR)$(docdir)
 
 # debhelper wants a folder debian: it gets a copy, whose rules call `make install` here.

@@ -229,9 +229,10 @@ class CommandLine
         add(rooms, "list", "Active rooms, the newest first.", "rooms list --json", rooms_list);
         take_room(add(rooms, "close", "Charge everybody, end their stays, close the room.",
                       "rooms close " + room_, rooms_close, Effect::changes));
-        take_room(add(rooms, "show",
-                      "A room, active or closed: who is or was in it, from when until when, what was charged.",
-                      "rooms show " + room_, rooms_show));
+        take_room(
+            add(rooms, "show",
+                "A room, active or closed: who is or was in it, from when until when, what was charged.",
+                "rooms show " + room_, rooms_show));
         take_connection(add(rooms, "kick", "Charge a participant and end their stay, as the room's host may.",
                             "rooms kick 3f0c9a4e-52d1-4b7e-9a0b-6f1f3c1f7a55", rooms_kick, Effect::changes));
     }
@@ -245,8 +246,8 @@ class CommandLine
         ban.add_option("--reason", arguments_.reason, "told to the wallet")->required()->check(check_reason);
         ban.add_option("--for", arguments_.ban_seconds, "seconds; without it, for good")
             ->check(CLI::Range(std::int64_t{1}, max_ban_seconds));
-        take_wallet(
-            add(app_, "unban", "Lift the ban of a wallet.", "unban " + wallet_, unban_wallet, Effect::changes));
+        take_wallet(add(app_, "unban", "Lift the ban of a wallet.", "unban " + wallet_, unban_wallet,
+                        Effect::changes));
         auto& bans = group("bans", "Wallets that were banned.");
         take_limit(add(bans, "list", "The newest first: active, over or lifted.", "bans list", bans_list));
     }

@@ -55,8 +55,8 @@ class Command
     // The database, of the newest schema. In a dry run all that is done to it is taken back, and one that
     // does not exist is an empty one in memory.
     sqlite::Database& database();
-    // The same for what takes long: nothing is taken back, so in a dry run nothing may be committed to it; it must
-    // exist then and be of the newest schema.
+    // The same for what takes long: nothing is taken back, so in a dry run nothing may be committed to it; it
+    // must exist then and be of the newest schema.
     sqlite::Database& database_without_rehearsal();
 
   private:

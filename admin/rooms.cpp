@@ -68,8 +68,8 @@ void rooms_show(Command& command)
                                                {"state", state},
                                                {"debited_seconds", stay.debited_seconds}});
         command.text << "  " << stay.connection_id << "  " << stay.wallet << "  "
-                     << base::iso8601(stay.joined_at) << " to " << base::iso8601(until) << "  " << state << ", "
-                     << stay.debited_seconds << " s charged\n";
+                     << base::iso8601(stay.joined_at) << " to " << base::iso8601(until) << "  " << state
+                     << ", " << stay.debited_seconds << " s charged\n";
     }
 }
 

@@ -1,8 +1,6 @@
 #include "rooms/room.h"
 
 #include "base/error.h"
-#include "base/hex.h"
-#include "base/hmac.h"
 #include "base/log.h"
 #include "ethereum/address.h"
 #include "fields.h"
@@ -54,12 +52,6 @@ std::optional<base::Json> render(const rooms::ActiveRoom& active)
         base::log("room " + active.room.room_id + " is left out of the listing: " + error.what());
         return std::nullopt;
     }
-}
-
-// RFC 9110, 13.1.2: a list of tags, compared weakly, or "*".
-bool matches(const std::string& if_none_match, const std::string& etag)
-{
-    return if_none_match == "*" || if_none_match.find(etag) != std::string::npos;
 }
 
 } // namespace
@@ -160,15 +152,7 @@ http::Response get_rooms_active(App& app, const Call& call)
         if (auto element = render(active))
             list.push_back(*std::move(element));
     }
-    auto response = ok({{"rooms", std::move(list)}});
-    const auto etag = "\"" + base::to_hex(base::sha256(response.body).substr(0, 16)) + "\"";
-    response.headers.emplace_back("ETag", etag);
-    response.headers.emplace_back("Cache-Control", listing_cache);
-    if (matches(call.request.if_none_match, etag)) {
-        response.status = 304;
-        response.body.clear();
-    }
-    return response;
+    return cacheable(call.request, base::Json{{"rooms", std::move(list)}}.dump(), listing_cache);
 }
 
 http::Response get_room(App& app, const Call& call)

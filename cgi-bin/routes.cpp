@@ -3,6 +3,7 @@
 #include "auth/access_token.h"
 #include "auth/ban.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/hmac.h"
 #include "base/log.h"
 #include "requests/idempotency.h"
@@ -51,6 +52,7 @@ struct Route
 constexpr Route routes[] = {
     {"GET", "/health", Access::everybody, get_health},
     {"GET", "/metrics", Access::monitor, get_metrics},
+    {"GET", "/openapi.json", Access::everybody, get_openapi},
     {"POST", "/auth/nonce", Access::everybody, post_auth_nonce, sign_in},
     {"POST", "/auth/verify", Access::everybody, post_auth_verify, sign_in},
     {"GET", "/credits", Access::wallet, get_credits},
@@ -298,8 +300,8 @@ std::optional<Response> limit(App& app, const Request& request, const char* what
     return response;
 }
 
-// The first route of the path that is asked for, whatever its method; null if there is none. What stands for the
-// names behind colons is put into `ids`.
+// The first route of the path that is asked for, whatever its method; null if there is none. What stands for
+// the names behind colons is put into `ids`.
 const Route* find_route(const App& app, const Request& request, std::vector<std::string>& ids)
 {
     std::string_view path = request.path;
@@ -313,8 +315,8 @@ const Route* find_route(const App& app, const Request& request, std::vector<std:
     return meant;
 }
 
-// The checks that every endpoint shares, in the order of the contract: route, method, size, limits per address,
-// auth, limits per wallet, key, JSON. `wallet` is whose token it was, whatever comes of it.
+// The checks that every endpoint shares, in the order of the contract: route, method, size, limits per
+// address, auth, limits per wallet, key, JSON. `wallet` is whose token it was, whatever comes of it.
 Response serve(App& app, const Request& request, const Route* meant, std::vector<std::string> ids,
                std::string& wallet)
 {
@@ -466,6 +468,21 @@ void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now)
     if (ban->expires_at)
         throw std::move(error).with("expires_at", base::iso8601(*ban->expires_at));
     throw std::move(error).with("expires_at", nullptr);
+}
+
+Response cacheable(const Request& request, std::string body, const char* cache_control)
+{
+    Response response;
+    const auto etag = "\"" + base::to_hex(base::sha256(body).substr(0, 16)) + "\"";
+    response.headers.emplace_back("ETag", etag);
+    response.headers.emplace_back("Cache-Control", cache_control);
+    // RFC 9110, 13.1.2: a list of tags, compared weakly, or "*".
+    const auto& known = request.if_none_match;
+    if (known == "*" || known.find(etag) != std::string::npos)
+        response.status = 304;
+    else
+        response.body = std::move(body);
+    return response;
 }
 
 Response dispatch(App& app, const Request& request)

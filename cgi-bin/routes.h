@@ -25,6 +25,8 @@ void record(App& app, const http::Request& request, const http::Response& respon
 
 // 200 with a JSON body.
 http::Response ok(const base::Json& body);
+// The same with an ETag and that Cache-Control, or 304 for a client that has it already.
+http::Response cacheable(const http::Request& request, std::string body, const char* cache_control);
 
 // Throws Error(permission_denied, "banned") if the wallet is banned now.
 void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now);
@@ -32,6 +34,7 @@ void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now);
 // The handlers, each in the file of its path.
 http::Response get_metrics(App& app, const Call& call);
 http::Response get_health(App& app, const Call& call);
+http::Response get_openapi(App& app, const Call& call);
 http::Response post_auth_nonce(App& app, const Call& call);
 http::Response post_auth_verify(App& app, const Call& call);
 http::Response get_credits(App& app, const Call& call);

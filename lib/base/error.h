@@ -21,7 +21,7 @@ enum class ErrorCode
     method_not_allowed,
     payload_too_large,
     conflict,
-    key_reused,     // for another request than before
+    key_reused, // for another request than before
     rate_limited,
     not_configured, // the operator has not switched this on
     chain_unavailable,

@@ -178,8 +178,8 @@ class Transaction
 
 // Makes one transaction, synced, of all that are begun while it lives, one after the other: what they commit
 // counts with commit() here, or not at all. One that rolls back takes back only what it did itself. The first
-// of them takes the write lock, and everybody else waits from then on: do what is slow before. One that is never
-// committed is a rehearsal: this connection sees what was done until the end takes it all back.
+// of them takes the write lock, and everybody else waits from then on: do what is slow before. One that is
+// never committed is a rehearsal: this connection sees what was done until the end takes it all back.
 class TransactionGroup
 {
   public:

@@ -20,6 +20,7 @@ struct KnownRoute
 // Paths with ids name rooms and people that nobody knows.
 inline const std::vector<KnownRoute> known_routes = {
     {"GET", "/health", false},
+    {"GET", "/openapi.json", false},
     {"POST", "/auth/nonce", false},
     {"POST", "/auth/verify", false},
     {"GET", "/credits", true},

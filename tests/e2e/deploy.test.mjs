@@ -341,7 +341,7 @@ describe('deployment', { concurrency: 3 }, () => {
                 isOperated(copy, variant);
                 if (variant.alias !== undefined)
                     it('has a short address, too', async () => {
-                        const at = (rest) => exchange(deployment.port, 'GET', variant.alias + rest);
+                        const at = (rest) => exchange(deployment.port, 'GET', rest, { mount: variant.alias });
                         ok(await at('/health'));
                         ok(await at('/rooms/active?x=1'));
                         for (const rest of ['/rooms%2factive', '/rooms/../health', '//health', 'x/health', '%2fhealth'])

@@ -7,6 +7,7 @@ import { exchange, exchangeBytes, expect, ok, startService } from './service.mjs
 const kib = 1024;
 const routes = [
     ['GET', '/health'],
+    ['GET', '/openapi.json'],
     ['POST', '/auth/nonce'],
     ['POST', '/auth/verify'],
     ['GET', '/credits'],

@@ -194,7 +194,8 @@ export class Deployment extends Service {
     }
 
     request(method, rawPath, options) {
-        return exchange(this.tls ? this.tlsPort : this.port, method, this.mount + rawPath, {
+        return exchange(this.tls ? this.tlsPort : this.port, method, rawPath, {
+            mount: this.mount,
             ...(this.tls ? { ca: this.host.ca } : {}),
             ...options,
         });

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { privateKeyToAccount } from 'viem/accounts';
+import { assertDescribed } from './contract.mjs';
 
 export { sleep };
 
@@ -76,13 +77,14 @@ export function runAsCron(program, places) {
 }
 
 // One HTTP exchange: { status, headers, text, json, ms }. The path goes out as it is given. Rejects if there is no
-// whole answer. No request of these tests may meet a bug, so 500 is never an answer. `ca` is the certificate of a server
-// that speaks TLS.
+// whole answer, or one that openapi.json does not describe. No request of these tests may meet a bug, so 500 is never an
+// answer. `mount` is where the service is mounted, and goes before the path. `ca` is the certificate of a server that
+// speaks TLS.
 export function exchange(
     port,
     method,
     rawPath,
-    { token, headers = {}, body, agent = false, host = '127.0.0.1', ca } = {},
+    { token, headers = {}, body, agent = false, host = '127.0.0.1', mount = '', ca } = {},
 ) {
     return new Promise((resolve, reject) => {
         const begun = performance.now();
@@ -100,7 +102,7 @@ export function exchange(
             sent['Content-Length'] ??= 0;
         }
         const { request: open } = ca === undefined ? http : https;
-        const request = open({ host, port, method, path: rawPath, headers: sent, agent, ca });
+        const request = open({ host, port, method, path: mount + rawPath, headers: sent, agent, ca });
         request.setTimeout(answerMs, () => request.destroy(new Error(`no answer to ${method} ${rawPath}`)));
         request.on('error', reject);
         request.on('response', (response) => {
@@ -118,7 +120,12 @@ export function exchange(
                     ms: performance.now() - begun,
                 };
                 if (reply.status === 500) reject(new Error(`${method} ${rawPath} answered 500: ${text}`));
-                else resolve(reply);
+                try {
+                    assertDescribed(method, rawPath, reply, bytes);
+                    resolve(reply);
+                } catch (error) {
+                    reject(error);
+                }
             });
         });
         request.end(bytes);

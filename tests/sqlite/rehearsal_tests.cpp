@@ -5,8 +5,10 @@
 namespace {
 
 using sqlite::Database;
-using sqlite::Rehearsal;
 using sqlite::Transaction;
+
+// What a dry run is: a group of transactions that is never committed.
+using Rehearsal = sqlite::TransactionGroup;
 
 struct RehearsalFixture
 {
