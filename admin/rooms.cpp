@@ -13,6 +13,7 @@ void rooms_list(Command& command)
     for (const auto& each : active) {
         const auto& room = each.room;
         command.json["rooms"].push_back({{"room_id", room.room_id},
+                                         {"title", room.title.empty() ? base::Json() : base::Json(room.title)},
                                          {"host_wallet", room.host_wallet},
                                          {"visibility", room.visibility},
                                          {"participant_count", each.participant_count},

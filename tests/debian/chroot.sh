@@ -122,9 +122,11 @@ bump() {
     dpkg-deb -Znone --root-owner-group -b "$tmp/unpacked" "$root/root/$1.deb"
 }
 
+# What the old schema knows of it.
 rows() {
     for table in credit_accounts credit_events rooms connections spent_nonces sweeps; do
-        sqlite3 -readonly "$1" "SELECT * FROM $table"
+        columns=$(sqlite3 -readonly "$tmp/old.db" "SELECT group_concat(name) FROM pragma_table_info('$table')")
+        sqlite3 -readonly "$1" "SELECT $columns FROM $table"
     done
 }
 

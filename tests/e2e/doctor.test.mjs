@@ -173,7 +173,6 @@ describe('doctor', () => {
         await fails({}, /^the last sweep lies in the future$/);
         await sql('DELETE FROM sweeps');
         assert.ok((await doctor()).warnings.includes('no sweep has run yet'));
-        const version = await sql('PRAGMA user_version');
         await sql('PRAGMA user_version = 999');
         await fails({}, /^the schema is of version 999 of \d+$/);
         await sql(`PRAGMA user_version = ${version}`);
