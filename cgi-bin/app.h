@@ -11,6 +11,7 @@
 #include "sqlite/database.h"
 
 #include <memory>
+#include <utility>
 
 class App
 {
@@ -27,7 +28,18 @@ class App
     // Opened and migrated when it is first needed, and again after close_database(): a database that cannot
     // be reached fails the requests that need it, not the process. Throws Error(database_unavailable).
     sqlite::Database& database();
-    void close_database() { database_.reset(); }
+    void close_database()
+    {
+        debited_seconds_ = take_debited_seconds();
+        database_.reset();
+    }
+
+    // What was debited in transactions that were committed since the last call.
+    std::int64_t take_debited_seconds()
+    {
+        const auto before = std::exchange(debited_seconds_, 0);
+        return before + (database_ ? database_->take_tally() : 0);
+    }
 
     // Whether the database turned out to be made for a newer program than this: the process is to end.
     bool is_outdated() const { return is_outdated_; }
@@ -43,5 +55,6 @@ class App
 
   private:
     std::unique_ptr<sqlite::Database> database_;
+    std::int64_t debited_seconds_ = 0; // through connections that are closed
     bool is_outdated_ = false;
 };

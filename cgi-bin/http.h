@@ -49,9 +49,10 @@ struct Response
     bool is_head = false; // `body` is then only measured, not sent
 
     // Not sent; for those who watch.
-    const char* route = "none"; // the pattern
-    std::string wallet;         // of the access token; empty if there was no good one
-    std::string request_id;     // the client's, or one made
+    const char* route = "none";       // the pattern
+    std::string wallet;               // of the access token; empty if there was no good one
+    std::string request_id;           // the client's, or one made
+    std::int64_t debited_seconds = 0; // of everybody whose presence was metered on the way
 };
 
 } // namespace http

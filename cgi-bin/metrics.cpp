@@ -60,5 +60,7 @@ void record(App& app, const http::Request& request, const http::Response& respon
                 "\",\"status\":" + std::to_string(response.status) + ",\"ms\":" + duration;
     if (!response.wallet.empty())
         line += ",\"wallet\":\"" + shortened(response.wallet) + "\"";
+    if (response.debited_seconds != 0)
+        line += ",\"debited_seconds\":" + std::to_string(response.debited_seconds);
     base::write_log_line(line + "}\n");
 }

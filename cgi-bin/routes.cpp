@@ -496,6 +496,7 @@ Response dispatch(App& app, const Request& request)
     if (meant != nullptr)
         response.route = meant->path;
     response.wallet = std::move(wallet);
+    response.debited_seconds = app.take_debited_seconds();
     response.headers.emplace_back("X-Request-Id", request_id);
     response.request_id = std::move(request_id);
     response.is_head = request.method == "HEAD";

@@ -111,6 +111,7 @@ Debit debit(sqlite::Database& db, const std::string& wallet, std::int64_t second
         .bind(":wallet", wallet)
         .run();
     append_event(db, wallet, "debit_usage", -taken, balance - taken, connection_id, {}, now);
+    db.add_to_tally(taken);
     return {taken, balance - taken};
 }
 

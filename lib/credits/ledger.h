@@ -39,7 +39,8 @@ struct Debit
     std::int64_t remaining_seconds = 0;
 };
 
-// Takes up to `seconds` (>= 0) for the presence of a connection; an empty account yields 0.
+// Takes up to `seconds` (>= 0) for the presence of a connection; an empty account yields 0. What was taken is
+// added to the database's tally.
 Debit debit(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
             const std::string& connection_id, base::UnixSeconds now);
 

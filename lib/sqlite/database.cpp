@@ -431,6 +431,7 @@ void Database::begin_part()
         throw Error(ErrorCode::database_unavailable, "database_unavailable", "the transaction was lost");
     prepare("SAVEPOINT part").run();
     in_part_ = true;
+    tally_pending_before_ = tally_pending_;
 }
 
 void Database::check_schema_version()
@@ -451,6 +452,7 @@ void Database::commit()
     assert(in_transaction());
     wal_pages_ = 0;
     prepare("COMMIT").run();
+    tally_ += std::exchange(tally_pending_, 0);
     checkpoint_if_due();
     end();
 }
@@ -468,11 +470,13 @@ void Database::roll_back_part() noexcept
     if (in_transaction())
         sqlite3_exec(handle_.get(), "ROLLBACK TO part; RELEASE part", nullptr, nullptr, nullptr);
     in_part_ = false;
+    tally_pending_ = tally_pending_before_;
 }
 
 void Database::end() noexcept
 {
     writing_ = false;
+    tally_pending_ = 0;
     if (write_lock_)
         write_lock_->unlock();
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct sqlite3;
@@ -95,6 +96,13 @@ class Database
 
     std::int64_t changes() const; // rows changed by the last statement
     bool in_transaction() const;
+
+    // A sum that callers keep of what they write: an amount counts when the Transaction in which it was added
+    // is committed, and is forgotten with one that is not. take_tally() gives what counted since its last
+    // call.
+    void add_to_tally(std::int64_t amount) { tally_pending_ += amount; }
+    std::int64_t take_tally() { return std::exchange(tally_, 0); }
+
     std::int64_t free_bytes(); // of the file: freed, and used again before it grows
 
     // Problems that SQLite itself finds in the file; empty if there are none.
@@ -154,6 +162,9 @@ class Database
     bool writing_ = false; // inside a Transaction
     bool grouped_ = false; // inside a TransactionGroup
     bool in_part_ = false; // inside a Transaction inside a TransactionGroup
+    std::int64_t tally_ = 0;
+    std::int64_t tally_pending_ = 0;        // of the Transaction or TransactionGroup under way
+    std::int64_t tally_pending_before_ = 0; // the part under way
     int wal_pages_ = 0;
     int checkpoint_at_pages_ = 0;
 };

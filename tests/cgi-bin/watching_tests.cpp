@@ -177,6 +177,52 @@ BOOST_AUTO_TEST_CASE(only_a_good_token_makes_a_wallet)
     BOOST_TEST(line.contains("wallet"));
 }
 
+BOOST_AUTO_TEST_CASE(a_line_says_what_its_request_debited_and_to_the_second_what_the_ledger_says)
+{
+    const auto room_id = create_room(address(1));
+    const auto host = join(address(1), room_id);
+    give(address(2), 90);
+    const auto guest = join(address(2), room_id);
+    give(address(2), -50);
+    const auto debited = [](const base::Json& line) { return line.value("debited_seconds", 0); };
+    const auto beat = [&](unsigned number, const base::Json& seat) {
+        return signed_in(request("POST", "/rooms/heartbeat", caller(seat).dump()), address(number));
+    };
+    BOOST_TEST(!log_line(beat(1, host)).contains("debited_seconds")); // in the second of the join
+    now += 30;
+    BOOST_TEST(debited(log_line(beat(1, host))) == 30);
+    now += 40;
+    // More than the balance is not debited.
+    BOOST_TEST(debited(log_line(beat(2, guest))) == 40);
+    now += 20;
+    // The host's seat has lapsed by now, and whoever comes next settles it.
+    BOOST_TEST(debited(log_line(signed_in(request("GET", "/credits"), address(1)))) == 60);
+    BOOST_TEST(debited(log_line(signed_in(request("GET", "/credits"), address(1)))) == 0);
+    BOOST_TEST(query("SELECT sum(consumed_seconds) FROM credit_accounts") == 30 + 40 + 60);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_taken_back_is_not_said_to_be_debited)
+{
+    const auto room_id = create_room(address(1));
+    const auto seat = join(address(1), room_id);
+    now += 30;
+    auto leaving = signed_in(request("POST", "/rooms/leave", caller(seat).dump()), address(1));
+    leaving.idempotency_key = "k";
+    execute("CREATE TRIGGER failing BEFORE UPDATE OF left_at ON connections "
+            "BEGIN SELECT RAISE(ABORT, 'as if the disk failed'); END");
+    leaving.now = now;
+    const auto failed = dispatch(app, leaving);
+    BOOST_TEST(failed.status == 500);
+    BOOST_TEST(failed.debited_seconds == 0);
+    execute("DROP TRIGGER failing");
+    const auto left = dispatch(app, leaving);
+    BOOST_TEST(left.status == 200);
+    BOOST_TEST(left.debited_seconds == 30);
+    const auto replayed = dispatch(app, leaving);
+    BOOST_TEST(replayed.status == 200);
+    BOOST_TEST(replayed.debited_seconds == 0);
+}
+
 BOOST_AUTO_TEST_CASE(the_lines_can_be_switched_off)
 {
     config.log_requests = false;

@@ -456,6 +456,37 @@ BOOST_FIXTURE_TEST_CASE(a_part_that_rolls_back_takes_no_other_with_it, MemoryFix
     BOOST_TEST(integer(db, "SELECT sum(number) FROM numbers") == 1 + 3);
 }
 
+BOOST_FIXTURE_TEST_CASE(the_tally_counts_what_is_committed, MemoryFixture)
+{
+    const auto add = [&](std::int64_t amount, bool commit) {
+        Transaction tx(db);
+        db.add_to_tally(amount);
+        if (commit)
+            tx.commit();
+    };
+    add(1, true);
+    add(2, false);
+    add(4, true);
+    BOOST_TEST(db.take_tally() == 5);
+    BOOST_TEST(db.take_tally() == 0);
+    {
+        sqlite::TransactionGroup group(db);
+        add(1, true);
+        add(2, false);
+        add(4, true);
+        BOOST_TEST(db.take_tally() == 0);
+        group.commit();
+    }
+    BOOST_TEST(db.take_tally() == 5);
+    {
+        const sqlite::TransactionGroup group(db);
+        add(8, true);
+    }
+    BOOST_TEST(db.take_tally() == 0);
+    add(16, true);
+    BOOST_TEST(db.take_tally() == 16);
+}
+
 BOOST_FIXTURE_TEST_CASE(a_group_takes_the_write_lock_with_its_first_part_and_keeps_it, FileFixture)
 {
     Database db(path);
