@@ -18,7 +18,7 @@
 
 namespace {
 
-constexpr const char* usage = R"(usage: session-voice [--config FILE] [--workers N] [--check]
+constexpr const char* usage = R"(usage: session-voice [--config FILE] [--workers N | --with-parent] [--check]
 
 The control plane of a voice-chat service. A web server starts it, as FastCGI worker or as plain CGI program.
 
@@ -27,11 +27,13 @@ The control plane of a voice-chat service. A web server starts it, as FastCGI wo
                   ~/session-voice.env or /etc/session-voice/session-voice.env.
   --check         check the settings, say what is wrong with them, and end
   --workers N     as FastCGI worker: keep N processes on the one socket. Without it, this process is the only
-                  one, as Apache's mod_fcgid wants it.
+                  one, as Apache's mod_fcgid and lighttpd's bin-path want it.
+  --with-parent   as the only process: end when the process that started this one has ended. For a web server
+                  that keeps the workers itself and may crash.
   --help          this text
 
-SIGTERM ends it after the request in hand. SIGHUP, sent to the process that keeps the workers, puts the program that
-stands at its path now in its place, and no request is lost.
+SIGTERM ends it after the request in hand. SIGHUP, sent to the process that keeps the workers or to the only one, puts
+the program that stands at its path now in its place, and no request is lost.
 )";
 
 // Both protocols describe a request by CGI variables (RFC 3875) and give the body as a stream.
@@ -281,11 +283,11 @@ int main(int argc, char** argv)
     std::string config_path;
     bool only_check = false;
     std::size_t workers = 0;
-    const option options[] = {{"config", required_argument, nullptr, 'c'},
-                              {"check", no_argument, nullptr, 'k'},
-                              {"workers", required_argument, nullptr, 'w'},
-                              {"help", no_argument, nullptr, 'h'},
-                              {nullptr, 0, nullptr, 0}};
+    bool with_parent = false;
+    const option options[] = {
+        {"config", required_argument, nullptr, 'c'},  {"check", no_argument, nullptr, 'k'},
+        {"workers", required_argument, nullptr, 'w'}, {"with-parent", no_argument, nullptr, 'p'},
+        {"help", no_argument, nullptr, 'h'},          {nullptr, 0, nullptr, 0}};
     for (int chosen = 0; (chosen = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
         switch (chosen) {
         case 'c':
@@ -298,6 +300,9 @@ int main(int argc, char** argv)
                 return 2;
             }
             break;
+        case 'p':
+            with_parent = true;
+            break;
         case 'k':
             only_check = true;
             break;
@@ -308,6 +313,11 @@ int main(int argc, char** argv)
             std::fputs(usage, stderr);
             return 2;
         }
+    }
+
+    if (with_parent && workers > 0) {
+        std::fputs(usage, stderr);
+        return 2;
     }
 
     try {
@@ -328,8 +338,12 @@ int main(int argc, char** argv)
             serve(app, gateway);
             return 0;
         }
-        if (workers == 0)
+        if (workers == 0) {
+            supervisor::replace_on_hangup(argv);
+            if (with_parent)
+                supervisor::end_with_parent();
             return serve_fastcgi(app);
+        }
         return supervisor::keep_workers(workers, argv, [&] { return serve_fastcgi(app); });
     } catch (const std::exception& error) {
         std::fprintf(stderr, "session-voice cannot start: %s\n", error.what());

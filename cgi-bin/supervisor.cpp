@@ -13,6 +13,7 @@
 #include <string>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
@@ -22,6 +23,8 @@ namespace supervisor {
 namespace {
 
 volatile std::sig_atomic_t stopping = 0;
+volatile std::sig_atomic_t hung_up = 0;
+char** successor = nullptr; // what a single worker becomes on SIGHUP
 
 void stop(int)
 {
@@ -96,7 +99,7 @@ bool would_start(char** arguments)
 }
 
 // Does not return if it succeeds. The old workers finish what they have in hand; they stay our children.
-void become_successor(char** arguments, Workers& workers)
+void become_successor(char** arguments, const Workers& workers)
 {
     if (!would_start(arguments)) {
         base::log("the program at " + std::string(arguments[0]) + " would not start; the old one goes on");
@@ -118,6 +121,26 @@ void hold_signals()
     handle(SIGPIPE, SIG_IGN);
 }
 
+void replace_on_hangup(char** arguments)
+{
+    successor = arguments;
+    handle(SIGHUP, [](int) { hung_up = 1; });
+}
+
+void end_with_parent()
+{
+    struct sigaction action = {};
+    action.sa_flags = SA_RESTART; // it may come amid the reading of a request
+    action.sa_handler = [](int) {
+        const int saved = errno;
+        ::shutdown(STDIN_FILENO, SHUT_RDWR);
+        errno = saved;
+        stopping = 1;
+    };
+    sigaction(SIGUSR1, &action, nullptr);
+    ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
+}
+
 bool wait_for_connection(int listening_socket)
 {
     // Atomically: a signal that came before is seen as well as one that comes while waiting.
@@ -126,6 +149,8 @@ bool wait_for_connection(int listening_socket)
         sigprocmask(SIG_BLOCK, nullptr, &mask);
         sigdelset(&mask, SIGTERM);
         sigdelset(&mask, SIGINT);
+        if (successor != nullptr)
+            sigdelset(&mask, SIGHUP);
         return mask;
     }();
     // Of the workers that wait one is woken for a connection, not all.
@@ -138,6 +163,10 @@ bool wait_for_connection(int listening_socket)
     }();
     struct epoll_event arrival = {};
     while (stopping == 0) {
+        if (hung_up != 0) {
+            hung_up = 0;
+            become_successor(successor, {});
+        }
         const int arrived = ::epoll_pwait(waiting, &arrival, 1, -1, &open_to_signals);
         if (arrived > 0)
             return stopping == 0;

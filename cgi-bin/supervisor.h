@@ -1,9 +1,9 @@
-// The life of a FastCGI program's processes: workers on one socket, ended and replaced without losing a
-// request.
+// The life of a FastCGI program's processes, ended and replaced without losing a request: a supervisor with
+// its workers on one socket, or a single worker whose supervisor is the web server.
 //
-// SIGTERM and SIGINT end a process after the request in hand. SIGHUP makes the supervisor become the program
-// that stands at its path now, a newer one perhaps: it tries it with --check first, and the socket, with
-// whoever waits there, stays open throughout.
+// SIGTERM and SIGINT end a process after the request in hand. SIGHUP makes the supervisor or the single
+// worker become the program that stands at its path now, a newer one perhaps: it tries it with --check first,
+// and the socket, with whoever waits there, stays open throughout.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,14 @@ constexpr int outdated_status = 75;
 // From now on signals that end the process wait until it looks for them here, so that none interrupts the
 // reading of a request.
 void hold_signals();
+
+// For a single worker: SIGHUP makes it become the program at `arguments[0]`, while it waits for a connection.
+void replace_on_hangup(char** arguments);
+
+// For a single worker: ends it after the request in hand when the process that started it has ended. Nobody
+// can connect to the socket from that moment on, since a web server that comes back after a crash and finds
+// the socket answering would take the worker for somebody else's, and never start another.
+void end_with_parent();
 
 // Waits for a connection on the listening socket; another process may take it first. False if it is time to
 // end.

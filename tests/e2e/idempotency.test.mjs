@@ -211,7 +211,7 @@ describe('a request that is sent again', { concurrency: 2 }, () => {
             }
         });
         for (const end = performance.now() + killingMs; performance.now() < end; ) {
-            const { workers } = service.pools();
+            const workers = service.workers();
             const victim = workers[random(workers.length)];
             if (victim !== undefined) {
                 try {

@@ -264,11 +264,13 @@ export class Service {
         return processesMarked(this.mark);
     }
 
-    // The two processes that keep the workers, and these.
-    pools() {
-        const pids = this.processes().filter((pid) => statusOf(pid).name === 'session-voice');
-        const supervisors = pids.filter((pid) => statusOf(statusOf(pid).parent).name === 'lighttpd');
-        return { supervisors, workers: pids.filter((pid) => supervisors.includes(statusOf(pid).parent)) };
+    nameOf(pid) {
+        return statusOf(pid).name;
+    }
+
+    // The workers, of both pools.
+    workers() {
+        return this.processes().filter((pid) => statusOf(pid).name === 'session-voice' && statusOf(statusOf(pid).parent).name === 'lighttpd');
     }
 
     request(method, rawPath, options) {

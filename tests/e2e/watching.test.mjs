@@ -28,23 +28,12 @@ const logLines = (service) =>
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line));
 
-function statusOf(pid) {
-    try {
-        const text = readFileSync(`/proc/${pid}/status`, 'utf8');
-        return { name: text.match(/^Name:\t(.*)$/m)[1], parent: Number(text.match(/^PPid:\t(\d+)$/m)[1]) };
-    } catch {
-        return {}; // it has ended meanwhile
-    }
-}
-const isOurs = (pid) => statusOf(pid).name === 'session-voice';
-const workers = (service) => service.processes().filter((pid) => isOurs(pid) && isOurs(statusOf(pid).parent));
-
 async function killWorkers(service) {
-    const before = workers(service);
+    const before = service.workers();
     assert.equal(before.length, 8);
     for (const pid of before) process.kill(pid, 'SIGKILL');
     await until(() => {
-        const now = workers(service);
+        const now = service.workers();
         return now.length === 8 && now.every((pid) => !before.includes(pid));
     }, 'other workers are there');
 }
