@@ -7,24 +7,16 @@
 // acknowledged before it began, restore into a database of its own, and pass every audit there. Then KILLS
 // backups and as many restorations into the database in use are killed while the writers go on; the database
 // must pass every audit after each, and no write may fail.
-#include "credits/ledger.h"
-#include "rooms/room.h"
+#include "processes.h"
 #include "rooms/sweep.h"
 #include "sqlite/backup.h"
-#include "sqlite/migrate.h"
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
-#include <functional>
-#include <iostream>
 #include <random>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace {
 
@@ -42,34 +34,12 @@ struct Board
     std::atomic<bool> stop;
 };
 
-std::string wallet_of(std::size_t writer)
-{
-    return "0x" + std::string(39, '0') + std::to_string(writer + 1);
-}
-
 std::unique_ptr<sqlite::Database> open(const std::string& path)
 {
     sqlite::DatabaseOptions options;
     options.busy_timeout_ms = 60000;
     options.checkpoint_after_pages = 200;
-    auto db = std::make_unique<sqlite::Database>(path, options);
-    sqlite::migrate(*db);
-    return db;
-}
-
-std::vector<std::string> audit(sqlite::Database& db)
-{
-    auto problems = credits::audit(db);
-    const auto more = rooms::audit(db);
-    problems.insert(problems.end(), more.begin(), more.end());
-    return problems;
-}
-
-std::int64_t events_of(sqlite::Database& db, std::size_t writer)
-{
-    auto row = db.prepare("SELECT count(*) FROM credit_events WHERE wallet = :wallet");
-    row.bind(":wallet", wallet_of(writer)).step();
-    return row.integer(0);
+    return open_database(path, options);
 }
 
 void write(const std::string& path, Board& board, std::size_t writer)
@@ -98,35 +68,12 @@ void sweep(const std::string& path, Board& board)
     }
 }
 
-pid_t start(const std::function<void()>& work)
-{
-    const pid_t child = fork();
-    if (child != 0)
-        return child;
-    try {
-        work();
-        _exit(0);
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << "\n";
-        _exit(1);
-    }
-}
-
-bool went_well(pid_t child)
-{
-    int status = 0;
-    waitpid(child, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 class Torture
 {
   public:
     Torture(const fs::path& folder, std::uint64_t seed)
         : path_(folder / "torture.db"), file_(folder / "backup.db"), elsewhere_(folder / "restored.db"),
-          board_(*new (mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                            0)) Board{}),
-          dice_(seed)
+          board_(make_board<Board>()), dice_(seed)
     {
         fs::create_directories(folder);
     }

@@ -7,22 +7,14 @@
 //   writers, as one
 //                                         would set it up without knowing better; on SQLite before 3.51.3
 //                                         some runs of half a minute lose rows or damage an index
-#include "credits/ledger.h"
-#include "rooms/room.h"
+#include "processes.h"
 #include "rooms/sweep.h"
-#include "sqlite/migrate.h"
 
 #include <array>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <functional>
-#include <iostream>
 #include <sqlite3.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace {
 
@@ -37,18 +29,11 @@ struct Board
     std::atomic<bool> stop;
 };
 
-std::string wallet_of(std::size_t writer)
-{
-    return "0x" + std::string(39, '0') + std::to_string(writer + 1);
-}
-
 std::unique_ptr<sqlite::Database> open(const std::string& path)
 {
     sqlite::DatabaseOptions options;
     options.checkpoint_after_pages = 50;
-    auto db = std::make_unique<sqlite::Database>(path, options);
-    sqlite::migrate(*db);
-    return db;
+    return open_database(path, options);
 }
 
 void write_guarded(const std::string& path, Board& board, std::size_t writer)
@@ -76,20 +61,12 @@ void sweep_guarded(const std::string& path, Board& board)
     }
 }
 
-std::int64_t count_guarded(const std::string& path, std::size_t writer)
-{
-    const auto db = open(path);
-    auto row = db->prepare("SELECT count(*) FROM credit_events WHERE wallet = :wallet");
-    row.bind(":wallet", wallet_of(writer)).step();
-    return row.integer(0);
-}
-
 std::vector<std::string> problems_guarded(const std::string& path)
 {
     const auto db = open(path);
     auto problems = db->integrity_problems();
-    for (const auto& found : {credits::audit(*db), rooms::audit(*db)})
-        problems.insert(problems.end(), found.begin(), found.end());
+    for (const auto& problem : audit(*db))
+        problems.push_back(problem);
     return problems;
 }
 
@@ -153,20 +130,6 @@ void checkpoint_bare(const std::string& path, Board& board)
         db.run("PRAGMA wal_checkpoint(PASSIVE)");
 }
 
-pid_t start(const std::function<void()>& work)
-{
-    const pid_t child = fork();
-    if (child != 0)
-        return child;
-    try {
-        work();
-        _exit(0);
-    } catch (const std::exception& error) {
-        std::cerr << error.what() << "\n";
-        _exit(1);
-    }
-}
-
 } // namespace
 
 int main(int argc, char** argv)
@@ -183,8 +146,7 @@ int main(int argc, char** argv)
     for (const char* suffix : {"", "-wal", "-shm", "-lock"})
         std::filesystem::remove(path + suffix);
 
-    void* shared = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    auto& board = *new (shared) Board{};
+    auto& board = make_board<Board>();
 
     if (is_bare) {
         Bare db(path);
@@ -202,11 +164,8 @@ int main(int argc, char** argv)
     sleep(seconds);
     board.stop = true;
     bool failed = false;
-    for (const auto child : children) {
-        int status = 0;
-        waitpid(child, &status, 0);
-        failed = failed || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-    }
+    for (const auto child : children)
+        failed = !went_well(child) || failed;
 
     std::int64_t acknowledged = 0;
     std::int64_t lost = 0;
@@ -227,7 +186,7 @@ int main(int argc, char** argv)
         problems = problems_guarded(path);
         for (std::size_t writer = 0; writer < writers; ++writer) {
             acknowledged += board.acknowledged[writer];
-            lost += board.acknowledged[writer] - count_guarded(path, writer);
+            lost += board.acknowledged[writer] - events_of(*open(path), writer);
         }
     }
     for (const auto& count : board.refused)
