@@ -10,7 +10,7 @@ const kills = Number(process.env.CRASH_KILLS ?? 25);
 const calmMs = Number(process.env.CRASH_CALM_SECONDS ?? 4) * 1000;
 const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const clientCount = 8;
-const tokenTtlSeconds = 20;
+const tokenTtlSeconds = 45; // a key whose attempt was killed is free after 30
 const metricsToken = 'metrics-token-of-the-tests';
 const finalStatuses = [200, 400, 403, 404, 409];
 
