@@ -387,7 +387,7 @@ export class Service {
     assertSecretsKept(...more) {
         rememberSettingsFile(this.config);
         assertHarmless('the logs', [this.logs(), ...more].join('\n'));
-        const textfile = this.env.METRICS_TEXTFILE;
+        const textfile = this.env.METRICS_TEXTFILE ?? this.settings?.METRICS_TEXTFILE;
         if (textfile !== undefined && existsSync(textfile)) assertHarmless(textfile, readFileSync(textfile, 'utf8'));
         assertNamesHarmless(this.folder);
         assertCommandLinesHarmless();

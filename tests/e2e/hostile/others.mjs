@@ -86,6 +86,17 @@ export function json(world) {
         }))
             post(name, body, '400 invalid_json');
     }
+    for (const path of ['/credits/verify-celo', `/session/${bookingId}/leave`, `/session/${bookingId}/attest`])
+        for (const body of ['[]', '{', 'null', '{"x":1,"x":2}', '{}x', '\xff', '{"x":"\\ud800"}', '['.repeat(9000)]) {
+            const headers = path.endsWith('attest') ? [['X-Service-Token', world.serviceToken]] : [];
+            const as = headers.length === 0 ? 'guest' : undefined;
+            const name = `${path}: ${JSON.stringify(body.slice(0, 20))}`;
+            rows.push([
+                name,
+                { method: 'POST', path, as, headers, body: Buffer.from(body, 'latin1') },
+                '400 invalid_json',
+            ]);
+        }
     addTexts(rows, world);
     return rows;
 }
