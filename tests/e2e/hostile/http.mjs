@@ -735,10 +735,20 @@ export function methods(world) {
     return rows;
 }
 
+// What each web server refuses itself; all else is for the program to know or not.
+const refused = {
+    lighttpd: /[\x00-\x1f\x7f\xc0\xc1\xf5-\xff]|%0[0ad]|%c[01]|%f[5-f]|^[^/h]/i, // control characters, broken UTF-8
+    nginx: /[\x00-\x1f\x7f]|%00|%(?![0-9a-f]{2})|^\/(\.|%2e){2}(\/|%2f|$)|^[^/h]/i, // also what climbs above the root
+};
+const unknown = (path) => ({
+    lighttpd: refused.lighttpd.test(path) ? '400' : notFound,
+    nginx: refused.nginx.test(path) ? '400' : notFound,
+});
+
 // No other spelling of a path is that path.
 export function paths(world) {
     const rows = [];
-    const spell = (path, answered = `400|${notFound}`) =>
+    const spell = (path, answered = unknown(path)) =>
         rows.push([`path ${JSON.stringify(path.slice(0, 60))}`, { method: 'GET', path, as: 'member' }, answered]);
     const spellings = [
         '/rooms%2factive',
