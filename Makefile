@@ -172,7 +172,7 @@ run-packages:
 test-packages:
 	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) libboost-test-dev sqlite3 \
 	    mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
-	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd \
+	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime \
 	    $(if $(shell command -v npm),,nodejs npm))
 
 deb-packages:

@@ -53,6 +53,7 @@ many() {
 {
     check "includes point one way" tests/layout.sh
     boost "unit, handlers, simulation" "$build/run_tests"
+    check "no secret is logged by them" tests/secrets.sh "$build/tests.log"
     shm=$(mktemp -d /dev/shm/session-voice.XXXXXX)
     check "no row lost to a checkpoint" "$build/wal-torture" "$shm" "${WAL_TORTURE_SECONDS:-8}"
     check "backups are whole, restorations too" "$build/backup-torture" "$shm/backup" \

@@ -76,10 +76,10 @@ bool Nonces::spend(sqlite::Database& db, const std::string& wallet, const std::s
     for (const char c : view.substr(0, instant_bytes))
         instant = instant << 8 | static_cast<unsigned char>(c);
     const auto issued_at = static_cast<base::UnixSeconds>(instant);
-    const auto expires_at = issued_at + ttl_seconds_;
     // Issued in the future: the clock stepped back meanwhile. Small steps must not lock anybody out.
-    if (now >= expires_at || now < issued_at - ttl_seconds_)
+    if (issued_at <= now - ttl_seconds_ || issued_at > now + ttl_seconds_)
         return false;
+    const auto expires_at = issued_at + ttl_seconds_; // of any other instant the sum could overflow
 
     sqlite::Transaction tx(db);
     db.prepare(

@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <limits>
+
 namespace {
 
 struct NonceFixture : AppFixture
@@ -103,6 +105,15 @@ BOOST_AUTO_TEST_CASE(a_nonce_from_the_far_future_is_refused)
     BOOST_TEST(!spend(refused));
     now -= 1000000000;
     BOOST_TEST(!spend(refused));
+}
+
+// Only who knows the secret can make one; the arithmetic must hold all the same.
+BOOST_AUTO_TEST_CASE(a_nonce_from_either_end_of_time_is_refused)
+{
+    using Instants = std::numeric_limits<base::UnixSeconds>;
+    for (const auto issued_at : {Instants::min(), Instants::min() + 1, Instants::max() - 1, Instants::max()})
+        BOOST_TEST(!spend(app.nonces.issue(address(1), issued_at, random)));
+    BOOST_TEST(stored() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_nonce_has_one_spelling)

@@ -15,6 +15,7 @@ import {
     writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { assertHarmless, rememberSettings, sampleCommandLines } from './secrets.mjs';
 import { Service, build, exchange, freePort, root, run, temporaryFolder, until } from './service.mjs';
 
 export const isRoot = process.getuid() === 0;
@@ -101,19 +102,23 @@ export class Host {
         for (const child of running) child.kill('SIGKILL'); // of a test that failed
         await Promise.all([...running].map((child) => child.exit));
         this.removeUser();
+        for (const name of readdirSync(this.home).filter((each) => each.endsWith('.log')))
+            assertHarmless(name, readFileSync(path.join(this.home, name), 'utf8'));
         rmSync(this.folder, { recursive: true });
     }
 }
 
 // `server` writes the configuration and gives back the command that runs the server in the foreground. `mount` is where
 // the service is found, '' for the root. `cgi` means that no workers are started and that all runs as the host's user.
+// `workersEnvironment` is put into that of the workers alone.
 export class Deployment extends Service {
-    constructor(host, { server, mount = '', tls = false, cgi = false }, settings) {
+    constructor(host, { server, mount = '', tls = false, cgi = false, workersEnvironment = {} }, settings) {
         super(temporaryFolder(), {}, false, host.bin);
-        Object.assign(this, { host, server, mount, tls, cgi });
+        Object.assign(this, { host, server, mount, tls, cgi, workersEnvironment });
         this.children = [];
         if (cgi) this.config = path.join(host.home, 'session-voice.env');
         this.settings = { DATABASE_PATH: path.join(this.folder, 'data', 'session-voice.db'), ...secrets, ...settings };
+        rememberSettings(this.settings);
         chmodSync(this.folder, 0o755);
         for (const name of ['data', 'html', 'uploads', 'log']) mkdirSync(path.join(this.folder, name));
         this.host.give(path.join(this.folder, 'data'));
@@ -160,6 +165,7 @@ export class Deployment extends Service {
         const env = { ...environment, SESSION_VOICE_TEST: this.folder };
         const child = spawn(program, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'], ...user });
         running.add(child);
+        sampleCommandLines();
         child.exit = new Promise((resolve) => child.on('close', resolve));
         child.on('exit', () => running.delete(child));
         this.output ??= '';
@@ -175,12 +181,14 @@ export class Deployment extends Service {
     // By the operators' page, in the foreground.
     async startWorkers() {
         const users = '-u session-voice -g session-voice -G www-data';
+        const more = Object.entries(this.workersEnvironment).map(([name, value]) => `${name}='${value}' `);
+        const env = more.length > 0 ? `/usr/bin/env ${more.join('')}` : '';
         for (const command of commands('spawn-fcgi ', 2)) {
             const here = replaced(command, {
                 'spawn-fcgi ': 'exec spawn-fcgi -n ',
                 '/run/session-voice/': `${this.folder}/`,
                 [users]: isRoot ? users.replaceAll('session-voice', this.host.name) : '',
-                '/usr/bin/session-voice': `${this.host.bin}/session-voice --config ${this.config}`,
+                '/usr/bin/session-voice': `${env}${this.host.bin}/session-voice --config ${this.config}`,
             });
             this.spawn('/bin/sh', ['-c', here], {});
         }
@@ -236,6 +244,7 @@ export class Deployment extends Service {
         await this.end();
         await until(() => this.processes().length === 0, 'every process of the service is gone', stopMs);
         assert.doesNotMatch(this.logs(), /Sanitizer|runtime error|Assertion|terminate called/);
+        this.assertSecretsKept();
         rmSync(this.folder, { recursive: true });
     }
 
@@ -340,7 +349,7 @@ function nginxCommand(copy, site) {
 worker_processes 2;
 pid ${copy.folder}/nginx.pid;
 error_log ${copy.folder}/log/error.log;
-events { worker_connections 256; }
+events { worker_connections 768; }
 http {
     ${temporary.map((name) => `${name}_temp_path ${copy.folder}/uploads/${name};`).join('\n    ')}
     sendfile on;

@@ -13,6 +13,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { privateKeyToAccount } from 'viem/accounts';
 import { assertDescribed } from './contract.mjs';
+import {
+    assertCommandLinesHarmless,
+    assertHarmless,
+    assertNamesHarmless,
+    checkAnswer,
+    rememberRequest,
+    rememberSettings,
+    rememberSettingsFile,
+    sampleCommandLines,
+} from './secrets.mjs';
 
 export { sleep };
 
@@ -27,11 +37,28 @@ const programMs = 60_000;
 // What a program may inherit: nothing that could be a setting of ours.
 const inherited = ['PATH', 'HOME', 'LANG', 'ASAN_OPTIONS', 'LSAN_OPTIONS', 'UBSAN_OPTIONS'];
 export function environment(settings = {}) {
+    rememberSettings(settings);
     const kept = inherited.filter((name) => process.env[name] !== undefined);
     return { ...Object.fromEntries(kept.map((name) => [name, process.env[name]])), ...settings };
 }
 
 export const temporaryFolder = () => mkdtempSync(path.join(tmpdir(), 'voice-'));
+
+// A tool that shows a test what is stored.
+const isTestsOwn = (program) => path.basename(program) === 'sqlite3';
+
+// What a CGI program answers is the client's, and an answer like any other; everything else is for whoever reads logs.
+function checkOutput(program, args, { stdout, stderr }) {
+    const what = `what ${path.basename(program)} ${args.join(' ')} printed`;
+    assertHarmless(what, stderr);
+    const answer = stdout.match(/^Status: .*?\r\n\r\n(.*)$/s);
+    if (answer === null) return assertHarmless(what, stdout);
+    let json;
+    try {
+        json = JSON.parse(answer[1]);
+    } catch {} // it has no body
+    return checkAnswer(what, { headers: answer[0].slice(0, -answer[1].length), text: answer[1], json });
+}
 
 // Runs a program to its end: { code, signal, stdout, stderr, ms }. `killAfterMs` sends it SIGKILL that soon;
 // `onStart` gets the child process; `user` is { uid, gid }.
@@ -40,6 +67,9 @@ export function run(
     args,
     { env = environment(), input = '', cwd = root, killAfterMs, onStart, user = {} } = {},
 ) {
+    const named = args[args.indexOf('--config') + 1];
+    for (const file of [args.includes('--config') ? named : undefined, env.SESSION_VOICE_CONFIG])
+        if (file !== undefined) rememberSettingsFile(file);
     return new Promise((resolve, reject) => {
         const begun = performance.now();
         const child = spawn(program, args, { env, cwd, ...user });
@@ -52,7 +82,12 @@ export function run(
         child.on('error', reject);
         child.on('close', (code, signal) => {
             clearTimeout(timer);
-            resolve({ code, signal, stdout, stderr, ms: performance.now() - begun });
+            try {
+                if (!isTestsOwn(program)) checkOutput(program, args, { stdout, stderr });
+                resolve({ code, signal, stdout, stderr, ms: performance.now() - begun });
+            } catch (error) {
+                reject(error);
+            }
         });
         child.stdin.on('error', () => {}); // it may end without reading
         child.stdin.end(input);
@@ -101,6 +136,7 @@ export function exchange(
         } else if (method === 'POST') {
             sent['Content-Length'] ??= 0;
         }
+        rememberRequest(sent, body);
         const { request: open } = ca === undefined ? http : https;
         const request = open({ host, port, method, path: mount + rawPath, headers: sent, agent, ca });
         request.setTimeout(answerMs, () => request.destroy(new Error(`no answer to ${method} ${rawPath}`)));
@@ -121,6 +157,7 @@ export function exchange(
                 };
                 if (reply.status === 500) reject(new Error(`${method} ${rawPath} answered 500: ${text}`));
                 try {
+                    checkAnswer(`${method} ${rawPath}`, reply);
                     assertDescribed(method, rawPath, reply, bytes);
                     resolve(reply);
                 } catch (error) {
@@ -144,7 +181,15 @@ export function exchangeBytes(port, bytes, { hangUpAfterMs } = {}) {
         });
         socket.on('data', (chunk) => chunks.push(chunk));
         socket.on('error', reject);
-        socket.on('close', () => resolve(Buffer.concat(chunks).toString('latin1')));
+        socket.on('close', () => {
+            const text = Buffer.concat(chunks).toString('latin1');
+            try {
+                assertHarmless('an answer', text);
+                resolve(text);
+            } catch (error) {
+                reject(error);
+            }
+        });
     });
 }
 
@@ -243,6 +288,7 @@ export class Service {
             detached: this.ownGroup,
         });
         running.add(child);
+        sampleCommandLines();
         let output = '';
         this.exit = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal, output })));
         for (const stream of [child.stdout, child.stderr])
@@ -339,6 +385,16 @@ export class Service {
         return names.map((name) => readFileSync(path.join(this.folder, name), 'utf8')).join('');
     }
 
+    // Of whatever was issued until now, nothing may stand where others read.
+    assertSecretsKept(...more) {
+        rememberSettingsFile(this.config);
+        assertHarmless('the logs', [this.logs(), ...more].join('\n'));
+        const textfile = this.env.METRICS_TEXTFILE ?? this.settings?.METRICS_TEXTFILE;
+        if (textfile !== undefined && existsSync(textfile)) assertHarmless(textfile, readFileSync(textfile, 'utf8'));
+        assertNamesHarmless(this.folder);
+        assertCommandLinesHarmless();
+    }
+
     // Ends it as an init system would, or as Ctrl-C, which every process of the group gets (see `ownGroup`).
     // Nothing that it started may be left.
     async stop({ keepFolder = false, byCtrlC = false } = {}) {
@@ -352,6 +408,7 @@ export class Service {
         await until(() => this.processes().length === 0, 'every process of the service is gone', stopMs);
         assert.equal(await isListening(this.port), false, 'the port is still open');
         assert.doesNotMatch(this.logs(), /Sanitizer|runtime error|Assertion|terminate called/);
+        this.assertSecretsKept(end.output);
         if (!keepFolder) rmSync(this.folder, { recursive: true });
     }
 }
