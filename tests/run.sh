@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs every test and ends with "N passed, N failed". usage: run.sh BUILD SANITIZED_BUILD
+# Runs every test and ends with "N passed, N failed". usage: run.sh BUILD SANITIZED_BUILD FUZZ_BUILD
 set -u
-build=$1 sanitized=$2
+build=$1 sanitized=$2 fuzz=$3
 said=$(mktemp -d) # what the two rows of tests say
 trap 'kill 0' INT TERM
 trap 'rm -rf "$said"' EXIT
@@ -48,6 +48,7 @@ many() {
 # Most tests keep less than one processor busy, so they run in two rows. The second is shown when the first is done.
 {
     SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} boost "the same under ASan and UBSan" "$sanitized/run_tests"
+    many "fuzzing" tests/fuzz/run.sh "$fuzz/fuzz" "${FUZZ_SECONDS:-5}"
     many "the Debian package" tests/debian/run.sh "$build"
 } >"$said/second" 2>&1 &
 {
