@@ -7,6 +7,8 @@
 #   make bench    requests per second, beside a program that does nothing
 #   make torture-wal   five minutes of six writers and the sweep; every acknowledged row is looked up
 #   make torture-backup   twenty minutes of backups while four write, and kill -9 of backups and restorations
+#   make fuzz     inputs nobody thought of, for whatever reads bytes from outside; FUZZ_SECONDS=600 for each target
+#   make fuzz-coverage   which lines the corpus and what `make fuzz` found reach
 #   make deb      install what is missing, and build the Debian package build-deb/session-voice_VERSION_ARCH.deb
 #   make          just build, into build/
 #   make install  into PREFIX=/usr/local, below DESTDIR=; make install-strip, make uninstall
@@ -79,9 +81,12 @@ $(BUILD)/openapi.cpp: cgi-bin/openapi.json Makefile
 	@{ printf 'extern const char* const openapi_document;\nconst char* const openapi_document = R"json('; \
 	   cat $<; echo ')json";'; } >$@
 
+# Longer than the 65536 bytes that every compiler must take; ours take it.
+$(BUILD)/openapi.o: override CXXFLAGS += -Wno-overlength-strings
+
 # ---- tests ----
 
-TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/e2e/% tests/torture/% tests/demo.cpp, \
+TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/e2e/% tests/fuzz/% tests/torture/% tests/demo.cpp, \
     $(wildcard tests/*.cpp tests/*/*.cpp)))
 
 # Tests are compiled once and run for seconds: little optimization, and with sanitizers, which make it slow, none.
@@ -120,11 +125,32 @@ $(BUILD)/bench-seed: $(BUILD)/tests/bench/seed.o $(LIB)
 $(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
 	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
 
+# Clang's libFuzzer calls the targets; everything is compiled once more, so that it sees which way an input goes.
+$(BUILD)/fuzz: $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/*.cpp))) $(BUILD)/tests/wallet.o $(EDGE) $(LIB)
+	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/fuzz/%.o: override CXXFLAGS += -O1
+
+MAKE_BY_CLANG := $(MAKE) --no-print-directory -j$$(nproc) CXX=clang++
+# One tree for the sanitized tests and the fuzzing.
+MAKE_SANITIZED := $(MAKE_BY_CLANG) BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
+
 test: test-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture \
 	    $(BUILD)/backup-torture $(BUILD)/demo $(BUILD)/session-at
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror SAN=address,undefined build-address-undefined/run_tests
-	@tests/run.sh $(BUILD) build-address-undefined
+	@$(MAKE_SANITIZED) WERROR=-Werror build-sanitized/run_tests build-sanitized/fuzz
+	@tests/run.sh $(BUILD) build-sanitized
+
+# What reaches something new is kept for the next run.
+FUZZ_SECONDS ?= 600
+fuzz: fuzz-packages
+	@$(MAKE_SANITIZED) build-sanitized/fuzz
+	@tests/fuzz/run.sh build-sanitized/fuzz $(FUZZ_SECONDS) $(CURDIR)/build-sanitized/found
+
+fuzz-coverage: fuzz-packages
+	@$(MAKE_BY_CLANG) BUILD=build-coverage SAN=fuzzer-no-link LDFLAGS=-fprofile-instr-generate \
+	    CXXFLAGS='-O0 -fprofile-instr-generate -fcoverage-mapping' build-coverage/fuzz
+	@tests/fuzz/coverage.sh build-coverage/fuzz build-sanitized/found
 
 # Five minutes on tmpfs; what it shows in short is part of `make test`.
 torture-wal: $(BUILD)/wal-torture
@@ -145,6 +171,7 @@ VAR ?= ./var
 BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libssl-dev libsecp256k1-dev zlib1g-dev \
     libcurl4-openssl-dev libcli11-dev
 RUN_PACKAGES := $(BUILD_PACKAGES) lighttpd curl ca-certificates
+FUZZ_PACKAGES := clang libclang-rt-14-dev
 DEB_PACKAGES := $(BUILD_PACKAGES) build-essential debhelper
 
 # $(call install,PACKAGES): what is missing of them, as root or by sudo. The web servers among them are not to start:
@@ -172,11 +199,14 @@ run-packages:
 test-packages:
 	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) libboost-test-dev sqlite3 \
 	    mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
-	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime \
+	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime $(FUZZ_PACKAGES) \
 	    $(if $(shell command -v npm),,nodejs npm))
 
 deb-packages:
 	$(call install,$(DEB_PACKAGES))
+
+fuzz-packages:
+	$(call install,$(BUILD_PACKAGES) $(FUZZ_PACKAGES) llvm)
 
 bench-packages:
 	$(call install,$(RUN_PACKAGES) wrk)
@@ -245,6 +275,6 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal torture-backup install install-strip \
+.PHONY: all run run-packages demo test test-packages bench bench-packages fuzz fuzz-coverage fuzz-packages torture-wal torture-backup install install-strip \
     uninstall deb deb-packages format clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -20,6 +20,8 @@ using base::Error;
 using base::ErrorCode;
 namespace fs = std::filesystem;
 
+constexpr std::int64_t page_bytes = 4096; // of every database of ours: SQLite's default
+
 void remove_what_is_beside(const std::string& path)
 {
     for (const char* suffix : {"-journal", "-wal", "-shm", "-lock"})
@@ -56,6 +58,23 @@ std::string first_problem(Database& database)
         return "it is no database of session-voice";
     const auto problems = database.integrity_problems();
     return problems.empty() ? "" : problems.front();
+}
+
+// What every database of the newest schema has and this one lacks; empty if nothing. What it has besides,
+// such as an index that an operator added, is not looked at.
+std::string first_missing(Database& database)
+{
+    Database complete(":memory:");
+    migrate(complete);
+    auto wanted = complete.prepare("SELECT type, name, tbl_name FROM sqlite_schema");
+    while (wanted.step()) {
+        auto found = database.prepare(
+            "SELECT 1 FROM sqlite_schema WHERE type = :type AND name = :name AND tbl_name = :tbl_name");
+        found.bind(":type", wanted.text(0)).bind(":name", wanted.text(1)).bind(":tbl_name", wanted.text(2));
+        if (!found.step())
+            return "it lacks the " + wanted.text(0) + " " + wanted.text(1);
+    }
+    return "";
 }
 
 void sync_folder_of(const std::string& path)
@@ -165,22 +184,27 @@ Restoration::Restoration(const std::string& backup_path, const std::string& data
         backup_version_ = schema_version(backup);
         if (const auto problem = first_problem(backup); !problem.empty())
             not_a_backup(backup_path, problem);
-        if (backup_version_ <= newest)
-            backup.copy_into(scratch_.path());
+        // SQLite puts no content into a database whose pages have another size.
+        if (read_integer(backup, "PRAGMA page_size") != page_bytes)
+            not_a_backup(backup_path, "its pages do not have " + std::to_string(page_bytes) + " bytes");
+        if (backup_version_ > newest)
+            throw Error(ErrorCode::database_newer, "backup_is_newer",
+                        backup_path + " has schema version " + std::to_string(backup_version_) +
+                            ", this program knows only " + std::to_string(newest) +
+                            "; install the newer program");
+        backup.copy_into(scratch_.path());
+        content_ = std::make_unique<Database>(scratch_.path());
+        migrate(*content_);
+        if (const auto missing = first_missing(*content_); !missing.empty())
+            not_a_backup(backup_path, missing);
+        if (const auto violations = audit(*content_); !violations.empty())
+            not_a_backup(backup_path, violations.front());
     } catch (const Error& error) {
-        if (error.code() == ErrorCode::invalid_argument)
+        if (error.code() == ErrorCode::invalid_argument || error.code() == ErrorCode::database_newer)
             throw;
+        // Any SQL may fail on a database that is not what it says it is.
         not_a_backup(backup_path, error.what());
     }
-    if (backup_version_ > newest)
-        throw Error(ErrorCode::database_newer, "backup_is_newer",
-                    backup_path + " has schema version " + std::to_string(backup_version_) +
-                        ", this program knows only " + std::to_string(newest) +
-                        "; install the newer program");
-    content_ = std::make_unique<Database>(scratch_.path());
-    migrate(*content_);
-    if (const auto violations = audit(*content_); !violations.empty())
-        not_a_backup(backup_path, violations.front());
 }
 
 void Restoration::replace(Database& database)

@@ -61,8 +61,8 @@ class Restoration
 {
   public:
     // Throws Error(invalid_argument, "not_a_backup") with the reason if the file is missing, damaged, another
-    // program's, in use (a log is beside it), the database itself, or fails the audit; Error(database_newer)
-    // if it is of a newer schema.
+    // program's, in use (a log is beside it), the database itself, lacks what its schema has, or fails the
+    // audit; Error(database_newer) if it is of a newer schema.
     Restoration(const std::string& backup_path, const std::string& database_path, const Audit& audit);
 
     std::int64_t backup_version() const { return backup_version_; } // of the schema, before it was migrated

@@ -326,6 +326,38 @@ BOOST_AUTO_TEST_CASE(what_is_no_good_backup_is_refused_and_nothing_changes)
     BOOST_TEST(rows(*open()) == 10);
 }
 
+BOOST_AUTO_TEST_CASE(a_backup_that_is_not_of_its_schema_is_refused_with_the_reason)
+{
+    const auto refused = [&](const std::string& sql, const std::string& reason) {
+        back_up();
+        run_elsewhere(file, sql);
+        BOOST_CHECK_EXCEPTION(Restoration(file, path, nothing_wrong), base::Error,
+                              [&](const base::Error& error) {
+                                  const std::string said = "not_a_backup: " + file + ": " + reason;
+                                  BOOST_TEST(std::string(error.what()).substr(0, said.size()) == said);
+                                  return error.name() == "not_a_backup";
+                              });
+        fs::remove(file);
+    };
+    refused("DROP TABLE sweeps", "it lacks the table sweeps");
+    refused("DROP TRIGGER credit_events_no_delete", "it lacks the trigger credit_events_no_delete");
+    refused("ALTER TABLE bans RENAME TO b; CREATE VIEW bans AS SELECT * FROM b", "it lacks the table bans");
+    // One that says it is older cannot be migrated.
+    refused("PRAGMA user_version = 1", "internal_error: SQLite 1: table credit_accounts already exists in ");
+    refused("PRAGMA page_size = 512; VACUUM", "its pages do not have 4096 bytes");
+    // The audit fails where it finds nothing to look at.
+    back_up();
+    const auto fails = [](Database& db) -> std::vector<std::string> {
+        integer(db, "SELECT nothing");
+        return {};
+    };
+    BOOST_CHECK_EXCEPTION(Restoration(file, path, fails), base::Error, has_name("not_a_backup"));
+    // What an operator added does no harm.
+    run_elsewhere(file, "CREATE INDEX spent_nonces_of_an_operator ON spent_nonces (nonce, expires_at)");
+    Restoration restoration(file, path, nothing_wrong);
+    BOOST_TEST(rows(restoration.content()) == 10);
+}
+
 BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_not_replaced)
 {
     back_up();
