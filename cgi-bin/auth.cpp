@@ -48,9 +48,12 @@ http::Response post_auth_verify(App& app, const Call& call)
 
     if (!is_signed_by(wallet, *nonce, *signature)) // before the nonce, which stays usable
         throw Error(ErrorCode::unauthenticated, "invalid signature");
+    // Whoever is told anything but a token, be it that the database failed, may try the same nonce again.
+    sqlite::TransactionGroup group(app.database());
     if (!app.nonces.spend(app.database(), wallet, *nonce, call.request.now))
         throw Error(ErrorCode::unauthenticated, "invalid or expired nonce");
     refuse_banned(app, wallet, call.request.now);
+    group.commit();
     return ok({{"token", auth::issue_access_token(app.config.jwt_secret, wallet, call.request.now,
                                                   app.config.rules.jwt_ttl_seconds)}});
 }
