@@ -10,6 +10,7 @@
 #include "sqlite/migrate.h"
 
 #include <algorithm>
+#include <new>
 #include <optional>
 #include <strings.h>
 #include <vector>
@@ -443,6 +444,29 @@ bool has_header(const Response& response, std::string_view name)
                        [&](const auto& h) { return h.first == name; });
 }
 
+Response answer_with_headers(App& app, const Request& request)
+{
+    auto request_id = choose_request_id(app, request);
+    const base::LogScope scope(request_id);
+    std::vector<std::string> ids;
+    std::string wallet;
+    const auto* meant = find_route(app, request, ids);
+    auto response = answer(app, request, meant, std::move(ids), wallet);
+    if (meant != nullptr)
+        response.route = meant->path;
+    response.wallet = std::move(wallet);
+    response.debited_seconds = app.take_debited_seconds();
+    response.headers.emplace_back("X-Request-Id", request_id);
+    response.request_id = std::move(request_id);
+    response.is_head = request.method == "HEAD";
+    add_cors_headers(app.config, request, response);
+    if (!response.body.empty() && !has_header(response, "Content-Type"))
+        response.headers.emplace_back("Content-Type", "application/json");
+    if (!has_header(response, "Cache-Control"))
+        response.headers.emplace_back("Cache-Control", "no-store");
+    return response;
+}
+
 } // namespace
 
 sqlite::Database& App::database()
@@ -487,23 +511,11 @@ Response cacheable(const Request& request, std::string body, const char* cache_c
 
 Response dispatch(App& app, const Request& request)
 {
-    auto request_id = choose_request_id(app, request);
-    const base::LogScope scope(request_id);
-    std::vector<std::string> ids;
-    std::string wallet;
-    const auto* meant = find_route(app, request, ids);
-    auto response = answer(app, request, meant, std::move(ids), wallet);
-    if (meant != nullptr)
-        response.route = meant->path;
-    response.wallet = std::move(wallet);
-    response.debited_seconds = app.take_debited_seconds();
-    response.headers.emplace_back("X-Request-Id", request_id);
-    response.request_id = std::move(request_id);
-    response.is_head = request.method == "HEAD";
-    add_cors_headers(app.config, request, response);
-    if (!response.body.empty() && !has_header(response, "Content-Type"))
+    try {
+        return answer_with_headers(app, request);
+    } catch (const std::bad_alloc&) { // on the way into a handler or out of it
+        auto response = render(Error(ErrorCode::internal, "internal_error"));
         response.headers.emplace_back("Content-Type", "application/json");
-    if (!has_header(response, "Cache-Control"))
-        response.headers.emplace_back("Cache-Control", "no-store");
-    return response;
+        return response;
+    }
 }

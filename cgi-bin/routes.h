@@ -16,7 +16,8 @@ struct Call
     std::string second_path_id; // and for its second
 };
 
-// Answers any request. Never throws: what goes wrong becomes a status and an error in JSON.
+// Answers any request. What goes wrong becomes a status and an error in JSON; throws std::bad_alloc, and
+// nothing else, if there is no memory to say even that.
 http::Response dispatch(App& app, const http::Request& request);
 
 // Counts the answer and writes the request's line of the log.

@@ -20,6 +20,10 @@ using base::ErrorCode;
 // The log never shrinks by itself below its greatest size; this cuts it back at the next restart.
 constexpr const char* wal_size_limit = "PRAGMA journal_size_limit = 16777216";
 
+constexpr const char* rollback = "ROLLBACK";
+constexpr const char* rollback_part = "ROLLBACK TO part";
+constexpr const char* release_part = "RELEASE part";
+
 // No statement may do what only this layer does under the write lock.
 int authorize(void*, int action, const char* subject, const char* argument, const char*, const char*)
 {
@@ -150,7 +154,10 @@ std::optional<std::int64_t> Statement::optional_integer(int column) const
 
 std::string Statement::text(int column) const
 {
+    const bool is_null = sqlite3_column_type(handle_, column) == SQLITE_NULL;
     const auto* bytes = sqlite3_column_text(handle_, column);
+    if (bytes == nullptr && !is_null)
+        check(SQLITE_NOMEM);
     const auto count = static_cast<std::size_t>(sqlite3_column_bytes(handle_, column));
     return bytes == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(bytes), count);
 }
@@ -182,6 +189,10 @@ Database::Database(const std::string& path, const DatabaseOptions& options)
     handle_.reset(handle);
     if (code != SQLITE_OK)
         fail(code, "open");
+    // SQLite makes do with a file that may only be read, and would make its log and index as read-only as
+    // that, for good.
+    if (!options.read_only && sqlite3_db_readonly(handle, "main") == 1)
+        fail(SQLITE_READONLY, "open");
     configure();
 }
 
@@ -253,8 +264,9 @@ Statement Database::prepare(std::string_view sql)
         fail(code, sql);
     if (cached != statements_.end()) // the cached one is in use further up the stack
         return {*this, handle, nullptr};
+    std::unique_ptr<sqlite3_stmt, Closer> owned(handle); // until it has a place, which may find no memory
     cached = statements_.try_emplace(std::string(sql)).first;
-    cached->second.handle.reset(handle);
+    cached->second.handle = std::move(owned);
     cached->second.in_use = true;
     return {*this, handle, &cached->second.in_use};
 }
@@ -336,8 +348,10 @@ void Database::copy_into(const std::string& path)
     if (const int code = sqlite3_prepare_v2(handle_.get(), sql, -1, &handle, nullptr); code != SQLITE_OK)
         fail(code, sql);
     const std::unique_ptr<sqlite3_stmt, Closer> statement(handle);
-    sqlite3_bind_text(handle, 1, path.data(), static_cast<int>(path.size()), SQLITE_TRANSIENT);
-    if (const int code = sqlite3_step(handle); code != SQLITE_DONE)
+    int code = sqlite3_bind_text(handle, 1, path.data(), static_cast<int>(path.size()), SQLITE_TRANSIENT);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(handle);
+    if (code != SQLITE_DONE)
         fail(code, sql);
 }
 
@@ -413,6 +427,7 @@ void Database::begin(Durability durability)
         write_lock_->lock(options_.busy_timeout_ms);
     writing_ = true;
     try {
+        prepare(rollback); // kept for roll_back()
         set_synchronous(durability);
         prepare("BEGIN IMMEDIATE").run();
         check_schema_version();
@@ -427,11 +442,19 @@ void Database::begin_part()
     assert(!in_part_);
     if (!writing_)
         begin(Durability::synced);
-    else if (!in_transaction()) // SQLite gave up what earlier parts did
-        throw Error(ErrorCode::database_unavailable, "database_unavailable", "the transaction was lost");
+    require_transaction();
+    for (const auto* sql : {rollback_part, release_part}) // kept for roll_back_part()
+        prepare(sql);
     prepare("SAVEPOINT part").run();
     in_part_ = true;
     tally_pending_before_ = tally_pending_;
+}
+
+// SQLite may have given up what earlier parts did.
+void Database::require_transaction() const
+{
+    if (!in_transaction())
+        throw Error(ErrorCode::database_unavailable, "database_unavailable", "the transaction was lost");
 }
 
 void Database::check_schema_version()
@@ -449,7 +472,7 @@ void Database::check_schema_version()
 
 void Database::commit()
 {
-    assert(in_transaction());
+    require_transaction();
     wal_pages_ = 0;
     prepare("COMMIT").run();
     tally_ += std::exchange(tally_pending_, 0);
@@ -461,16 +484,24 @@ void Database::roll_back() noexcept
 {
     // After a full disk or an I/O error SQLite may have rolled back by itself already.
     if (in_transaction())
-        sqlite3_exec(handle_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+        run_kept(rollback);
     end();
 }
 
 void Database::roll_back_part() noexcept
 {
-    if (in_transaction())
-        sqlite3_exec(handle_.get(), "ROLLBACK TO part; RELEASE part", nullptr, nullptr, nullptr);
+    if (in_transaction() && !(run_kept(rollback_part) && run_kept(release_part)))
+        run_kept(rollback); // what is left of the part must not be committed with the others
     in_part_ = false;
     tally_pending_ = tally_pending_before_;
+}
+
+bool Database::run_kept(const char* sql) noexcept
+{
+    auto* handle = statements_.find(std::string_view(sql))->second.handle.get();
+    const bool is_done = sqlite3_step(handle) == SQLITE_DONE;
+    sqlite3_reset(handle);
+    return is_done;
 }
 
 void Database::end() noexcept
@@ -504,7 +535,7 @@ void Transaction::commit()
 {
     assert(is_open_);
     if (is_part_) {
-        database_.prepare("RELEASE part").run();
+        database_.prepare(release_part).run();
         database_.in_part_ = false;
     } else {
         database_.commit();

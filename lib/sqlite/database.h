@@ -22,7 +22,10 @@ namespace sqlite {
 enum class Durability
 {
     synced, // on the disk before commit() returns
-    // on the disk with the next synced commit or checkpoint; only for changes whose loss alters no total
+    // On the disk with the next synced commit or checkpoint. Only for changes whose loss alters no total, and
+    // that nobody was promised: heartbeats and sweeps, which charge the same seconds again; pruning, which
+    // merges the same rows again; the taking and freeing of idempotency keys, whose answers are synced; and
+    // what was last read of a booking, which can be read again.
     relaxed,
 };
 
@@ -143,10 +146,13 @@ class Database
     void set_synchronous(Durability durability);
     void begin(Durability durability);
     void begin_part();
+    void require_transaction() const;
     void check_schema_version();
     void commit();
     void roll_back() noexcept;
     void roll_back_part() noexcept;
+    // Runs a statement that prepare() has kept: it takes no memory then, of which there may be none left.
+    bool run_kept(const char* sql) noexcept;
     void end() noexcept;
     void checkpoint_if_due() noexcept; // call under the write lock
     template <class Work>

@@ -1,0 +1,231 @@
+// Two workers and a sweep at work when the power goes. What was synced is there afterwards, of the rest any
+// sectors in any order; and what the next start makes of it is a state that the database was in, not older
+// than the last that was promised.
+//
+//   FAULT_SEED=n FAULT_ROUNDS=n run_tests --run_test=power_cut_tests
+#include "credits/ledger.h"
+#include "faults/faulty_vfs.h"
+#include "faults/town.h"
+
+#include <iostream>
+#include <sqlite3.h>
+
+namespace faults {
+
+namespace {
+
+// The states that the database was committed in, one after the other, over all connections to it.
+class History
+{
+  public:
+    History(const FaultyVfs& vfs, std::string path) : vfs_(vfs), path_(std::move(path))
+    {
+        states_.push_back(contents(path_));
+        present = this;
+        sqlite3_auto_extension(reinterpret_cast<void (*)()>(watch));
+    }
+    ~History()
+    {
+        sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(watch));
+        present = nullptr;
+    }
+    History(const History&) = delete;
+    History& operator=(const History&) = delete;
+
+    std::size_t size() const { return states_.size(); }
+    bool is_promised() const { return promised_ + 1 == states_.size(); }
+    void look_whether_synced()
+    {
+        if (!vfs_.is_cut() && vfs_.is_log_synced())
+            promised_ = states_.size() - 1;
+    }
+    // Whether it is among those that a power cut may leave.
+    bool may_be(const std::string& state) const
+    {
+        return std::find(states_.begin() + static_cast<std::ptrdiff_t>(promised_), states_.end(), state) !=
+               states_.end();
+    }
+
+    // What is committed from now on is no part of it.
+    void end() { present = nullptr; }
+
+  private:
+    static int watch(sqlite3* db, const char**, const sqlite3_api_routines*)
+    {
+        return sqlite3_trace_v2(db, SQLITE_TRACE_PROFILE, ended, nullptr);
+    }
+    static int ended(unsigned, void*, void* statement, void*)
+    {
+        if (present != nullptr && std::string(sqlite3_sql(static_cast<sqlite3_stmt*>(statement))) == "COMMIT")
+            present->committed();
+        return 0;
+    }
+    void committed()
+    {
+        if (is_looking_ || vfs_.is_cut())
+            return;
+        is_looking_ = true;
+        if (auto state = contents(path_); state != states_.back())
+            states_.push_back(std::move(state));
+        is_looking_ = false;
+        look_whether_synced();
+    }
+
+    static History* present;
+    const FaultyVfs& vfs_;
+    const std::string path_;
+    std::vector<std::string> states_;
+    std::size_t promised_ = 0; // the last that a power cut must not take back
+    bool is_looking_ = false;
+};
+
+History* History::present = nullptr;
+
+struct Figures
+{
+    std::uint64_t cuts = 0;
+    std::uint64_t images = 0;
+    std::uint64_t rolled_back = 0; // images that lack what was answered or swept, as they may
+    std::uint64_t answers = 0;
+};
+
+class Round
+{
+  public:
+    Round(const Town& town, FaultyVfs& vfs, std::uint64_t seed, Figures& figures)
+        : town_(town), vfs_(vfs), dice_(seed), figures_(figures)
+    {
+    }
+
+    void run()
+    {
+        town_.found(folder_.path());
+        vfs_.track();
+        std::vector<std::unique_ptr<World>> workers;
+        workers.push_back(town_.open(folder_.path()));
+        workers.push_back(town_.open(folder_.path()));
+        auto now = workers.front()->now;
+        sqlite::DatabaseOptions options;
+        options.checkpoint_after_pages = 10 + static_cast<int>(roll(60));
+        History history(vfs_, workers.front()->path);
+        auto checkpointing = std::make_unique<sqlite::Database>(workers.front()->path, options);
+        vfs_.cut_at(static_cast<std::int64_t>(1 + roll(roll(2) == 0 ? 60 : 600)));
+        for (int step = 0; step < 200 && !vfs_.is_cut(); ++step) {
+            now += static_cast<base::UnixSeconds>(roll(20));
+            if (roll(6) == 0) {
+                adjust(*checkpointing, now);
+            } else {
+                auto& world = *workers[roll(2)];
+                world.now = now;
+                world.chance = dice_();
+                const auto& operation = pick();
+                ask(world, operation, history);
+            }
+            history.look_whether_synced();
+        }
+        workers.clear(); // what they still want to write goes nowhere
+        checkpointing.reset();
+        history.end();
+        ++figures_.cuts;
+        look_at_images(history, now);
+    }
+
+  private:
+    std::uint64_t roll(std::uint64_t sides) { return dice_() % sides; }
+
+    const Operation& pick()
+    {
+        for (;;) {
+            const auto& operation = town_.operations()[roll(town_.operations().size())];
+            const bool is_rare = operation.name == "backup" || operation.name == "restore";
+            if (!is_rare)
+                return roll(3) == 0 ? town_.operation("POST /rooms/heartbeat") : operation;
+        }
+    }
+
+    void adjust(sqlite::Database& db, base::UnixSeconds now)
+    {
+        try {
+            sqlite::Transaction tx(db,
+                                   roll(2) == 0 ? sqlite::Durability::synced : sqlite::Durability::relaxed);
+            credits::adjust(db, World::address(12), 1, "power cut", now);
+            tx.commit();
+        } catch (const base::Error&) { // the power is gone
+        }
+    }
+
+    void ask(World& world, const Operation& operation, const History& history)
+    {
+        const auto before = history.size();
+        const auto answer = operation.run(world);
+        if (vfs_.is_cut())
+            return;
+        ++figures_.answers;
+        BOOST_TEST((answer != unavailable && answer.substr(0, 3) != "500"), operation.name << ": " << answer);
+        if (!operation.is_relaxed && history.size() > before)
+            BOOST_TEST(history.is_promised(), operation.name << " is answered before it is on the disk");
+    }
+
+    void look_at_images(const History& history, base::UnixSeconds now)
+    {
+        const TemporaryFolder whole("/dev/shm");
+        vfs_.write_image(whole.path(), dice_, true);
+        const std::array<TemporaryFolder, 4> images{TemporaryFolder("/dev/shm"), TemporaryFolder("/dev/shm"),
+                                                    TemporaryFolder("/dev/shm"), TemporaryFolder("/dev/shm")};
+        for (const auto& image : images)
+            vfs_.write_image(image.path(), dice_);
+        vfs_.track(); // the power is back
+        // What was being committed may be there as well: all of it.
+        const auto newest = contents(town_.open(whole.path())->path);
+        for (const auto& image : images)
+            look_at(image.path(), newest, history, now);
+    }
+
+    void look_at(const std::string& folder, const std::string& newest, const History& history,
+                 base::UnixSeconds now)
+    {
+        ++figures_.images;
+        const auto world = town_.open(folder);
+        const auto state = contents(world->path);
+        BOOST_TEST((history.may_be(state) || state == newest), "a state that never was, or is too old");
+        figures_.rolled_back += state == newest ? 0 : 1;
+        BOOST_TEST(violations(world->path) == "");
+        world->now = now;
+        BOOST_TEST(town_.operation("the sweep").run(*world) == "swept");
+        BOOST_TEST(town_.operation("POST /rooms/create").run(*world) != unavailable);
+        BOOST_TEST(violations(world->path) == "");
+    }
+
+    const Town& town_;
+    FaultyVfs& vfs_;
+    std::mt19937_64 dice_;
+    Figures& figures_;
+    const TemporaryFolder folder_{"/dev/shm"};
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(power_cut_tests)
+
+BOOST_AUTO_TEST_CASE(a_power_cut_takes_back_no_more_than_it_may)
+{
+    const Town town;
+    const Silence silence;
+    FaultyVfs vfs;
+    const auto seed = setting("FAULT_SEED", 1);
+    Figures figures;
+    for (std::uint64_t round = 0; round < setting("FAULT_ROUNDS", 40); ++round) {
+        BOOST_TEST_CONTEXT("FAULT_SEED=" << seed + round)
+        {
+            Round(town, vfs, seed + round, figures).run();
+        }
+    }
+    std::cout << "power cuts: " << figures.cuts << " with " << figures.images << " images after "
+              << figures.answers << " answers, " << figures.rolled_back
+              << " of them older than the last commit, seed " << seed << "\n";
+    BOOST_TEST(figures.rolled_back > 0u);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+} // namespace faults
