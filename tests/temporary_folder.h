@@ -10,9 +10,9 @@
 class TemporaryFolder
 {
   public:
-    TemporaryFolder()
+    explicit TemporaryFolder(const std::filesystem::path& parent = std::filesystem::temp_directory_path())
     {
-        std::string pattern = (std::filesystem::temp_directory_path() / "session-voice-XXXXXX").string();
+        std::string pattern = (parent / "session-voice-XXXXXX").string();
         if (::mkdtemp(pattern.data()) == nullptr)
             throw std::runtime_error("no temporary folder");
         path_ = pattern;
