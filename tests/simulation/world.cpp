@@ -405,7 +405,7 @@ void World::with_fault(Fault fault, const std::string& wallet, bool is_due)
     if (after_differs.empty() && fault != Fault::locked && fault != Fault::full)
         return void(++answers["done although nobody was told"]);
     const auto requests = std::move(model_.requests);
-    model_ = before;
+    go_back_to(before);
     const auto before_differs = difference();
     if (before_differs.empty() && fault != Fault::unheard) {
         model_.requests = requests;
@@ -414,6 +414,17 @@ void World::with_fault(Fault fault, const std::string& wallet, bool is_due)
     }
     throw Divergence("a fault left half of the work: done, " + after_differs + "; not done, " +
                      before_differs);
+}
+
+// What the chain says of a wallet does not go back.
+void World::go_back_to(const Model& before)
+{
+    auto model = before;
+    for (auto& [address, wallet] : model.wallets) {
+        wallet.has_name = model_.wallets[address].has_name;
+        wallet.is_verified = model_.wallets[address].is_verified;
+    }
+    model_ = std::move(model);
 }
 
 // ---- what clients do ----
@@ -1038,7 +1049,8 @@ void World::attest_by_endpoint()
     if (after) {
         check(expected.empty(), "attested in spite of what stands in the way");
         expect_attestation(*booking, outcome, metrics);
-        booking->concluded = "attested";
+        if (booking->is_known)
+            booking->concluded = "attested";
     } else if (is_certain) {
         require(*reply, expected);
         check(!expected.empty(), "said to be attested, and nothing is stored", *reply);
@@ -1055,6 +1067,7 @@ void World::sweep_oracle()
         int outcome;
         ModelMetrics metrics;
         std::string obstacle;
+        std::optional<sessions::Attestation> before; // decided before anybody joined
     };
     std::vector<Due> due;
     for (auto& [booking_id, booking] : bookings_) {
@@ -1062,7 +1075,8 @@ void World::sweep_oracle()
             continue;
         const auto metrics = booking.measure(now);
         const auto outcome = booking.outcome_of(metrics);
-        due.push_back({&booking, outcome, metrics, booking.obstacle(outcome, metrics, false, now)});
+        due.push_back({&booking, outcome, metrics, booking.obstacle(outcome, metrics, false, now),
+                       sessions::find_attestation(db(), booking_id)});
     }
     const bool is_interrupted = fault_ == Fault::none && roll(3) == 0;
     if (is_interrupted)
@@ -1073,8 +1087,18 @@ void World::sweep_oracle()
     const bool is_done = attempt([&] { sessions::Oracle(db(), chain, config).sweep(now); });
     chain.before = nullptr;
     const bool is_certain = is_done && !is_interrupted && !chain.is_down && !is_node_refusing();
-    for (auto& [booking, outcome, metrics, obstacle] : due) {
+    for (auto& [booking, outcome, metrics, obstacle, before] : due) {
         const auto known = sessions::find_session(db(), booking->booking_id);
+        if (before) {
+            const auto after = sessions::find_attestation(db(), booking->booking_id);
+            check(after->outcome == before->outcome && after->metrics_hash == before->metrics_hash,
+                  "a decision changed");
+            check(known->concluded == "attested" || (known->concluded.empty() && !is_certain),
+                  "what was attested before somebody joined is not concluded");
+            ++answers["joined after it was attested"];
+            booking->concluded = known->concluded;
+            continue;
+        }
         const bool is_attested = sessions::find_attestation(db(), booking->booking_id).has_value();
         const auto status = chain.bookings.at(booking->booking_id).status;
         if (known->looked_up_at == now) // it was asked about
@@ -1357,12 +1381,7 @@ void World::restore()
     restoration.replace(db());
     for (const auto& [booking_id, booking] : bookings_)
         forgotten_.insert(booking_id);
-    auto model = checkpoint_->model;
-    for (auto& [address, wallet] : model.wallets) {
-        wallet.has_name = model_.wallets[address].has_name;
-        wallet.is_verified = model_.wallets[address].is_verified;
-    }
-    model_ = model;
+    go_back_to(checkpoint_->model);
     auto bookings = checkpoint_->bookings;
     for (const auto& [booking_id, booking] : bookings_) {
         auto& restored = bookings[booking_id];
@@ -1424,10 +1443,10 @@ std::string World::difference()
     auto account =
         db().prepare("SELECT wallet, base_granted_seconds, bonus_granted_seconds, adjusted_seconds, "
                      "consumed_seconds, remaining_seconds FROM credit_accounts");
-    std::size_t accounts = 0;
+    std::set<std::string> with_account;
     while (account.step()) {
         const auto& expected = model_.wallets.at(account.text(0));
-        ++accounts;
+        with_account.insert(account.text(0));
         const auto owed = std::min(unsettled[account.text(0)], account.integer(5));
         if (account.integer(5) - owed != expected.balance() ||
             account.integer(4) + owed != expected.consumed || account.integer(1) != expected.base ||
@@ -1436,12 +1455,11 @@ std::string World::difference()
             return "the balance of " + account.text(0) + " is " +
                    std::to_string(account.integer(5) - owed - expected.balance()) + " s higher";
     }
-    const auto with_credit =
-        std::count_if(model_.wallets.begin(), model_.wallets.end(), [](const auto& entry) {
-            return entry.second.base + entry.second.bonus + entry.second.adjusted != 0;
-        });
-    if (accounts < static_cast<std::size_t>(with_credit))
-        return "an account is missing";
+    for (const auto& [address, wallet] : model_.wallets) {
+        const bool had_credit = wallet.base != 0 || wallet.bonus != 0 || wallet.adjusted != 0;
+        if (had_credit && with_account.count(address) == 0)
+            return "an account is missing";
+    }
     const auto rooms = rooms::list_active(db(), config.rules, false, 1000, now);
     for (const auto& room : rooms) {
         const auto found = model_.active.find(room.room.room_id);

@@ -7,7 +7,7 @@
 #include "simulation/escrow.h"
 #include "simulation/faulty_disk.h"
 #include "simulation/model.h"
-#include "temporary_folder.h"
+#include "simulation/quick_folder.h"
 
 #include <map>
 #include <memory>
@@ -42,14 +42,6 @@ class Dice
 
   private:
     std::uint64_t state_;
-};
-
-// In memory, where there is such a place.
-struct QuickFolder
-{
-    TemporaryFolder folder{std::filesystem::is_directory("/dev/shm")
-                               ? std::filesystem::path("/dev/shm")
-                               : std::filesystem::temp_directory_path()};
 };
 
 class World : private QuickFolder, public AppFixture
@@ -115,6 +107,7 @@ class World : private QuickFolder, public AppFixture
     bool attempt(Do&& work);
     std::optional<Reply> ask(const char* method, const std::string& path, const base::Json& body,
                              const std::string& wallet, const std::optional<std::string>& key = std::nullopt);
+    void go_back_to(const Model& before);
     void with_fault(Fault fault, const std::string& wallet, bool is_due);
 
     // ---- what clients do ----
