@@ -7,6 +7,8 @@
 #   make bench    requests per second, beside a program that does nothing
 #   make torture-wal   five minutes of six writers and the sweep; every acknowledged row is looked up
 #   make torture-backup   twenty minutes of backups while four write, and kill -9 of backups and restorations
+#   make torture-simulation   ten million steps against the model, a million with a wild clock, ten days of traffic
+#                 (STEPS=10000000 SEED=n)
 #   make deb      install what is missing, and build the Debian package build-deb/session-voice_VERSION_ARCH.deb
 #   make          just build, into build/
 #   make install  into PREFIX=/usr/local, below DESTDIR=; make install-strip, make uninstall
@@ -134,6 +136,13 @@ torture-wal: $(BUILD)/wal-torture
 torture-backup: $(BUILD)/backup-torture
 	$< /dev/shm/session-voice-backup-torture 20 60 100
 
+# Half an hour of a processor. What the service logs meanwhile is of no interest.
+STEPS ?= 10000000
+torture-simulation: $(BUILD)/run_tests
+	@{ SIMULATION_STEPS=$(STEPS) $(if $(SEED),SIMULATION_SEED=$(SEED)) SIMULATION_DAYS=10 SIMULATION_WALLETS=40 \
+	    $< --run_test=simulation_tests,day_tests 2>&1; echo $$? >$<.status; } | grep -av ' session-voice: '; \
+	    exit $$(cat $<.status)
+
 bench: bench-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench-seed $(BUILD)/bench-nothing
 	@tests/bench/bench.sh $(BUILD)
@@ -245,6 +254,6 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal torture-backup install install-strip \
+.PHONY: all run run-packages demo test test-packages bench bench-packages torture-wal torture-backup torture-simulation install install-strip \
     uninstall deb deb-packages format clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -24,6 +24,11 @@ struct Divergence : std::runtime_error
     using std::runtime_error::runtime_error;
 };
 
+void check(bool is_true, const char* what);
+void check(bool is_true, const char* what, const Reply& reply); // tells the answer
+
+constexpr Seconds day = 86400;
+
 // splitmix64: cheap enough to begin anew with every step.
 class Dice
 {
@@ -189,5 +194,33 @@ class World : private QuickFolder, public AppFixture
     std::unique_ptr<sqlite::Database> other_;
     std::optional<sqlite::Transaction> other_transaction_;
 };
+
+// False if the fault hit, and nobody knows what came of the work.
+template <class Do>
+bool World::attempt(Do&& work)
+{
+    bool is_done = fault_ == Fault::none || fault_ == Fault::locked || fault_ == Fault::full;
+    const auto fault = fault_;
+    try {
+        work();
+    } catch (const Crash&) {
+        is_done = false;
+    } catch (const base::Error& error) {
+        if (fault == Fault::none || error.code() != base::ErrorCode::database_unavailable)
+            throw;
+        is_done = false;
+    }
+    if (fault == Fault::none)
+        return true;
+    if (!is_done)
+        restart();
+    faulty_disk::heal();
+    chain.before = nullptr;
+    other_transaction_.reset();
+    other_.reset();
+    fault_ = Fault::none;
+    is_lost_ = !is_done;
+    return is_done;
+}
 
 } // namespace simulation
