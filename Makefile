@@ -9,6 +9,8 @@
 #   make torture-backup   twenty minutes of backups while four write, and kill -9 of backups and restorations
 #   make fuzz     inputs nobody thought of, for whatever reads bytes from outside; FUZZ_SECONDS=600 for each target
 #   make fuzz-coverage   which lines the corpus and what `make fuzz` found reach
+#   make torture-simulation   ten million steps against the model, a million with a wild clock, ten days of traffic
+#                 (STEPS=10000000 SEED=n)
 #   make deb      install what is missing, and build the Debian package build-deb/session-voice_VERSION_ARCH.deb
 #   make          just build, into build/
 #   make install  into PREFIX=/usr/local, below DESTDIR=; make install-strip, make uninstall
@@ -159,6 +161,13 @@ torture-wal: $(BUILD)/wal-torture
 # Twenty backups, each within a minute of writing.
 torture-backup: $(BUILD)/backup-torture
 	$< /dev/shm/session-voice-backup-torture 20 60 100
+
+# Half an hour of a processor. What the service logs meanwhile is of no interest.
+STEPS ?= 10000000
+torture-simulation: $(BUILD)/run_tests
+	@{ SIMULATION_STEPS=$(STEPS) $(if $(SEED),SIMULATION_SEED=$(SEED)) SIMULATION_DAYS=10 SIMULATION_WALLETS=40 \
+	    $< --run_test=simulation_tests,day_tests 2>&1; echo $$? >$<.status; } | grep -av ' session-voice: '; \
+	    exit $$(cat $<.status)
 
 bench: bench-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench-seed $(BUILD)/bench-nothing

@@ -13,9 +13,9 @@ constexpr std::size_t random_bytes = 8;
 constexpr std::size_t tag_bytes = 16;
 constexpr std::size_t nonce_bytes = instant_bytes + random_bytes + tag_bytes;
 
-// The clock may step back. A spent nonce is remembered this much longer, so that it does not come alive
-// again.
-constexpr std::int64_t purge_margin_seconds = 3600;
+// The clock may step back, by a day if somebody sets it by hand. A spent nonce is remembered this much
+// longer, so that it does not come alive again.
+constexpr std::int64_t purge_margin_seconds = 86400;
 
 bool is_lowercase(std::string_view text)
 {

@@ -433,6 +433,12 @@ bool Oracle::deliver(const Attestation& attestation, base::UnixSeconds now)
 
 void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::UnixSeconds now)
 {
+    if (find_attestation(db_, known.booking_id)) { // decided before the first of the two joined
+        sqlite::Transaction tx(db_);
+        conclude(db_, known.booking_id, "attested");
+        tx.commit();
+        return;
+    }
     if (known.terms) {
         const Session session{known.booking_id, known.host, known.guest, *known.terms, known.looked_up_at};
         const auto metrics = measure_presence(db_, session, now);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/shared_file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -71,7 +72,7 @@ void WriteLockFile::lock(int timeout_ms)
         return;
     }
     const auto deadline = Steady::now() + std::chrono::milliseconds(timeout_ms);
-    const Alarm alarm(100);
+    const Alarm alarm(std::clamp(timeout_ms, 1, 100));
     while (::flock(fd_, LOCK_EX) != 0) {
         if (errno != EINTR)
             unavailable(std::string("cannot lock: ") + std::strerror(errno));

@@ -1505,6 +1505,19 @@ BOOST_AUTO_TEST_CASE(the_sweep_gives_up_what_is_too_late_and_asks_nobody)
 }
 
 // The window closes in the second in which the outcome becomes final.
+// Decided when nobody could come in time any more; then somebody comes all the same.
+BOOST_AUTO_TEST_CASE(the_sweep_is_done_with_a_session_that_was_attested_before_anybody_joined)
+{
+    BOOST_TEST((attest(end - 500).outcome == Outcome::no_show_host));
+    enter(host, end - 400);
+    BOOST_TEST(concluded() == "");
+    sweep(end - 300);
+    BOOST_TEST(concluded() == "attested");
+    sweep(end + 301); // the window has closed
+    BOOST_TEST(concluded() == "attested");
+    check_sent_once();
+}
+
 BOOST_AUTO_TEST_CASE(the_sweep_can_hit_the_one_second_that_there_is)
 {
     book("7", 0);

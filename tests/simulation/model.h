@@ -1,5 +1,5 @@
-// The rules of rooms and credits once more, as plainly as they can be said, in memory: the simulation holds
-// the service against it. It settles what lapses at once, as a perfect sweep would.
+// The rules of rooms, credits and booked sessions once more, as plainly as they can be said, in memory: the
+// simulation holds the service against it. It settles what lapses at once, as a perfect sweep would.
 #pragma once
 
 #include "base/config.h"
@@ -15,12 +15,26 @@ namespace simulation {
 
 using Seconds = std::int64_t;
 
+struct ModelBan
+{
+    std::optional<Seconds> expires; // none: for good
+    bool is_lifted = false;
+};
+
 struct ModelWallet
 {
     bool has_name = false;
     bool is_verified = false;
     Seconds base = 0, bonus = 0, adjusted = 0, consumed = 0;
+    std::vector<ModelBan> bans;
+
     Seconds balance() const { return base + bonus + adjusted - consumed; }
+    bool is_banned(Seconds now) const
+    {
+        return std::any_of(bans.begin(), bans.end(), [&](const auto& ban) {
+            return !ban.is_lifted && (!ban.expires || now < *ban.expires);
+        });
+    }
 };
 
 struct ModelStay
@@ -29,6 +43,14 @@ struct ModelStay
     Seconds joined = 0, expires = 0, mark = 0, debited = 0;
     bool said_low = false, said_exhausted = false; // raised
     std::vector<std::string> undelivered;
+    Seconds next = 0; // when the client means to speak again
+};
+
+// A stay that is over.
+struct ModelBill
+{
+    std::string wallet;
+    Seconds debited = 0, refunded = 0;
 };
 
 struct ModelRoom
@@ -37,6 +59,21 @@ struct ModelRoom
     bool is_private = false;
     Seconds created = 0;
     std::size_t capacity = 6;
+    std::string title;
+};
+
+// A request that bore an idempotency key.
+struct ModelRequest
+{
+    std::string wallet, path, body, key;
+    Seconds started = 0;
+    int status = 0; // 0: under way when its process was killed
+    std::string answer;
+
+    bool is_within(Seconds seconds, Seconds now) const
+    {
+        return now < started + seconds && started < now + seconds;
+    }
 };
 
 class Model
@@ -55,12 +92,12 @@ class Model
             }
             charge(it->second, it->second.expires);
             const auto room_id = it->second.room_id;
-            it = stays.erase(it);
+            it = end(it);
             if (count(room_id) == 0)
                 active.erase(room_id);
         }
         for (auto it = active.begin(); it != active.end();)
-            it = count(it->first) == 0 && now >= it->second.created + rules.unjoined_room_ttl_seconds
+            it = now >= it->second.created + rules.unjoined_room_ttl_seconds && count(it->first) == 0
                      ? active.erase(it)
                      : std::next(it);
     }
@@ -105,12 +142,39 @@ class Model
         for (auto it = stays.begin(); it != stays.end();) {
             if (it->second.room_id == room_id) {
                 meter(it->second, now);
-                it = stays.erase(it);
+                it = end(it);
             } else {
                 ++it;
             }
         }
         active.erase(room_id);
+    }
+
+    // Somebody goes, by their own will or not. Whether that closes the room.
+    bool depart(const std::string& wallet, Seconds now)
+    {
+        const auto it = stays.find(wallet);
+        meter(it->second, now);
+        const auto room_id = it->second.room_id;
+        const bool closes = active[room_id].host == wallet || count(room_id) == 1;
+        end(it);
+        if (closes)
+            close(room_id, now);
+        return closes;
+    }
+
+    void expel(const std::string& wallet, Seconds now)
+    {
+        if (stays.count(wallet) > 0)
+            depart(wallet, now);
+        if (const auto* hosted = hosted_by(wallet))
+            close(std::string(hosted->room_id), now);
+    }
+
+    void lift_bans(const std::string& wallet, Seconds now)
+    {
+        for (auto& ban : wallets[wallet].bans)
+            ban.is_lifted = ban.is_lifted || !ban.expires || now < *ban.expires;
     }
 
     std::size_t count(const std::string& room_id) const
@@ -128,10 +192,133 @@ class Model
         return nullptr;
     }
 
-    const base::Rules rules;
+    Seconds total_consumed() const
+    {
+        Seconds total = 0;
+        for (const auto& [address, wallet] : wallets)
+            total += wallet.consumed;
+        return total;
+    }
+
+    base::Rules rules;
     std::map<std::string, ModelWallet> wallets;
     std::map<std::string, ModelStay> stays;  // by wallet: nobody is in two rooms
     std::map<std::string, ModelRoom> active; // by room_id
+    std::map<std::string, ModelBill> bills;  // by connection_id, the latest
+    std::vector<ModelRequest> requests;      // the latest
+
+  private:
+    std::map<std::string, ModelStay>::iterator end(std::map<std::string, ModelStay>::iterator stay)
+    {
+        if (bills.size() >= 100)
+            bills.erase(bills.begin());
+        bills[stay->second.connection_id] = {stay->second.wallet, stay->second.debited, 0};
+        return stays.erase(stay);
+    }
+};
+
+// ---- booked sessions ----
+
+struct ModelVisit
+{
+    Seconds joined = 0, expires = 0;
+    std::optional<Seconds> left;
+
+    Seconds end(Seconds now) const { return left ? *left : std::min(now, expires); }
+};
+
+struct ModelMetrics
+{
+    Seconds host_joined = 0, host_left = 0, guest_joined = 0, guest_left = 0, overlap = 0;
+
+    bool operator==(const ModelMetrics&) const = default;
+};
+
+struct ModelBooking
+{
+    std::string booking_id, host, guest;
+    Seconds start = 0, ends = 0, grace = 0, min_overlap = 0;
+    std::map<std::string, std::vector<ModelVisit>> visits; // by wallet
+    bool is_known = false;                                 // somebody joined
+    bool is_closed = false;                                // by the sweep, after the end
+    std::string concluded;
+    std::optional<Seconds> looked_up;
+
+    void end_open(const std::string& wallet, Seconds now)
+    {
+        for (auto& visit : visits[wallet]) {
+            if (!visit.left)
+                visit.left = std::clamp(now, visit.joined, visit.expires);
+        }
+    }
+
+    // Second by second.
+    ModelMetrics measure(Seconds now) const
+    {
+        ModelMetrics metrics;
+        const auto is_there = [&](const std::string& wallet, Seconds second) {
+            const auto found = visits.find(wallet);
+            return found != visits.end() &&
+                   std::any_of(found->second.begin(), found->second.end(), [&](const auto& visit) {
+                       return visit.joined <= second && second < visit.end(now);
+                   });
+        };
+        Seconds first = ends;
+        Seconds last = start;
+        for (const auto& [wallet, list] : visits) {
+            for (const auto& visit : list) {
+                first = std::min(first, visit.joined);
+                last = std::max(last, visit.end(now));
+            }
+        }
+        for (auto second = first; second < std::min(last, ends); ++second) {
+            const bool host_is_there = is_there(host, second);
+            const bool guest_is_there = is_there(guest, second);
+            if (host_is_there) {
+                metrics.host_joined = metrics.host_joined == 0 ? second : metrics.host_joined;
+                metrics.host_left = second + 1;
+            }
+            if (guest_is_there) {
+                metrics.guest_joined = metrics.guest_joined == 0 ? second : metrics.guest_joined;
+                metrics.guest_left = second + 1;
+            }
+            metrics.overlap += host_is_there && guest_is_there;
+        }
+        return metrics;
+    }
+
+    // The escrow's number.
+    int outcome_of(const ModelMetrics& metrics) const
+    {
+        if (metrics.overlap >= min_overlap)
+            return 1;
+        if (metrics.host_joined == 0)
+            return 2;
+        const bool host_left_first =
+            metrics.guest_joined != 0 && metrics.host_left < metrics.guest_left && metrics.host_left < ends;
+        return host_left_first ? 2 : 3;
+    }
+
+    // When the escrow takes it: 1 too early, 2 too late, 0 now.
+    int window_of(int outcome, Seconds now) const
+    {
+        const auto opens = outcome == 1 ? start + min_overlap : start + grace;
+        const auto closes = outcome == 1 ? ends + 7200 : start + grace + (ends - start);
+        return now < opens ? 1 : now > closes ? 2 : 0;
+    }
+
+    // Why it cannot be attested now; empty if it can.
+    std::string obstacle(int outcome, const ModelMetrics& metrics, bool is_forced, Seconds now) const
+    {
+        const int window = window_of(outcome, now);
+        if (window != 0 && outcome == 1)
+            return window == 1 ? "overlap_not_met" : "completed_too_late";
+        if (window != 0)
+            return window == 1 ? "grace_not_over" : "no_show_too_late";
+        const bool can_change =
+            metrics.overlap < min_overlap && now + (min_overlap - metrics.overlap) <= ends;
+        return can_change && !is_forced ? "session still in progress" : "";
+    }
 };
 
 } // namespace simulation
