@@ -73,6 +73,15 @@ struct DatabaseOptions
     bool read_only = false;
 };
 
+// Equal marks of one connection mean that nothing has been committed between them, by whomever.
+struct ChangeMark
+{
+    std::int64_t by_others = 0;
+    std::int64_t by_this_connection = 0;
+
+    bool operator==(const ChangeMark&) const = default;
+};
+
 // One connection. Not to be shared by threads, nor carried across fork().
 class Database
 {
@@ -95,6 +104,8 @@ class Database
 
     std::int64_t changes() const; // rows changed by the last statement
     bool in_transaction() const;
+    // Take one before reading: what is read later belongs to this mark or to a newer one.
+    ChangeMark change_mark();
     std::int64_t free_bytes(); // of the file: freed, and used again before it grows
 
     // Problems that SQLite itself finds in the file; empty if there are none.
