@@ -11,6 +11,17 @@
 #include "sqlite/database.h"
 
 #include <memory>
+#include <optional>
+#include <string>
+
+// An answer that is the same for everybody, kept until something changes.
+struct KeptAnswer
+{
+    sqlite::ChangeMark as_of;
+    base::UnixSeconds now = 0; // lapsing changes what is shown without changing the database
+    std::string body;
+    std::string etag;
+};
 
 class App
 {
@@ -27,7 +38,11 @@ class App
     // Opened and migrated when it is first needed, and again after close_database(): a database that cannot
     // be reached fails the requests that need it, not the process. Throws Error(database_unavailable).
     sqlite::Database& database();
-    void close_database() { database_.reset(); }
+    void close_database()
+    {
+        database_.reset();
+        listing.reset(); // its mark means nothing to another connection
+    }
 
     // Whether the database turned out to be made for a newer program than this: the process is to end.
     bool is_outdated() const { return is_outdated_; }
@@ -40,6 +55,7 @@ class App
     shared::RateLimiter limits;
     const auth::Nonces nonces;
     const agora::TokenIssuer tokens;
+    std::optional<KeptAnswer> listing; // of active rooms
 
   private:
     std::unique_ptr<sqlite::Database> database_;
