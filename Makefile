@@ -33,7 +33,8 @@ ifneq ($(SAN),)
 override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 override LDFLAGS += -fsanitize=$(SAN)
 endif
-LIBS := -lsqlite3 -lsecp256k1 -lcrypto -lz -ldl
+# What is small goes into the programs, since each library that is loaded makes a plain CGI process start later.
+LIBS := -lsqlite3 -lsecp256k1 -lz -Wl,-Bstatic -lsodium -lgmp -Wl,-Bdynamic -ldl
 
 SCHEMA := $(sort $(wildcard schema/*.sql))
 LIB := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
@@ -45,7 +46,7 @@ PROGRAMS := $(BUILD)/session-voice $(BUILD)/session-voice-meter $(BUILD)/session
 all: $(PROGRAMS)
 
 $(BUILD)/session-voice: $(BUILD)/cgi-bin/main.o $(EDGE) $(LIB)
-	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+	$(CXX) $(LDFLAGS) -o $@ $^ -Wl,-Bstatic -lfcgi -Wl,-Bdynamic $(LIBS)
 
 $(BUILD)/session-voice-meter: $(BUILD)/cron/meter.o $(BUILD)/cron/sweeper.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -107,7 +108,7 @@ $(PCH): tests/fixture.h
 	$(CXX) $(CXXFLAGS) -x c++-header -o $@ $(BUILD)/pch.h
 
 $(BUILD)/run_tests: $(TESTS) $(EDGE) $(LIB)
-	$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework $(LIBS)
+	$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework -lcrypto $(LIBS)
 
 $(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -177,7 +178,7 @@ bench: bench-packages
 
 PORT ?= 3338
 VAR ?= ./var
-BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libssl-dev libsecp256k1-dev zlib1g-dev \
+BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libsodium-dev libgmp-dev libsecp256k1-dev zlib1g-dev \
     libcurl4-openssl-dev libcli11-dev
 RUN_PACKAGES := $(BUILD_PACKAGES) lighttpd curl ca-certificates
 FUZZ_PACKAGES := clang libclang-rt-14-dev
@@ -206,7 +207,7 @@ run-packages:
 
 # Node.js may come from elsewhere than Debian.
 test-packages:
-	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) libboost-test-dev sqlite3 \
+	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) libboost-test-dev libssl-dev sqlite3 \
 	    mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
 	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime $(FUZZ_PACKAGES) \
 	    $(if $(shell command -v npm),,nodejs npm))

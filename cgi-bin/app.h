@@ -11,7 +11,18 @@
 #include "sqlite/database.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+
+// An answer that is the same for everybody, kept until something changes.
+struct KeptAnswer
+{
+    sqlite::ChangeMark as_of;
+    base::UnixSeconds now = 0; // lapsing changes what is shown without changing the database
+    std::string body;
+    std::string etag;
+};
 
 class App
 {
@@ -32,6 +43,7 @@ class App
     {
         debited_seconds_ = take_debited_seconds();
         database_.reset();
+        listing.reset(); // its mark means nothing to another connection
     }
 
     // What was debited in transactions that were committed since the last call.
@@ -52,6 +64,7 @@ class App
     shared::RateLimiter limits;
     const auth::Nonces nonces;
     const agora::TokenIssuer tokens;
+    std::optional<KeptAnswer> listing; // of active rooms
 
   private:
     std::unique_ptr<sqlite::Database> database_;

@@ -4,5 +4,7 @@ extern const char* const openapi_document; // openapi.json, compiled in
 
 http::Response get_openapi(App&, const Call& call)
 {
-    return cacheable(call.request, openapi_document, "public, max-age=300");
+    static const std::string body = openapi_document;
+    static const std::string etag = etag_of(body);
+    return cacheable(call.request, body, etag, "public, max-age=300");
 }

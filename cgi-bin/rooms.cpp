@@ -54,6 +54,20 @@ std::optional<base::Json> render(const rooms::ActiveRoom& active)
     }
 }
 
+std::string list_active_rooms(App& app, base::UnixSeconds now)
+{
+    auto list = base::Json::array();
+    // Twice as many, in case some cannot be rendered.
+    const auto found = rooms::list_active(app.database(), app.config.rules, true, 2 * listing_limit, now);
+    for (const auto& active : found) {
+        if (list.size() == listing_limit)
+            break;
+        if (auto element = render(active))
+            list.push_back(*std::move(element));
+    }
+    return base::Json{{"rooms", std::move(list)}}.dump();
+}
+
 } // namespace
 
 http::Response post_rooms_create(App& app, const Call& call)
@@ -142,17 +156,15 @@ http::Response post_rooms_leave(App& app, const Call& call)
 
 http::Response get_rooms_active(App& app, const Call& call)
 {
-    auto list = base::Json::array();
-    // Twice as many, in case some cannot be rendered.
-    const auto found =
-        rooms::list_active(app.database(), app.config.rules, true, 2 * listing_limit, call.request.now);
-    for (const auto& active : found) {
-        if (list.size() == listing_limit)
-            break;
-        if (auto element = render(active))
-            list.push_back(*std::move(element));
+    const auto now = call.request.now;
+    const auto as_of = app.database().change_mark();
+    auto& kept = app.listing;
+    if (!kept || kept->as_of != as_of || kept->now != now) {
+        auto body = list_active_rooms(app, now);
+        auto etag = etag_of(body);
+        kept = KeptAnswer{as_of, now, std::move(body), std::move(etag)};
     }
-    return cacheable(call.request, base::Json{{"rooms", std::move(list)}}.dump(), listing_cache);
+    return cacheable(call.request, kept->body, kept->etag, listing_cache);
 }
 
 http::Response get_room(App& app, const Call& call)

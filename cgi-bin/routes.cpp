@@ -494,10 +494,15 @@ void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now)
     throw std::move(error).with("expires_at", nullptr);
 }
 
-Response cacheable(const Request& request, std::string body, const char* cache_control)
+std::string etag_of(const std::string& body)
+{
+    return "\"" + base::to_hex(base::sha256(body).substr(0, 16)) + "\"";
+}
+
+Response cacheable(const Request& request, const std::string& body, const std::string& etag,
+                   const char* cache_control)
 {
     Response response;
-    const auto etag = "\"" + base::to_hex(base::sha256(body).substr(0, 16)) + "\"";
     response.headers.emplace_back("ETag", etag);
     response.headers.emplace_back("Cache-Control", cache_control);
     // RFC 9110, 13.1.2: a list of tags, compared weakly, or "*".
@@ -505,7 +510,7 @@ Response cacheable(const Request& request, std::string body, const char* cache_c
     if (known == "*" || known.find(etag) != std::string::npos)
         response.status = 304;
     else
-        response.body = std::move(body);
+        response.body = body;
     return response;
 }
 

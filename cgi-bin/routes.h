@@ -26,8 +26,11 @@ void record(App& app, const http::Request& request, const http::Response& respon
 
 // 200 with a JSON body.
 http::Response ok(const base::Json& body);
-// The same with an ETag and that Cache-Control, or 304 for a client that has it already.
-http::Response cacheable(const http::Request& request, std::string body, const char* cache_control);
+// The ETag of a body: quoted, and another one for every other body.
+std::string etag_of(const std::string& body);
+// The body with that ETag and Cache-Control, or 304 for a client that has it already.
+http::Response cacheable(const http::Request& request, const std::string& body, const std::string& etag,
+                         const char* cache_control);
 
 // Throws Error(permission_denied, "banned") if the wallet is banned now.
 void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now);

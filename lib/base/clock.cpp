@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 
+#include <chrono>
+#include <cstdio>
 #include <ctime>
 
 namespace base {
@@ -23,12 +25,18 @@ std::string iso8601(UnixSeconds instant)
     constexpr UnixSeconds end_of_year_9999 = 253402300799;
     if (instant < 0 || instant > end_of_year_9999)
         throw Error(ErrorCode::internal, "internal_error", "an instant outside the years 1970 to 9999");
-    const std::time_t seconds = static_cast<std::time_t>(instant);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
+    // Not strftime(), which reads the time zone's file first.
+    const std::chrono::sys_seconds time{std::chrono::seconds(instant)};
+    const auto midnight = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date(midnight);
+    const std::chrono::hh_mm_ss clock(time - midnight);
     char text[32];
-    const auto length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.000Z", &parts);
-    return {text, length};
+    const int length =
+        std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.000Z", static_cast<int>(date.year()),
+                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                      static_cast<int>(clock.seconds().count()));
+    return {text, static_cast<std::size_t>(length)};
 }
 
 } // namespace base

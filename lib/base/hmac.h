@@ -1,4 +1,4 @@
-// HMAC-SHA256 (RFC 2104), SHA-256 and the comparison that goes with them, by OpenSSL.
+// HMAC-SHA256 (RFC 2104), SHA-256 and the comparison that goes with them, by libsodium.
 #pragma once
 
 #include <string>

@@ -1,60 +1,42 @@
 #include "ethereum/uint256.h"
 
-#include "base/error.h"
 #include "base/hex.h"
 
 #include <algorithm>
-#include <memory>
-#include <openssl/bn.h>
-#include <openssl/crypto.h>
+#include <gmpxx.h>
 
 namespace ethereum {
 
 namespace {
 
-struct Free
-{
-    void operator()(BIGNUM* number) const noexcept { BN_free(number); }
-    void operator()(BN_CTX* context) const noexcept { BN_CTX_free(context); }
-    void operator()(char* text) const noexcept { OPENSSL_free(text); }
-};
-using Bignum = std::unique_ptr<BIGNUM, Free>;
+constexpr std::size_t bits = 256;
 
-constexpr int bits = 256;
-
-template <class Pointer>
-Pointer checked(Pointer pointer)
+mpz_class to_mpz(std::string_view word)
 {
-    if (!pointer)
-        throw base::Error(base::ErrorCode::internal, "internal_error", "out of memory for a large number");
-    return pointer;
-}
-
-void check(int succeeded)
-{
-    if (succeeded != 1)
-        throw base::Error(base::ErrorCode::internal, "internal_error", "arithmetic of large numbers failed");
-}
-
-Bignum to_bignum(std::string_view word)
-{
-    return checked(Bignum(BN_bin2bn(reinterpret_cast<const unsigned char*>(word.data()),
-                                    static_cast<int>(word.size()), nullptr)));
-}
-
-Bignum to_bignum(std::uint64_t value)
-{
-    Bignum number = checked(Bignum(BN_new()));
-    check(BN_set_word(number.get(), value));
+    mpz_class number;
+    mpz_import(number.get_mpz_t(), word.size(), 1, 1, 1, 0, word.data());
     return number;
 }
 
-std::string to_saturated_word(const BIGNUM* number)
+mpz_class to_mpz(std::uint64_t value)
 {
-    std::string word(32, '\xff');
-    if (BN_num_bits(number) <= bits)
-        BN_bn2binpad(number, reinterpret_cast<unsigned char*>(word.data()), static_cast<int>(word.size()));
-    return word;
+    return to_mpz(Uint256(value).to_word());
+}
+
+bool fits(const mpz_class& number)
+{
+    return mpz_sizeinbase(number.get_mpz_t(), 2) <= bits;
+}
+
+std::string to_saturated_word(const mpz_class& number)
+{
+    if (!fits(number))
+        return std::string(32, '\xff');
+    std::string bytes(32, '\0');
+    std::size_t count = 0;
+    mpz_export(bytes.data(), &count, 1, 1, 1, 0, number.get_mpz_t());
+    bytes.resize(count);
+    return std::string(32 - count, '\0') + bytes;
 }
 
 } // namespace
@@ -81,12 +63,10 @@ std::optional<Uint256> Uint256::parse_decimal(std::string_view text)
     text.remove_prefix(std::min(text.find_first_not_of('0'), text.size() - 1));
     if (text.size() > most_digits)
         return std::nullopt;
-    BIGNUM* parsed = nullptr;
-    const int used = BN_dec2bn(&parsed, std::string(text).c_str());
-    const Bignum number(parsed);
-    if (used == 0 || BN_num_bits(number.get()) > bits)
+    const mpz_class number(std::string(text), 10);
+    if (!fits(number))
         return std::nullopt;
-    return from_word(to_saturated_word(number.get()));
+    return from_word(to_saturated_word(number));
 }
 
 std::optional<Uint256> Uint256::parse_quantity(std::string_view text)
@@ -101,9 +81,7 @@ std::optional<Uint256> Uint256::parse_quantity(std::string_view text)
 
 std::string Uint256::to_decimal() const
 {
-    const auto number = to_bignum(to_word());
-    const std::unique_ptr<char, Free> text = checked(std::unique_ptr<char, Free>(BN_bn2dec(number.get())));
-    return text.get();
+    return to_mpz(to_word()).get_str();
 }
 
 std::string Uint256::to_word() const
@@ -119,28 +97,20 @@ std::string Uint256::to_bytes() const
 
 Uint256 Uint256::scaled(std::uint64_t numerator, std::uint64_t denominator) const
 {
-    const std::unique_ptr<BN_CTX, Free> context = checked(std::unique_ptr<BN_CTX, Free>(BN_CTX_new()));
-    auto number = to_bignum(to_word());
-    check(BN_mul(number.get(), number.get(), to_bignum(numerator).get(), context.get()));
-    check(BN_add_word(number.get(), denominator - 1));
-    check(BN_div(number.get(), nullptr, number.get(), to_bignum(denominator).get(), context.get()));
-    return from_word(to_saturated_word(number.get()));
+    const auto divisor = to_mpz(denominator);
+    return from_word(to_saturated_word((to_mpz(to_word()) * to_mpz(numerator) + divisor - 1) / divisor));
 }
 
 Uint256 Uint256::plus(const Uint256& other) const
 {
-    auto sum = to_bignum(to_word());
-    check(BN_add(sum.get(), sum.get(), to_bignum(other.to_word()).get()));
-    return from_word(to_saturated_word(sum.get()));
+    return from_word(to_saturated_word(to_mpz(to_word()) + to_mpz(other.to_word())));
 }
 
 Uint256 Uint256::minus(const Uint256& other) const
 {
     if (other >= *this)
         return {};
-    auto difference = to_bignum(to_word());
-    check(BN_sub(difference.get(), difference.get(), to_bignum(other.to_word()).get()));
-    return from_word(to_saturated_word(difference.get()));
+    return from_word(to_saturated_word(to_mpz(to_word()) - to_mpz(other.to_word())));
 }
 
 } // namespace ethereum

@@ -78,8 +78,10 @@ std::optional<Connection> find_open_connection(sqlite::Database& db, const std::
 
 std::vector<Connection> find_open_connections(sqlite::Database& db, const std::string& room_id)
 {
-    auto row = db.prepare(SELECT_CONNECTION
-                          "WHERE room_id = :room_id AND left_at IS NULL ORDER BY token_expires_at");
+    // However many have been in the room: that index holds the open ones alone.
+    auto row = db.prepare(SELECT_CONNECTION "INDEXED BY connections_distinct_uids "
+                                            "WHERE room_id = :room_id AND left_at IS NULL "
+                                            "ORDER BY token_expires_at");
     return read_all(row.bind(":room_id", room_id));
 }
 
@@ -121,16 +123,22 @@ void insert_connection(sqlite::Database& db, const Connection& connection)
 
 void update_connection(sqlite::Database& db, const Connection& connection)
 {
-    db.prepare(
-          "UPDATE connections SET token_expires_at = :token_expires_at, last_metered_at = :last_metered_at, "
-          "debited_seconds = :debited_seconds, left_at = :left_at, credits_low_at = :credits_low_at, "
-          "credits_low_remaining_seconds = :credits_low_remaining_seconds, "
-          "credits_exhausted_at = :credits_exhausted_at, events_delivered = :events_delivered "
-          "WHERE connection_id = :connection_id")
-        .bind(":token_expires_at", connection.token_expires_at)
+    // The partial indexes depend on left_at. A statement that does not set it leaves their pages alone, which
+    // is a third of all that a heartbeat would write.
+#define SET_ALL_BUT_LEFT_AT                                                                                  \
+    "UPDATE connections SET token_expires_at = :token_expires_at, last_metered_at = :last_metered_at, "      \
+    "debited_seconds = :debited_seconds, credits_low_at = :credits_low_at, "                                 \
+    "credits_low_remaining_seconds = :credits_low_remaining_seconds, "                                       \
+    "credits_exhausted_at = :credits_exhausted_at, events_delivered = :events_delivered "
+    constexpr const char* while_open = SET_ALL_BUT_LEFT_AT "WHERE connection_id = :connection_id";
+    constexpr const char* at_the_end =
+        SET_ALL_BUT_LEFT_AT ", left_at = :left_at WHERE connection_id = :connection_id";
+    auto update = db.prepare(connection.left_at ? at_the_end : while_open);
+    if (connection.left_at)
+        update.bind(":left_at", connection.left_at);
+    update.bind(":token_expires_at", connection.token_expires_at)
         .bind(":last_metered_at", connection.last_metered_at)
         .bind(":debited_seconds", connection.debited_seconds)
-        .bind(":left_at", connection.left_at)
         .bind(":credits_low_at", connection.credits_low_at)
         .bind(":credits_low_remaining_seconds", connection.credits_low_remaining_seconds)
         .bind(":credits_exhausted_at", connection.credits_exhausted_at)

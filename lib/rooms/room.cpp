@@ -313,11 +313,12 @@ std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, con
                              const std::string& room_id, base::UnixSeconds now)
 {
     // One statement, hence one moment of the database. What is not settled yet is left out by the clock.
-    auto row = db.prepare(
-        "SELECT " ROOM_COLUMNS ", c.connection_id, c.wallet, c.agora_uid, c.joined_at, c.token_expires_at "
-        "FROM rooms r LEFT JOIN connections c ON c.room_id = r.room_id AND c.left_at IS NULL "
-        "WHERE r.room_id = :room_id AND r.kind = 'free' AND r.closed_at IS NULL "
-        "ORDER BY c.joined_at, c.connection_id");
+    auto row = db.prepare("SELECT " ROOM_COLUMNS
+                          ", c.connection_id, c.wallet, c.agora_uid, c.joined_at, c.token_expires_at "
+                          "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON "
+                          "c.room_id = r.room_id AND c.left_at IS NULL "
+                          "WHERE r.room_id = :room_id AND r.kind = 'free' AND r.closed_at IS NULL "
+                          "ORDER BY c.joined_at, c.connection_id");
     row.bind(":room_id", room_id);
     RoomView result;
     bool is_active = false;
@@ -342,15 +343,16 @@ std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, con
 std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
                                     std::int64_t limit, base::UnixSeconds now)
 {
-    // What the sweep has not settled yet is left out by the clock: reading never waits for a writer.
+    // What the sweep has not settled yet is left out by the clock: reading never waits for a writer. One pass
+    // along the index of active rooms, which ends with the last one that is wanted.
     auto row = db.prepare(
-        "SELECT " ROOM_COLUMNS ", (SELECT count(*) FROM connections c "
-        "WHERE c.room_id = r.room_id AND c.left_at IS NULL AND c.token_expires_at > :now) AS "
-        "participant_count "
-        "FROM rooms r WHERE closed_at IS NULL AND kind = 'free' AND (visibility = 'open' OR NOT :only_open) "
-        "AND (participant_count > 0 OR (created_at > :now - :unjoined_room_ttl_seconds "
-        "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL))) "
-        "ORDER BY created_at DESC, rowid DESC LIMIT :limit");
+        "SELECT " ROOM_COLUMNS ", count(*) FILTER (WHERE c.token_expires_at > :now) AS present "
+        "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON c.room_id = r.room_id "
+        "AND c.left_at IS NULL "
+        "WHERE r.closed_at IS NULL AND r.kind = 'free' AND (r.visibility = 'open' OR NOT :only_open) "
+        "GROUP BY r.created_at, r.rowid HAVING present > 0 OR (count(c.room_id) = 0 "
+        "AND r.created_at > :now - :unjoined_room_ttl_seconds) "
+        "ORDER BY r.created_at DESC, r.rowid DESC LIMIT :limit");
     row.bind(":now", now)
         .bind(":only_open", std::int64_t{only_open})
         .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds)

@@ -196,15 +196,30 @@ Database::Database(const std::string& path, const DatabaseOptions& options)
     configure();
 }
 
-Database::~Database() = default;
+Database::~Database()
+{
+    // Whoever opens the file next while nobody else has it open reads all of the log first. Where each
+    // request has a process of its own, that is every one.
+    constexpr int long_log_pages = 64;
+    if (!write_lock_ || !handle_ || wal_pages_ < long_log_pages)
+        return;
+    try {
+        write_lock_->lock(0);
+    } catch (const Error&) { // others are at work
+        return;
+    }
+    sqlite3_busy_timeout(handle_.get(), 0);
+    sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    write_lock_->unlock();
+}
 
 void Database::configure()
 {
     sqlite3_extended_result_codes(handle_.get(), 1);
     sqlite3_busy_timeout(handle_.get(), options_.busy_timeout_ms); // before anything that may meet a lock
 
-    // Checkpoints happen in checkpoint_if_due() and nowhere else: not by themselves, not when the last one
-    // closes.
+    // Checkpoints happen under the write lock and nowhere else: not by themselves, not by SQLite when the
+    // last one closes.
     sqlite3_wal_autocheckpoint(handle_.get(), 0);
     sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     sqlite3_wal_hook(
@@ -292,6 +307,13 @@ std::int64_t Database::changes() const
 bool Database::in_transaction() const
 {
     return sqlite3_get_autocommit(handle_.get()) == 0;
+}
+
+ChangeMark Database::change_mark()
+{
+    auto version = prepare("PRAGMA data_version"); // which this connection's own commits do not change
+    version.step();
+    return {version.integer(0), sqlite3_total_changes(handle_.get())};
 }
 
 std::int64_t Database::free_bytes()

@@ -77,6 +77,15 @@ struct DatabaseOptions
     bool read_only = false;
 };
 
+// Equal marks of one connection mean that nothing has been committed between them, by whomever.
+struct ChangeMark
+{
+    std::int64_t by_others = 0;
+    std::int64_t by_this_connection = 0;
+
+    bool operator==(const ChangeMark&) const = default;
+};
+
 // One connection. Not to be shared by threads, nor carried across fork().
 class Database
 {
@@ -106,6 +115,8 @@ class Database
     void add_to_tally(std::int64_t amount) { tally_pending_ += amount; }
     std::int64_t take_tally() { return std::exchange(tally_, 0); }
 
+    // Take one before reading: what is read later belongs to this mark or to a newer one.
+    ChangeMark change_mark();
     std::int64_t free_bytes(); // of the file: freed, and used again before it grows
 
     // Problems that SQLite itself finds in the file; empty if there are none.

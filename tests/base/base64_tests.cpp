@@ -54,7 +54,7 @@ BOOST_AUTO_TEST_CASE(the_other_alphabet_is_refused)
         BOOST_TEST(!base::from_base64url(text).has_value(), "accepted: " << text);
 }
 
-// OpenSSL's decoder skips it.
+// A forgiving decoder skips it.
 BOOST_AUTO_TEST_CASE(white_space_is_refused_wherever_it_stands)
 {
     const std::string good = "Zm9vYmFy";

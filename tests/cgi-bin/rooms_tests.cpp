@@ -923,6 +923,31 @@ BOOST_AUTO_TEST_CASE(the_etag_changes_with_the_list_and_only_then)
     check_changed("a room closing");
 }
 
+// The listing is kept while nothing changes; other workers write to the same file.
+BOOST_AUTO_TEST_CASE(what_other_processes_do_is_listed_within_the_same_second)
+{
+    const TemporaryFolder folder;
+    HandlerFixture one(config_with_database(folder / "one.db"));
+    HandlerFixture other(config_with_database(folder / "one.db"));
+    one.now = other.now = now;
+    const auto listed_by = [](HandlerFixture& worker) {
+        return worker.get("/rooms/active").body.at("rooms");
+    };
+    const auto create_by = [&](HandlerFixture& worker, unsigned number) {
+        worker.give(address(number), 1000);
+        return worker.post("/rooms/create", {{"visibility", "open"}}, address(number)).status;
+    };
+    BOOST_TEST(listed_by(one).empty());
+    BOOST_TEST_REQUIRE(create_by(other, 1) == 200);
+    BOOST_TEST(listed_by(one).size() == 1);
+    BOOST_TEST_REQUIRE(create_by(one, 2) == 200);
+    BOOST_TEST(listed_by(one).size() == 2);
+    BOOST_TEST(listed_by(other).size() == 2);
+    one.now += config.rules.unjoined_room_ttl_seconds; // only the clock moves
+    BOOST_TEST(listed_by(one).empty());
+    BOOST_TEST(listed_by(other).size() == 2);
+}
+
 // A row as no client could read it must not take the others with it.
 BOOST_AUTO_TEST_CASE(a_bad_row_is_left_out_and_the_others_stay)
 {
