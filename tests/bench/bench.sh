@@ -163,12 +163,12 @@ done
 # ---- size ----
 
 mib() { calculate "$1 / 1024"; }
-row 'PSS of an idle worker' "$(mib "$idle_pss")" '<= 6 MiB' MiB
+row 'PSS of an idle worker' "$(mib "$idle_pss") MiB" '<= 6 MiB'
 pss_after=$(pss_of_largest_worker $ours_pid)
 row "PSS of a worker after $requests requests, of that after $requests_before" \
     "$(calculate "$pss_after / $pss_before")" '<= 1.05' "$(mib "$pss_after") : $(mib "$pss_before") MiB"
 strip -o "$var/stripped" "$build/session-voice"
-row 'the stripped program' "$(calculate "$(stat -c %s "$var/stripped") / 1000000")" '<= 2.5 MB' MB
+row 'the stripped program' "$(calculate "$(stat -c %s "$var/stripped") / 1000000") MB" '<= 2.5 MB'
 
 # shellcheck disable=SC2086 # a list
 kill $pids
@@ -180,7 +180,7 @@ begun=$(date +%s)
 if (cd "$var/copy" && make -s -j2 all && times) >"$var/times" 2>"$var/make"; then
     took=$(($(date +%s) - begun))
     used=$(sed -n 2p "$var/times" | tr ms ' ' | awk '{ print ($1 + $3) * 60 + $2 + $4 }')
-    row 'building from clean, make -j2' "$took" '<= 60 s' "s; processor time / 2: $(calculate "$used / 2" 0) s"
+    row 'building from clean, make -j2' "$took s" '<= 60 s' "processor time / 2: $(calculate "$used / 2" 0) s"
 else
     failure=$(tail -n 1 "$var/make")
     failed 'building from clean' '<= 60 s'

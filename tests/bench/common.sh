@@ -121,12 +121,12 @@ heading() {
     printf '\n| what | measured | bar | |\n|---|---|---|---|\n'
 }
 
-# row WHAT FIGURE BAR [DETAIL]: BAR is "<= N" or ">= N", perhaps with a unit behind it, or empty.
+# row WHAT FIGURE BAR [DETAIL]: FIGURE is a number, perhaps with a unit behind it; so is N in BAR, "<= N" or ">= N".
 row() {
     verdict=$(echo "$3" | awk -v figure="$2" '
         $1 == "<=" { print (figure + 0 <= $2 + 0) ? "met" : "missed" }
         $1 == ">=" { print (figure + 0 >= $2 + 0) ? "met" : "missed" }')
-    figure=$(echo "$2" | awk '{ printf(($1 >= 100 || $1 == int($1)) ? "%.0f" : "%.2f", $1) }')
+    figure=$(echo "$2" | awk '{ printf(($1 >= 100 || $1 == int($1)) ? "%.0f" : "%.2f", $1); if (NF > 1) printf " %s", $2 }')
     echo "| $1 | $figure${4:+ ($4)} | $3 | $verdict |"
 }
 
