@@ -2,7 +2,7 @@
 # How fast and how small the service is: each row holds it against something else on the same machine, the two in turn.
 # tests/bench/README.md says what the rows are.  usage: bench.sh BUILD
 set -eu
-# shellcheck source=tests/bench/common.sh
+# shellcheck disable=SC2034,SC2317 source=tests/bench/common.sh
 . tests/bench/common.sh
 participants=${BENCH_PARTICIPANTS:-10000}
 connections_at_once=8
@@ -11,7 +11,7 @@ node=tests/bench/node
 heading
 
 installed=$node/node_modules/.package-lock.json
-if [ ! -e "$installed" ] || [ $node/package-lock.json -nt "$installed" ]; then
+if [ ! -e "$installed" ] || [ -n "$(find $node/package-lock.json -newer "$installed")" ]; then
     if ! (cd $node && npm ci --no-audit --no-fund --foreground-scripts) >"$var/npm" 2>&1; then
         tail -n 5 "$var/npm" >&2
         rm -rf $node/node_modules
@@ -32,26 +32,26 @@ settings "$var/nothing"
 
 serve "$build/session-voice" "$var/ours"
 ours=$served ours_pid=$served_pid counted=$served
-serve "$build/session-voice" "$var/fifty"
-fifty=$served
-serve "$build/bench-nothing" "$var/nothing"
-nothing=$served
-etag=$(curl -fsD - -o /dev/null "http://127.0.0.1:$fifty/rooms/active" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p')
-header="If-None-Match: $etag"
-if [ "$(curl -fs -o /dev/null -w '%{http_code}' -H "$header" "http://127.0.0.1:$fifty/rooms/active")" != 304 ]; then
-    echo "no 304" >&2
-    exit 1
-fi
-header=''
 
-# A worker that has opened the database and answered a little; then one that has been asked everything.
+# A worker that has opened the database and answered a little; then one that has been asked everything. Nothing else runs
+# yet that would share its pages.
 token=$(head -n 1 "$clients" | cut -d ' ' -f 1)
 for _ in 1 2 3 4 5; do curl -fs -o /dev/null -H "Authorization: Bearer $token" "http://127.0.0.1:$ours/credits"; done
-idle_pss=$(pss_of_largest_worker $ours_pid)
-while [ "$requests" -lt 10000 ] && [ -z "$failure" ]; do
-    ask $ours 'POST /rooms/heartbeat,GET /credits,POST /rooms/token/renew,GET /rooms/active' "$clients" || break
+idle_pss=$(pss_of_largest_worker "$ours_pid")
+while [ "$requests" -lt 10000 ]; do
+    ask "$ours" 'POST /rooms/heartbeat,GET /credits,POST /rooms/token/renew,GET /rooms/active' "$clients" ||
+        { echo "the service fails under load: $failure" >&2; exit 1; }
 done
-pss_before=$(pss_of_largest_worker $ours_pid) requests_before=$requests
+pss_before=$(pss_of_largest_worker "$ours_pid") requests_before=$requests
+
+serve "$build/session-voice" "$var/fifty"
+fifty=$served fifty_pid=$served_pid
+serve "$build/bench-nothing" "$var/nothing"
+nothing=$served nothing_pid=$served_pid
+etag=$(curl -fsD - -o /dev/null "http://127.0.0.1:$fifty/rooms/active" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p')
+is_not_modified() {
+    [ "$(curl -fs -o /dev/null -w '%{http_code}' -H "If-None-Match: $etag" "http://127.0.0.1:$fifty/rooms/active")" = 304 ]
+}
 
 # ---- beside a program that does nothing ----
 
@@ -66,7 +66,9 @@ health_rate=${ours_rate:-10000}
 beside_nothing 'GET /credits' '>= 0.80' "$ours" 'GET /credits'
 beside_nothing 'GET /rooms/active, 50 rooms' '>= 0.60' "$fifty" 'GET /rooms/active' "$var/fifty/clients"
 header="If-None-Match: $etag"
-beside_nothing 'GET /rooms/active, 304' '>= 0.80' "$fifty" 'GET /rooms/active' "$var/fifty/clients"
+compare "GET /rooms/active, 304, of the do-nothing program's rate" '>= 0.80' \
+    "is_not_modified && ask $fifty 'GET /rooms/active' $var/fifty/clients" \
+    "is_not_modified && ask $nothing 'GET /rooms/active' $var/fifty/clients"
 header=''
 beside_nothing "$heartbeat" '>= 0.55' "$ours" "$heartbeat"
 beside_nothing 'POST /rooms/token/renew' '>= 0.45' "$ours" 'POST /rooms/token/renew'
@@ -76,9 +78,10 @@ beside_nothing 'POST /rooms/token/renew' '>= 0.45' "$ours" 'POST /rooms/token/re
 join_and_leave() {
     tail -n +$(((round - 1) * connections_at_once + 1)) "$visitors" | head -n "$connections_at_once" >"$var/visiting"
     threads=$connections_at_once
-    ask "$1" none "$var/visiting" pair && joined=0 || joined=1
+    joined=no
+    if ask "$1" none "$var/visiting" pair; then joined=yes; fi
     threads=''
-    return $joined
+    [ "$joined" = yes ]
 }
 compare "pairs of join and leave a second, of the do-nothing program's requests/s" '>= 0.25' \
     "join_and_leave $ours && rate=\$(calculate \"\$rate / 2\")" "join_and_leave $nothing" 'pairs : requests/s'
@@ -118,25 +121,29 @@ server.max-keep-alive-requests = 10000
 proxy.server         = ( "/" => (( "host" => "127.0.0.1", "port" => $direct )) )
 PROXY
     lighttpd -D -f "$var/proxy/lighttpd.conf" &
-    pids="$pids $!"
+    proxy_pid=$!
+    pids="$pids $proxy_pid"
     until_answers "$proxied"
     compare "$of_node behind the same lighttpd" '>= 3' "ask $ours '$heartbeat' $clients" "ask $proxied '$heartbeat' $clients"
     compare "$of_node without a web server" '>= 1' "ask $ours '$heartbeat' $clients" "ask $direct '$heartbeat' $clients"
 
+    end "$proxy_pid" "$fifty_pid" "$nothing_pid" # they would share the pages of ours, whose part would look smaller
     # pss_under_load PORT PID: sets $rate to the KiB of its processes in the middle of a run.
     pss_under_load() {
         { ask "$1" "$heartbeat" "$clients" || touch "$var/load-failed"; } &
         asking=$!
         sleep "$(calculate "$seconds / 2")"
         rate=$(pss_sum "$2")
-        wait $asking
+        wait "$asking"
         [ ! -e "$var/load-failed" ]
     }
     compare 'memory (PSS) under heartbeats: lighttpd and all workers, of all of Node' '<= 0.125' \
         "pss_under_load $ours $ours_pid" "pss_under_load $direct $node_pid" 'KiB'
+    end "$node_pid"
 else
     failure='better-sqlite3 could not be installed'
-    for bar in '>= 3' '>= 1' '<= 0.125'; do failed "$of_node" "$bar"; done
+    failed "$of_node" '>= 3'
+    end "$fifty_pid" "$nothing_pid"
 fi
 
 # ---- plain CGI ----
@@ -152,6 +159,7 @@ plain_cgi() {
 for path in /health /credits; do
     if plain_cgi $path; then
         # Of each line: least and median of the wall time, median of the processor time.
+        # shellcheck disable=SC2046 # six numbers
         set -- $(tr '\n' ' ' <"$var/runs")
         row "plain CGI, GET $path, of an empty C++ program's time" "$(calculate "$2 / $5")" '<= 2' \
             "$2 : $5 µs; least $(calculate "$1 / $4"), processor time $(calculate "$3 / $6")"
@@ -164,16 +172,13 @@ done
 
 mib() { calculate "$1 / 1024"; }
 row 'PSS of an idle worker' "$(mib "$idle_pss") MiB" '<= 6 MiB'
-pss_after=$(pss_of_largest_worker $ours_pid)
+pss_after=$(pss_of_largest_worker "$ours_pid")
 row "PSS of a worker after $requests requests, of that after $requests_before" \
     "$(calculate "$pss_after / $pss_before")" '<= 1.05' "$(mib "$pss_after") : $(mib "$pss_before") MiB"
 strip -o "$var/stripped" "$build/session-voice"
 row 'the stripped program' "$(calculate "$(stat -c %s "$var/stripped") / 1000000") MB" '<= 2.5 MB'
 
-# shellcheck disable=SC2086 # a list
-kill $pids
-pids=''
-wait
+end "$ours_pid"
 mkdir "$var/copy"
 cp -r Makefile cgi-bin lib schema cron admin "$var/copy"
 begun=$(date +%s)

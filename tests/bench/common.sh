@@ -61,6 +61,15 @@ serve() {
     until_answers "$served"
 }
 
+# end PID...: of what was started.
+end() {
+    kill "$@"
+    for ended in "$@"; do
+        wait "$ended" || true
+        pids=$(echo "$pids " | sed "s| $ended | |; s| *\$||")
+    done
+}
+
 # ---- measuring ----
 
 # ask PORT ROUTES CLIENTS [SCRIPT [OPTION...]]: lets wrk ask for $seconds on 8 connections. Sets $rate (requests/s) and

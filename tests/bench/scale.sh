@@ -2,18 +2,12 @@
 # What stays as it is when the service grows: participants, workers, requests, time. tests/bench/README.md says what the
 # rows are.  usage: scale.sh BUILD
 set -eu
-# shellcheck source=tests/bench/common.sh
+# shellcheck disable=SC2034,SC2317 source=tests/bench/common.sh
 . tests/bench/common.sh
 open=${BENCH_OPEN:-1000000} few=1000 many_requests=${BENCH_REQUESTS:-1000000}
 heartbeat='POST /rooms/heartbeat'
 
 heading
-
-stop_service() {
-    kill "$served_pid"
-    wait "$served_pid" || true
-    pids=$(echo "$pids" | sed "s/ $served_pid\$//")
-}
 
 # load RATE SECONDS [CLIENTS]: heartbeats at a constant rate to the service served last. Sets $p50, $p99, $p999 in µs.
 load() {
@@ -22,7 +16,9 @@ load() {
 read_load() {
     read -r asked errors p50 p99 p999 _ <"$var/load"
     failure=''
-    [ "$errors" -eq 0 ] && [ "$asked" -gt 0 ] || { failure="$errors of $asked heartbeats were not answered 200"; return 1; }
+    [ "$errors" -eq 0 ] && [ "$asked" -gt 0 ] && return
+    failure="$errors of $asked heartbeats were not answered 200"
+    return 1
 }
 
 # ---- sweeping ----
@@ -72,7 +68,7 @@ if sweeps; then
 else
     failed "$sweep_what" '<= 2'
 fi
-stop_service
+end "$served_pid"
 
 # ---- a thousand and a million ----
 
@@ -87,9 +83,7 @@ serve "$build/session-voice" "$var/few"
 unset LD_PRELOAD FAST_CLOCK_SINCE
 compare "$heartbeat with $open participants, of the rate with $few" '>= 0.80' \
     "ask $with_many '$heartbeat' $many" "ask $served '$heartbeat' $var/few/clients"
-stop_service
-served_pid=$with_many_pid
-stop_service
+end "$served_pid" "$with_many_pid"
 rm -r "$var/many"
 
 # ---- workers ----
@@ -121,7 +115,7 @@ for workers in 1 2 4 8; do
     else
         failed "$tail_what" '<= 20'
     fi
-    stop_service
+    end "$served_pid"
 done
 
 # ---- a million requests ----
@@ -146,7 +140,7 @@ if ask_until 10000; then
 else
     failed "$pss_what 10000" '<= 1.05'
 fi
-stop_service
+end "$served_pid"
 
 # ---- the ledger ----
 
