@@ -152,8 +152,10 @@ FREE_TOKEN_TTL_SECONDS=90 MINIMUM_CREDIT_SECONDS=90
 export FREE_TOKEN_TTL_SECONDS MINIMUM_CREDIT_SECONDS
 grow() {
     admin="$build/session-voice-admin --config $var/grow/session-voice.env"
-    "$build/bench-grow" "$var/grow/session-voice.env" 10 20 >"$var/grown" && read -r bytes_before bytes_full hours <"$var/grown" &&
-        $admin prune --vacuum >/dev/null && $admin audit >"$var/audit" && bytes_pruned=$(stat -c %s "$var/grow/session-voice.db")
+    "$build/bench-grow" "$var/grow/session-voice.env" 10 20 >"$var/grown" &&
+        read -r bytes_before bytes_full hours <"$var/grown" &&
+        $admin prune --vacuum >/dev/null && $admin audit >"$var/audit" &&
+        bytes_pruned=$(stat -c %s "$var/grow/session-voice.db")
 }
 grow_what='database per hour of a participant, after prune --vacuum'
 if grow; then
