@@ -4,13 +4,12 @@
 #                 (PORT=3338 VAR=./var; another PORT and VAR make a second copy)
 #   make demo     try a running copy: sign in, create, join, heartbeat, renew, leave
 #   make test     everything, ending with "N passed, N failed"
-#   make bench    requests per second, beside a program that does nothing
-#   make torture-wal   five minutes of six writers and the sweep; every acknowledged row is looked up
-#   make torture-backup   twenty minutes of backups while four write, and kill -9 of backups and restorations
+#   make bench    how fast and how small it is, beside a program that does nothing and the same in Node
+#   make bench-scale   the same with a million participants
+#   make torture  the long form of the tests that break things, hours; a table of what it did and survived
+#                 (PARTS='crash fuzz' for some of it, SEED=n to see the same again)
 #   make fuzz     inputs nobody thought of, for whatever reads bytes from outside; FUZZ_SECONDS=600 for each target
 #   make fuzz-coverage   which lines the corpus and what `make fuzz` found reach
-#   make torture-simulation   ten million steps against the model, a million with a wild clock, ten days of traffic
-#                 (STEPS=10000000 SEED=n)
 #   make deb      install what is missing, and build the Debian package build-deb/session-voice_VERSION_ARCH.deb
 #   make          just build, into build/
 #   make install  into PREFIX=/usr/local, below DESTDIR=; make install-strip, make uninstall
@@ -30,7 +29,7 @@ CXXFLAGS ?= $(if $(SAN),-O1,-O2) -g1
 override CXXFLAGS += -std=c++20 $(WARNINGS) $(WERROR) -Ilib -Icgi-bin -MMD -MP
 LDFLAGS ?= -Wl,--as-needed
 ifneq ($(SAN),)
-override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
+override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANITIZED
 override LDFLAGS += -fsanitize=$(SAN)
 endif
 # What is small goes into the programs, since each library that is loaded makes a plain CGI process start later.
@@ -89,12 +88,18 @@ $(BUILD)/openapi.o: override CXXFLAGS += -Wno-overlength-strings
 
 # ---- tests ----
 
-TESTS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out tests/bench/% tests/e2e/% tests/fuzz/% tests/torture/% tests/demo.cpp, \
-    $(wildcard tests/*.cpp tests/*/*.cpp)))
+TEST_SOURCES := $(filter-out tests/bench/% tests/e2e/% tests/fuzz/% tests/torture/% tests/demo.cpp, \
+    $(wildcard tests/*.cpp tests/*/*.cpp))
+TESTS := $(TEST_SOURCES:%.cpp=$(BUILD)/%.o)
 
-# Tests are compiled once and run for seconds: little optimization, and with sanitizers, which make it slow, none.
-TEST_FLAGS := -Itests -DBOOST_TEST_DYN_LINK $(if $(SAN),-O0,-O1)
+# Tests are compiled once and run for seconds: little optimization.
+TEST_FLAGS := -Itests -DBOOST_TEST_DYN_LINK -O1
 $(BUILD)/tests/%.o: override CXXFLAGS += $(TEST_FLAGS)
+
+# Most of the time of a build goes into the tests, so the sanitized code is tested by those of the plain build, but for
+# the files that ask whether it is sanitized.
+ASKING := $(shell grep -ls SANITIZED $(TEST_SOURCES))
+SANITIZED_TESTS := $(ASKING:%.cpp=$(BUILD)/%.o) $(patsubst %.cpp,build/%.o,$(filter-out $(ASKING),$(TEST_SOURCES)))
 
 # Most of a test's compile time is Boost.Test and JSON: parsed once, with fixture.h.
 PCH := $(BUILD)/pch.h.gch
@@ -107,7 +112,7 @@ $(PCH): tests/fixture.h
 	@echo '#include "fixture.h"' >$(BUILD)/pch.h
 	$(CXX) $(CXXFLAGS) -x c++-header -o $@ $(BUILD)/pch.h
 
-$(BUILD)/run_tests: $(TESTS) $(EDGE) $(LIB)
+$(BUILD)/run_tests: $(if $(SAN),$(SANITIZED_TESTS),$(TESTS)) $(EDGE) $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework -lcrypto $(LIBS)
 
 $(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
@@ -122,12 +127,6 @@ $(BUILD)/demo: $(BUILD)/tests/demo.o $(BUILD)/tests/wallet.o $(LIB)
 $(BUILD)/session-at: $(BUILD)/tests/e2e/session_at.o $(LIB)
 	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/bench-seed: $(BUILD)/tests/bench/seed.o $(LIB)
-	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
-
-$(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
-	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
-
 # Clang's libFuzzer calls the targets; everything is compiled once more, so that it sees which way an input goes.
 $(BUILD)/fuzz: $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/*.cpp))) $(BUILD)/tests/wallet.o $(EDGE) $(LIB)
 	$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -137,6 +136,10 @@ $(BUILD)/tests/fuzz/%.o: override CXXFLAGS += -O1
 MAKE_BY_CLANG := $(MAKE) --no-print-directory -j$$(nproc) CXX=clang++
 # One tree for the sanitized tests and the fuzzing.
 MAKE_SANITIZED := $(MAKE_BY_CLANG) BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
+ifneq ($(SAN),)
+build/tests/%.o: tests/%.cpp
+	@$(MAKE) --no-print-directory SAN= BUILD=build CXX=g++ $@
+endif
 
 test: test-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture \
@@ -155,24 +158,43 @@ fuzz-coverage: fuzz-packages
 	    CXXFLAGS='-O0 -fprofile-instr-generate -fcoverage-mapping' build-coverage/fuzz
 	@tests/fuzz/coverage.sh build-coverage/fuzz build-sanitized/found
 
-# Five minutes on tmpfs; what it shows in short is part of `make test`.
-torture-wal: $(BUILD)/wal-torture
-	for run in 1 2 3 4 5; do $< /dev/shm/session-voice-torture 60 || exit 1; done
+SEED ?= $(shell shuf -i 1-1000000000 -n 1)
+PARTS ?=
+torture: torture-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/backup-torture
+	@$(MAKE_SANITIZED) build-sanitized/fuzz
+	@tests/torture/run.sh $(BUILD) build-sanitized $(SEED) $(PARTS)
 
-# Twenty backups, each within a minute of writing.
-torture-backup: $(BUILD)/backup-torture
-	$< /dev/shm/session-voice-backup-torture 20 60 100
+# ---- benchmarks ----
 
-# Half an hour of a processor. What the service logs meanwhile is of no interest.
-STEPS ?= 10000000
-torture-simulation: $(BUILD)/run_tests
-	@{ SIMULATION_STEPS=$(STEPS) $(if $(SEED),SIMULATION_SEED=$(SEED)) SIMULATION_DAYS=10 SIMULATION_WALLETS=40 \
-	    $< --run_test=simulation_tests,day_tests 2>&1; echo $$? >$<.status; } | grep -av ' session-voice: '; \
-	    exit $$(cat $<.status)
+BENCH := $(addprefix $(BUILD)/bench-,seed nothing sign recover empty runs load grow fast-clock.so)
 
-bench: bench-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench-seed $(BUILD)/bench-nothing
-	@tests/bench/bench.sh $(BUILD)
+$(BUILD)/bench-seed: $(BUILD)/tests/bench/seed.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench-grow: $(BUILD)/tests/bench/grow.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench-sign: $(BUILD)/tests/bench/sign.o $(BUILD)/tests/wallet.o $(LIB)
+	$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
+	$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
+
+$(BUILD)/bench-recover: $(BUILD)/tests/bench/recover.o
+	$(CXX) $(LDFLAGS) -o $@ $^ -lsecp256k1
+
+$(BUILD)/bench-fast-clock.so: tests/bench/fast_clock.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -shared -fPIC -o $@ $<
+
+$(BUILD)/bench-%: $(BUILD)/tests/bench/%.o
+	$(CXX) $(LDFLAGS) -o $@ $^
+
+# Each line of their tables says whether a bar is met; the status tells only whether everything ran.
+bench bench-scale: bench-packages
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCH)
+	@tests/bench/$(subst bench-,,$@).sh $(BUILD)
 
 # ---- the two commands ----
 
@@ -215,11 +237,14 @@ test-packages:
 deb-packages:
 	$(call install,$(DEB_PACKAGES))
 
+torture-packages: test-packages
+	$(call install,valgrind)
+
 fuzz-packages:
 	$(call install,$(BUILD_PACKAGES) $(FUZZ_PACKAGES) llvm)
 
 bench-packages:
-	$(call install,$(RUN_PACKAGES) wrk)
+	$(call install,$(RUN_PACKAGES) wrk binutils python3 $(if $(shell command -v npm),,nodejs npm))
 
 # Started by the shell itself, so that signals reach it.
 run: run-packages
@@ -285,6 +310,6 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages demo test test-packages bench bench-packages fuzz fuzz-coverage fuzz-packages torture-wal torture-backup install install-strip \
-    uninstall deb deb-packages format clean
+.PHONY: all run run-packages demo test test-packages bench bench-scale bench-packages torture torture-packages fuzz \
+    fuzz-packages fuzz-coverage install install-strip uninstall deb deb-packages format clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,73 +1,193 @@
 #!/bin/sh
-# Requests per second through lighttpd, each beside a FastCGI program that does nothing behind the same lighttpd: the
-# two in turn, three rounds, the median of the ratios. usage: bench.sh BUILD
+# How fast and how small the service is: each row holds it against something else on the same machine, the two in turn.
+# tests/bench/README.md says what the rows are.  usage: bench.sh BUILD
 set -eu
-build=$(cd "$1" && pwd)
-rounds=${BENCH_ROUNDS:-3} seconds=${BENCH_SECONDS:-3} participants=${BENCH_PARTICIPANTS:-10000}
-PATH=$PATH:/usr/sbin
-var=$(mktemp -d)
-pids=''
-stop() {
-    trap - EXIT
-    # shellcheck disable=SC2086 # a list
-    [ -z "$pids" ] || kill $pids 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$var"
+# shellcheck disable=SC2034,SC2317 source=tests/bench/common.sh
+. tests/bench/common.sh
+participants=${BENCH_PARTICIPANTS:-10000}
+connections_at_once=8
+node=tests/bench/node
+
+heading
+
+installed=$node/node_modules/.package-lock.json
+if [ ! -e "$installed" ] || [ -n "$(find $node/package-lock.json -newer "$installed")" ]; then
+    if ! (cd $node && npm ci --no-audit --no-fund --foreground-scripts) >"$var/npm" 2>&1; then
+        tail -n 5 "$var/npm" >&2
+        rm -rf $node/node_modules
+    fi
+fi
+
+# Participants in $clients; for each round as many visitors as there are connections, who join and leave.
+settings "$var/ours"
+"$build/bench-seed" "$var/ours/session-voice.env" "$participants" $((rounds * connections_at_once)) >"$var/seeded"
+clients=$var/clients visitors=$var/visitors
+grep -v ' -$' "$var/seeded" >"$clients"
+grep ' -$' "$var/seeded" >"$visitors"
+mkdir "$var/node"
+"$build/session-voice-admin" --config "$var/ours/session-voice.env" backup "$var/node/session-voice.db" >/dev/null
+settings "$var/fifty"
+"$build/bench-seed" "$var/fifty/session-voice.env" 250 >"$var/fifty/clients"
+settings "$var/nothing"
+
+serve "$build/session-voice" "$var/ours"
+ours=$served ours_pid=$served_pid counted=$served
+
+# A worker that has opened the database and answered a little; then one that has been asked everything. Nothing else runs
+# yet that would share its pages.
+token=$(head -n 1 "$clients" | cut -d ' ' -f 1)
+for _ in 1 2 3 4 5; do curl -fs -o /dev/null -H "Authorization: Bearer $token" "http://127.0.0.1:$ours/credits"; done
+idle_pss=$(pss_of_largest_worker "$ours_pid")
+while [ "$requests" -lt 10000 ]; do
+    ask "$ours" 'POST /rooms/heartbeat,GET /credits,POST /rooms/token/renew,GET /rooms/active' "$clients" ||
+        { echo "the service fails under load: $failure" >&2; exit 1; }
+done
+pss_before=$(pss_of_largest_worker "$ours_pid") requests_before=$requests
+
+serve "$build/session-voice" "$var/fifty"
+fifty=$served fifty_pid=$served_pid
+serve "$build/bench-nothing" "$var/nothing"
+nothing=$served nothing_pid=$served_pid
+etag=$(curl -fsD - -o /dev/null "http://127.0.0.1:$fifty/rooms/active" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p')
+is_not_modified() {
+    [ "$(curl -fs -o /dev/null -w '%{http_code}' -H "If-None-Match: $etag" "http://127.0.0.1:$fifty/rooms/active")" = 304 ]
 }
-trap stop EXIT
-trap 'exit 1' INT TERM
 
-mkdir -p "$var/empty" "$var/nothing/empty"
-cat >"$var/session-voice.env" <<SETTINGS
-ENVIRONMENT=development
-CHAIN_MODE=mock
-DATABASE_PATH=$var/session-voice.db
-JWT_SECRET=only for the benchmarks, which end soon
-AGORA_APP_ID=0123456789abcdef0123456789abcdef
-AGORA_APP_CERTIFICATE=fedcba9876543210fedcba9876543210
-FREE_TOKEN_TTL_SECONDS=80000
-MINIMUM_CREDIT_SECONDS=80000
-SETTINGS
-echo "seeding $participants participants"
-"$build/bench-seed" "$var/session-voice.env" "$participants" >"$var/clients"
+# ---- beside a program that does nothing ----
 
-# serve PORT PROGRAM FOLDER
-serve() {
-    SESSION_VOICE_BIND=127.0.0.1 SESSION_VOICE_PORT=$1 SESSION_VOICE_BIN=$2 SESSION_VOICE_VAR=$3 SESSION_VOICE_SOCKETS=$3 \
-        SESSION_VOICE_CONFIG=$var/session-voice.env lighttpd -D -f lighttpd.conf &
-    pids="$pids $!"
-    until curl -fs -o /dev/null "http://127.0.0.1:$1/health"; do sleep 0.1; done
+heartbeat='POST /rooms/heartbeat'
+
+# beside_nothing WHAT BAR PORT ROUTE [CLIENTS]
+beside_nothing() {
+    compare "$1, of the do-nothing program's rate" "$2" "ask $3 '$4' ${5:-$clients}" "ask $nothing '$4' ${5:-$clients}"
 }
-port=${BENCH_PORT:-3391}
-serve "$port" "$build/session-voice" "$var"
-serve $((port + 1)) "$build/bench-nothing" "$var/nothing"
+beside_nothing 'GET /health' '>= 0.90' "$ours" 'GET /health'
+health_rate=${ours_rate:-10000}
+beside_nothing 'GET /credits' '>= 0.80' "$ours" 'GET /credits'
+beside_nothing 'GET /rooms/active, 50 rooms' '>= 0.60' "$fifty" 'GET /rooms/active' "$var/fifty/clients"
+header="If-None-Match: $etag"
+compare "GET /rooms/active, 304, of the do-nothing program's rate" '>= 0.80' \
+    "is_not_modified && ask $fifty 'GET /rooms/active' $var/fifty/clients" \
+    "is_not_modified && ask $nothing 'GET /rooms/active' $var/fifty/clients"
+header=''
+beside_nothing "$heartbeat" '>= 0.55' "$ours" "$heartbeat"
+beside_nothing 'POST /rooms/token/renew' '>= 0.45' "$ours" 'POST /rooms/token/renew'
 
-# rate PORT METHOD PATH: "requests-per-second p99"
-rate() {
-    BENCH_CLIENTS=$var/clients BENCH_METHOD=$2 BENCH_PATH=$3 \
-        wrk -t2 -c8 -d"${seconds}s" --latency -s tests/bench/client.lua "http://127.0.0.1:$1" >"$var/wrk"
-    ! grep 'Non-2xx' "$var/wrk" >&2 || exit 1
-    awk '/Requests\/sec/ { rate = $2 } $1 == "99%" { p99 = $2 } END { print rate, p99 }' "$var/wrk"
+# join_and_leave PORT: each round has its own visitors, since the end of a run may leave them in their rooms. A connection
+# has a thread of its own, so that the script knows whose answer it reads.
+join_and_leave() {
+    tail -n +$(((round - 1) * connections_at_once + 1)) "$visitors" | head -n "$connections_at_once" >"$var/visiting"
+    threads=$connections_at_once
+    joined=no
+    if ask "$1" none "$var/visiting" pair; then joined=yes; fi
+    threads=''
+    [ "$joined" = yes ]
 }
+compare "pairs of join and leave a second, of the do-nothing program's requests/s" '>= 0.25' \
+    "join_and_leave $ours && rate=\$(calculate \"\$rate / 2\")" "join_and_leave $nothing" 'pairs : requests/s'
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+# ---- beside libsecp256k1 ----
 
-printf '%-26s %10s %10s %8s %8s\n' "" "requests/s" "nothing" "ratio" "p99"
-while read -r method path; do
-    : >"$var/ours"; : >"$var/theirs"; : >"$var/ratios"
-    for _ in $(seq "$rounds"); do
-        ours=$(rate "$port" "$method" "$path")
-        theirs=$(rate $((port + 1)) "$method" "$path")
-        echo "${ours% *}" >>"$var/ours"
-        echo "${theirs% *}" >>"$var/theirs"
-        echo "${ours% *} ${theirs% *}" | awk '{ print $1 / $2 }' >>"$var/ratios"
-    done
-    printf '%-26s %10.0f %10.0f %8.2f %8s\n' "$method $path" "$(median <"$var/ours")" "$(median <"$var/theirs")" \
-        "$(median <"$var/ratios")" "${ours#* }"
-done <<ROUTES
-GET /health
-GET /credits
-GET /rooms/active
-POST /rooms/heartbeat
-POST /rooms/token/renew
-ROUTES
+recoveries() { rate=$("$build/bench-recover" "$seconds"); }
+# Each nonce is used once. No more of them are made than the service could take: it answers nothing faster than /health.
+sign_in() {
+    "$build/bench-sign" "$var/ours/session-voice.env" "$(calculate "16 + 1.1 * $health_rate * $seconds" 0)" \
+        >"$var/signed" && ask "$ours" none "$var/signed" verify
+}
+compare "POST /auth/verify, of libsecp256k1's recoveries/s on $cores cores" '>= 0.80' \
+    sign_in "recoveries && rate=\$(calculate \"\$rate * $cores\")" '/s'
+
+# ---- beside the same heartbeat in Node ----
+
+of_node="$heartbeat, of Node's rate"
+if [ -e "$installed" ]; then
+    direct=$port
+    port=$((port + 1))
+    PORT=$direct DATABASE_PATH=$var/node/session-voice.db JWT_SECRET='only for the benchmarks, which end soon' \
+        node $node/server.js &
+    node_pid=$!
+    pids="$pids $node_pid"
+    until_answers "$direct"
+    proxied=$port
+    port=$((port + 1))
+    mkdir "$var/proxy"
+    cat >"$var/proxy/lighttpd.conf" <<PROXY
+server.modules       = ( "mod_proxy" )
+server.bind          = "127.0.0.1"
+server.port          = $proxied
+server.document-root = "$var/proxy"
+server.errorlog      = "$var/proxy/lighttpd.log"
+server.max-keep-alive-requests = 10000
+proxy.server         = ( "/" => (( "host" => "127.0.0.1", "port" => $direct )) )
+PROXY
+    lighttpd -D -f "$var/proxy/lighttpd.conf" &
+    proxy_pid=$!
+    pids="$pids $proxy_pid"
+    until_answers "$proxied"
+    compare "$of_node behind the same lighttpd" '>= 3' "ask $ours '$heartbeat' $clients" "ask $proxied '$heartbeat' $clients"
+    compare "$of_node without a web server" '>= 1' "ask $ours '$heartbeat' $clients" "ask $direct '$heartbeat' $clients"
+
+    end "$proxy_pid" "$fifty_pid" "$nothing_pid" # they would share the pages of ours, whose part would look smaller
+    # pss_under_load PORT PID: sets $rate to the KiB of its processes in the middle of a run.
+    pss_under_load() {
+        { ask "$1" "$heartbeat" "$clients" || touch "$var/load-failed"; } &
+        asking=$!
+        sleep "$(calculate "$seconds / 2")"
+        rate=$(pss_sum "$2")
+        wait "$asking"
+        [ ! -e "$var/load-failed" ]
+    }
+    compare 'memory (PSS) under heartbeats: lighttpd and all workers, of all of Node' '<= 0.125' \
+        "pss_under_load $ours $ours_pid" "pss_under_load $direct $node_pid" 'KiB'
+    end "$node_pid"
+else
+    failure='better-sqlite3 could not be installed'
+    failed "$of_node" '>= 3'
+    end "$fifty_pid" "$nothing_pid"
+fi
+
+# ---- plain CGI ----
+
+# plain_cgi PATH: a line of `runs` for the service, one for the empty program.
+plain_cgi() {
+    run_as_cgi="env REQUEST_METHOD=GET REQUEST_URI=$1 SCRIPT_NAME= SERVER_PROTOCOL=HTTP/1.1 REMOTE_ADDR=127.0.0.1
+        SESSION_VOICE_CONFIG=$var/ours/session-voice.env"
+    $run_as_cgi HTTP_AUTHORIZATION="Bearer $token" "$build/session-voice" </dev/null 2>/dev/null | grep -q '^Status: 200' &&
+        $run_as_cgi HTTP_AUTHORIZATION="Bearer $token" "$build/bench-runs" $((200 * seconds)) \
+            "$build/session-voice" "$build/bench-empty" </dev/null >"$var/runs"
+}
+for path in /health /credits; do
+    if plain_cgi $path; then
+        # Of each line: least and median of the wall time, median of the processor time.
+        # shellcheck disable=SC2046 # six numbers
+        set -- $(tr '\n' ' ' <"$var/runs")
+        row "plain CGI, GET $path, of an empty C++ program's time" "$(calculate "$2 / $5")" '<= 2' \
+            "$2 : $5 µs; least $(calculate "$1 / $4"), processor time $(calculate "$3 / $6")"
+    else
+        failed "plain CGI, GET $path" '<= 2'
+    fi
+done
+
+# ---- size ----
+
+mib() { calculate "$1 / 1024"; }
+row 'PSS of an idle worker' "$(mib "$idle_pss") MiB" '<= 6 MiB'
+pss_after=$(pss_of_largest_worker "$ours_pid")
+row "PSS of a worker after $requests requests, of that after $requests_before" \
+    "$(calculate "$pss_after / $pss_before")" '<= 1.05' "$(mib "$pss_after") : $(mib "$pss_before") MiB"
+strip -o "$var/stripped" "$build/session-voice"
+row 'the stripped program' "$(calculate "$(stat -c %s "$var/stripped") / 1000000") MB" '<= 2.5 MB'
+
+end "$ours_pid"
+mkdir "$var/copy"
+cp -r Makefile cgi-bin lib schema cron admin "$var/copy"
+begun=$(date +%s)
+if (cd "$var/copy" && make -s -j2 all && times) >"$var/times" 2>"$var/make"; then
+    took=$(($(date +%s) - begun))
+    used=$(sed -n 2p "$var/times" | tr ms ' ' | awk '{ print ($1 + $3) * 60 + $2 + $4 }')
+    row 'building from clean, make -j2' "$took s" '<= 60 s' "processor time / 2: $(calculate "$used / 2" 0) s"
+else
+    failure=$(tail -n 1 "$var/make")
+    failed 'building from clean' '<= 60 s'
+fi
+exit $exit_status

@@ -1,17 +1,15 @@
-// The least that a FastCGI program can do. The benchmarks hold the service against it, behind the same web
-// server.
+// The least that a FastCGI program can do, in as many processes as the service has. The benchmarks hold the
+// service against it, behind the same web server.
 #include <csignal>
 #include <fcgiapp.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 int main()
 {
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     FCGX_Request request;
     if (FCGX_Init() != 0 || FCGX_InitRequest(&request, 0, 0) != 0)
         return 1;
-    if (fork() == 0) // two workers on the one socket, as the service has
-        prctl(PR_SET_PDEATHSIG, SIGTERM);
     while (FCGX_Accept_r(&request) == 0) {
         FCGX_PutS("Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}", request.out);
         FCGX_Finish_r(&request);

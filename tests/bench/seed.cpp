@@ -1,38 +1,122 @@
-// Fills a database for the benchmarks with rooms of five whose participants have credit for years, and prints
-// what a client of each would send: access token, room_id, connection_id.  usage: seed SETTINGS PARTICIPANTS
+// Fills a new database for the benchmarks: rooms of five who joined a minute ago and have credit for years,
+// and visitors, each with credit and a room to join. The wallets and ids are random, as they are in a
+// database that grew. Prints, for at most `most_lines` participants spread over all, what a client of each
+// would send: access token, room_id, connection_id; for a visitor a - stands for the last.  usage: seed
+// SETTINGS PARTICIPANTS [VISITORS]
 #include "auth/access_token.h"
+#include "base/config.h"
 #include "base/hex.h"
+#include "base/random.h"
 #include "credits/ledger.h"
-#include "rooms/room.h"
 #include "sqlite/migrate.h"
 
 #include <iostream>
+#include <random>
+
+namespace {
+
+constexpr std::size_t room_size = 5;
+constexpr std::size_t most_lines = 100000;
+constexpr std::int64_t presence_seconds = 80000;
+
+// Repeats itself from run to run, and costs no system call.
+class Sequence : public base::Random
+{
+  public:
+    void fill(unsigned char* bytes, std::size_t count) override
+    {
+        for (std::size_t i = 0; i < count; ++i)
+            bytes[i] = static_cast<unsigned char>(engine_() >> 11);
+    }
+
+  private:
+    std::mt19937 engine_;
+};
+
+Sequence randomness;
+
+std::string new_wallet(sqlite::Database& db, base::UnixSeconds now)
+{
+    unsigned char bytes[20];
+    randomness.fill(bytes, sizeof bytes);
+    auto wallet = "0x" + base::to_hex(bytes, sizeof bytes);
+    db.prepare("INSERT INTO credit_accounts (wallet, adjusted_seconds, remaining_seconds) "
+               "VALUES (:wallet, :seconds, :seconds)")
+        .bind(":wallet", wallet)
+        .bind(":seconds", credits::max_adjustment_seconds)
+        .run();
+    db.prepare("INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, reason, "
+               "created_at) VALUES (:wallet, 'admin_adjust', :seconds, :seconds, 'bench', :now)")
+        .bind(":wallet", wallet)
+        .bind(":seconds", credits::max_adjustment_seconds)
+        .bind(":now", now)
+        .run();
+    return wallet;
+}
+
+std::string new_room(sqlite::Database& db, const std::string& host, base::UnixSeconds now)
+{
+    auto room_id = randomness.uuid_v4();
+    db.prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
+               "VALUES (:room_id, 'free', :host_wallet, 'open', 0, 6, :now)")
+        .bind(":room_id", room_id)
+        .bind(":host_wallet", host)
+        .bind(":now", now)
+        .run();
+    return room_id;
+}
+
+std::string new_connection(sqlite::Database& db, const std::string& room_id, const std::string& wallet,
+                           std::size_t uid, base::UnixSeconds now)
+{
+    auto connection_id = randomness.uuid_v4();
+    db.prepare("INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
+               "token_expires_at, last_metered_at) VALUES (:connection_id, :room_id, 'free', :wallet, "
+               ":agora_uid, :now, :token_expires_at, :now)")
+        .bind(":connection_id", connection_id)
+        .bind(":room_id", room_id)
+        .bind(":wallet", wallet)
+        .bind(":agora_uid", static_cast<std::int64_t>(uid))
+        .bind(":now", now)
+        .bind(":token_expires_at", now + presence_seconds)
+        .run();
+    return connection_id;
+}
+
+} // namespace
 
 int main(int argc, char** argv)
 {
-    if (argc != 3)
+    if (argc < 3)
         return 2;
     const auto config = base::load_config(argv[1], base::process_environment(), base::Program::server);
     const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
-    const agora::TokenIssuer tokens(config.agora_app_id, config.agora_app_certificate);
     const auto now = base::system_now();
-    const auto count = std::stoul(argv[2]);
-    base::SystemRandom random;
-    std::string room_id;
-    for (std::size_t i = 0; i < count; ++i) {
-        unsigned char bytes[20];
-        random.fill(bytes, sizeof bytes);
-        const auto wallet = "0x" + base::to_hex(bytes, sizeof bytes);
-        {
-            sqlite::Transaction tx(*db, sqlite::Durability::relaxed);
-            credits::adjust(*db, wallet, credits::max_adjustment_seconds, "bench", now);
-            tx.commit();
-        }
-        const auto lookup = credits::NameLookup::no_name;
-        if (i % 5 == 0)
-            room_id = rooms::create(*db, config.rules, wallet, lookup, {}, now, random).room_id;
-        const auto seat = rooms::join(*db, config.rules, tokens, wallet, lookup, room_id, now, random);
+    const auto minute_ago = now - 60;
+    const std::size_t participants = std::stoul(argv[2]);
+    const std::size_t visitors = argc > 3 ? std::stoul(argv[3]) : 0;
+    const auto print = [&](const std::string& wallet, const std::string& room_id,
+                           const std::string& connection_id) {
         std::cout << auth::issue_access_token(config.jwt_secret, wallet, now, 86400) << " " << room_id << " "
-                  << seat.connection.connection_id << "\n";
+                  << connection_id << "\n";
+    };
+
+    // One transaction, in memory as a whole: random keys written batch by batch would write every page each
+    // time.
+    sqlite::Transaction tx(*db, sqlite::Durability::relaxed);
+    db->prepare("PRAGMA cache_size = -4000000").step();
+    const auto line_every = std::max<std::size_t>(1, participants / most_lines);
+    std::string room_id;
+    for (std::size_t i = 0; i < participants; ++i) {
+        const auto wallet = new_wallet(*db, minute_ago);
+        if (i % room_size == 0) {
+            room_id = new_room(*db, wallet, minute_ago);
+            if (i / room_size < visitors)
+                print(new_wallet(*db, minute_ago), room_id, "-");
+        }
+        const auto connection_id = new_connection(*db, room_id, wallet, i + 1, minute_ago);
+        if (i % line_every == 0)
+            print(wallet, room_id, connection_id);
     }
+    tx.commit();
 }

@@ -30,7 +30,7 @@ std::int64_t number_from_environment(const char* name, std::int64_t otherwise)
     return text == nullptr ? otherwise : std::strtoll(text, nullptr, 10);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(SANITIZED)
 constexpr bool is_memory_watched = false; // what is freed is kept, to find who uses it
 constexpr std::int64_t wallets_by_default = 2;
 #else

@@ -1,0 +1,146 @@
+# What bench.sh and scale.sh have in common; sourced by them, with the folder of the programs as $1.
+# shellcheck shell=sh disable=SC2034,SC2154 # variables that only one of the two uses or sets
+
+build=$(cd "$1" && pwd)
+rounds=${BENCH_ROUNDS:-5} seconds=${BENCH_SECONDS:-2} port=${BENCH_PORT:-3391}
+cores=$(nproc)
+PATH=$PATH:/usr/sbin
+unset MAKEFLAGS MAKELEVEL MFLAGS
+var=$(mktemp -d)
+pids='' exit_status=0 requests=0 failure=''
+
+stop() {
+    trap - EXIT
+    # shellcheck disable=SC2086 # a list
+    [ -z "$pids" ] || kill $pids 2>/dev/null || true
+    wait 2>/dev/null || true
+    rm -rf "$var"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+# ---- services ----
+
+# settings FOLDER [LINE...]: of a service whose database is in FOLDER. Participants stay for a day without renewing.
+settings() {
+    folder=$1
+    shift
+    mkdir -p "$folder/empty"
+    cat >"$folder/session-voice.env" <<SETTINGS
+ENVIRONMENT=development
+CHAIN_MODE=mock
+DATABASE_PATH=$folder/session-voice.db
+JWT_SECRET=only for the benchmarks, which end soon
+AGORA_APP_ID=0123456789abcdef0123456789abcdef
+AGORA_APP_CERTIFICATE=fedcba9876543210fedcba9876543210
+FREE_TOKEN_TTL_SECONDS=80000
+MINIMUM_CREDIT_SECONDS=80000
+NONCE_TTL_SECONDS=3600
+$(printf '%s\n' "$@")
+SETTINGS
+}
+
+until_answers() {
+    tries=0
+    until curl -fs -o /dev/null "http://127.0.0.1:$1/health"; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 200 ]; then echo "nothing answers on port $1" >&2; exit 1; fi
+        sleep 0.1
+    done
+}
+
+# serve PROGRAM FOLDER [FAST_WORKERS]: behind lighttpd, on the next port. Sets $served (the port) and $served_pid.
+serve() {
+    served=$port
+    port=$((port + 1))
+    sed "s/-procs\" => 2,/-procs\" => ${3:-2},/" lighttpd.conf >"$2/lighttpd.conf"
+    SESSION_VOICE_BIND=127.0.0.1 SESSION_VOICE_PORT=$served SESSION_VOICE_BIN=$1 SESSION_VOICE_VAR=$2 \
+        SESSION_VOICE_SOCKETS=$2 SESSION_VOICE_CONFIG=$2/session-voice.env lighttpd -D -f "$2/lighttpd.conf" &
+    served_pid=$!
+    pids="$pids $served_pid"
+    until_answers "$served"
+}
+
+# end PID...: of what was started.
+end() {
+    kill "$@"
+    for ended in "$@"; do
+        wait "$ended" || true
+        pids=$(echo "$pids " | sed "s| $ended | |; s| *\$||")
+    done
+}
+
+# ---- measuring ----
+
+# ask PORT ROUTES CLIENTS [SCRIPT [OPTION...]]: lets wrk ask for $seconds on 8 connections. Sets $rate (requests/s) and
+# $p99 and adds what the
+# service on the port $counted was asked to $requests; after any error sets $failure and returns 1.
+ask() {
+    target=http://127.0.0.1:$1
+    export BENCH_ROUTES="$2" BENCH_CLIENTS="$3" BENCH_THREADS="${threads:-2}" BENCH_HEADER="${header:-}"
+    wrk -t"$BENCH_THREADS" -c8 -d"${seconds}s" --timeout 10s --latency -s "tests/bench/${4:-client}.lua" "$target" \
+        >"$var/wrk" 2>&1 || { failure=$(tail -n 1 "$var/wrk"); return 1; }
+    failure=$(grep -E 'Non-2xx|Socket errors' "$var/wrk" | tr -s ' ' | tr '\n' ' ') || true
+    rate=$(awk '/Requests\/sec/ { print $2 }' "$var/wrk")
+    p99=$(awk '$1 == "99%" { print $2 }' "$var/wrk")
+    [ "$1" != "${counted:-}" ] || requests=$((requests + $(awk '/requests in/ { print $1 }' "$var/wrk")))
+    [ -z "$failure" ] && [ "${rate%.*}" -gt 0 ]
+}
+
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+calculate() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }
+
+# compare WHAT BAR OURS THEIRS [UNIT]: runs the two commands in turn, $rounds times; each sets $rate. The figure is the
+# median of the ratios. Leaves the medians of the rates in $ours_rate and $theirs_rate.
+compare() {
+    : >"$var/our-rates"; : >"$var/their-rates"; : >"$var/ratios"
+    for round in $(seq "$rounds"); do
+        eval "$3" || { failed "$1" "$2"; return 0; }
+        ours_rate=$rate
+        eval "$4" || { failed "$1" "$2"; return 0; }
+        echo "$ours_rate" >>"$var/our-rates"
+        echo "$rate" >>"$var/their-rates"
+        calculate "$ours_rate / $rate" 4 >>"$var/ratios"
+        echo >>"$var/ratios"
+    done
+    ours_rate=$(median <"$var/our-rates") theirs_rate=$(median <"$var/their-rates")
+    row "$1" "$(median <"$var/ratios")" "$2" "$(calculate "$ours_rate" 0) : $(calculate "$theirs_rate" 0) ${5:-requests/s}"
+}
+
+# tree PID: it and all its descendants.
+tree() {
+    echo "$1"
+    for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do tree "$child"; done
+}
+
+# PSS in KiB of each process of the tree.
+pss_of() {
+    for pid in $(tree "$1"); do awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup" 2>/dev/null || true; done
+}
+pss_sum() { pss_of "$1" | awk '{ sum += $1 } END { print sum }'; }
+pss_of_largest_worker() { pss_of "$1" | sed 1d | sort -n | tail -n 1; }
+
+# ---- the table ----
+
+heading() {
+    lighttpd=$(lighttpd -v | sed -n 's|^lighttpd/\([^ ]*\).*|\1|p')
+    sqlite=$(dpkg-query -W -f '${Version}' libsqlite3-0)
+    echo "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $cores cores; lighttpd $lighttpd, SQLite $sqlite;" \
+        "load average at the start $(cut -d ' ' -f 1-3 /proc/loadavg); median of $rounds rounds of $seconds s"
+    printf '\n| what | measured | bar | |\n|---|---|---|---|\n'
+}
+
+# row WHAT FIGURE BAR [DETAIL]: FIGURE is a number, perhaps with a unit behind it; so is N in BAR, "<= N" or ">= N".
+row() {
+    verdict=$(echo "$3" | awk -v figure="$2" '
+        $1 == "<=" { print (figure + 0 <= $2 + 0) ? "met" : "missed" }
+        $1 == ">=" { print (figure + 0 >= $2 + 0) ? "met" : "missed" }')
+    figure=$(echo "$2" | awk '{ printf(($1 >= 100 || $1 == int($1)) ? "%.0f" : "%.2f", $1); if (NF > 1) printf " %s", $2 }')
+    echo "| $1 | $figure${4:+ ($4)} | $3 | $verdict |"
+}
+
+failed() {
+    exit_status=1
+    echo "| $1 | FAILED: ${failure:-it did not run} | $2 | FAILED |"
+    failure=''
+}
