@@ -8,9 +8,10 @@ namespace base {
 
 namespace {
 
+// libsodium wants an address even of nothing.
 const unsigned char* bytes_of(std::string_view text)
 {
-    return reinterpret_cast<const unsigned char*>(text.data());
+    return reinterpret_cast<const unsigned char*>(text.data() == nullptr ? "" : text.data());
 }
 
 } // namespace

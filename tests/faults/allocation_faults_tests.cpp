@@ -5,7 +5,6 @@
 #include "sqlite/shorthand.h"
 
 #include <cstdlib>
-#include <dlfcn.h>
 #include <filesystem>
 #include <iterator>
 #include <new>
@@ -75,13 +74,17 @@ const bool is_installed = [] {
 
 } // namespace
 
-// The allocator below is the C++ library's, or the sanitizer's, which would miss its `delete` otherwise.
-void* allocate_or_throw(std::size_t bytes, const char* symbol)
+// Null if it is to fail.
+void* allocate_or_fail(std::size_t bytes) noexcept
 {
-    if (of_ours.fails())
-        throw std::bad_alloc();
-    using New = void* (*)(std::size_t);
-    return reinterpret_cast<New>(::dlsym(RTLD_NEXT, symbol))(bytes);
+    return of_ours.fails() ? nullptr : std::malloc(bytes == 0 ? 1 : bytes);
+}
+
+void* allocate_or_throw(std::size_t bytes)
+{
+    if (void* memory = allocate_or_fail(bytes))
+        return memory;
+    throw std::bad_alloc();
 }
 
 namespace {
@@ -244,12 +247,44 @@ BOOST_AUTO_TEST_SUITE_END()
 
 } // namespace faults
 
+// All that allocate and all that free, so that a sanitizer sees malloc() and free() in pairs.
 void* operator new(std::size_t bytes)
 {
-    return faults::allocate_or_throw(bytes, "_Znwm");
+    return faults::allocate_or_throw(bytes);
 }
-
 void* operator new[](std::size_t bytes)
 {
-    return faults::allocate_or_throw(bytes, "_Znam");
+    return faults::allocate_or_throw(bytes);
+}
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept
+{
+    return faults::allocate_or_fail(bytes);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept
+{
+    return faults::allocate_or_fail(bytes);
+}
+void operator delete(void* memory) noexcept
+{
+    std::free(memory);
+}
+void operator delete[](void* memory) noexcept
+{
+    std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept
+{
+    std::free(memory);
+}
+void operator delete[](void* memory, const std::nothrow_t&) noexcept
+{
+    std::free(memory);
 }
