@@ -1,0 +1,61 @@
+#!/bin/sh
+# The long form of what `make test` shows in short. Says what each part did and survived, and ends with a table and
+# "N passed, N failed". usage: run.sh BUILD SANITIZED_BUILD SEED [PART...]
+# The same seed does the same again, as far as processes and disks do.
+set -u
+build=$1 sanitized=$2 seed=$3
+shift 3
+[ $# -gt 0 ] || set -- crash faults cuts simulation days wal backup fuzz leaks
+shm=$(mktemp -d /dev/shm/session-voice-torture.XXXXXX)
+trap 'kill 0' INT TERM
+trap 'rm -rf "$shm"' EXIT
+
+# tests SUITE...: of the C++ tests; what the service logs meanwhile is of no interest.
+tests() {
+    suites=$(echo "$@" | tr ' ' ,)
+    "$build/run_tests" --run_test="$suites" 2>&1
+}
+
+# kill -9 of workers, sweeps and the web server.
+crash() { CRASH_KILLS=${CRASH_KILLS:-500} CRASH_CALM_SECONDS=60 CRASH_SEED=$seed tests/e2e/run.sh tests/e2e/crash.test.mjs; }
+# Every call to the disk and every allocation fails, in every operation.
+faults() { FAULT_STRIDE=${FAULT_STRIDE:-1} tests io_faults_tests allocation_faults_tests real_disk_tests; }
+# The power goes, and what was not synced is lost or written in any order.
+cuts() { FAULT_ROUNDS=${FAULT_ROUNDS:-3000} FAULT_SEED=$seed tests power_cut_tests; }
+# Days of a whole town against the model, with faults, crashes and a wild clock.
+simulation() { SIMULATION_SEED=$seed SIMULATION_STEPS=${STEPS:-10000000} tests simulation_tests; }
+# Ten days at a steady load: no growth beyond what is stored.
+days() { SIMULATION_SEED=$seed SIMULATION_DAYS=${DAYS:-10} SIMULATION_WALLETS=40 tests day_tests; }
+# Six processes write for five minutes while checkpoints run.
+wal() { for _ in 1 2 3 4 5; do "$build/wal-torture" "$shm" "${WAL_SECONDS:-60}" || return 1; done; }
+# Twenty backups, each within a minute of writing, and kill -9 of a hundred and of as many restorations.
+backup() { "$build/backup-torture" "$shm/backup" "${BACKUP_ROUNDS:-20}" "${BACKUP_SECONDS:-60}" 100 "$seed"; }
+# Inputs that libFuzzer makes up.
+fuzz() { tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-600}" "$PWD/$sanitized/found"; }
+# Whatever is not freed, and whatever is read before it is written.
+leaks() {
+    SIMULATION_STEPS=500 SIMULATION_DAYS=1 SIMULATION_WALLETS=1 FAULT_STRIDE=2000 FAULT_ROUNDS=2 valgrind --quiet \
+        --leak-check=full --show-leak-kinds=definite,possible --errors-for-leak-kinds=definite --error-exitcode=9 \
+        --trace-children=no "$build/run_tests" --run_test='!day_tests:!real_disk_tests' 2>&1 && echo "leaks: none"
+}
+
+# What a part says of itself, of all that it prints.
+figures='^# seed \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
+
+echo "SEED=$seed"
+passed=0 failed=0
+for part; do
+    echo "== $part"
+    begun=$(date +%s)
+    "$part" >"$shm/log" 2>&1 && verdict=survived || verdict=FAILED
+    if [ "$verdict" = FAILED ]; then failed=$((failed + 1)); tail -n 200 "$shm/log"; else passed=$((passed + 1)); fi
+    grep -a "$figures" "$shm/log" | sed 's/^# seed [0-9]*: //' >"$shm/figures"
+    cat "$shm/figures"
+    { printf '%-12s %-9s %6d s\n' "$part" "$verdict" $(($(date +%s) - begun)); sed 's/^/    /' "$shm/figures"; } >>"$shm/table"
+done
+
+echo
+echo "part         result     took     (SEED=$seed)"
+cat "$shm/table"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
