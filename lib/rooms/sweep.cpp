@@ -5,9 +5,30 @@ namespace rooms {
 namespace {
 
 constexpr std::int64_t batch = 200; // some milliseconds under the write lock
+// What is done of a batch before somebody who waits is let in: a heartbeat must not wait for all of it.
+constexpr std::ptrdiff_t turn = 16;
 
 // A whole batch shares one commit; a power cut takes back debits and marks together.
 constexpr auto durability = sqlite::Durability::relaxed;
+
+Tally sweep_connection(sqlite::Database& db, const base::Rules& rules, const std::string& connection_id,
+                       base::UnixSeconds now)
+{
+    auto connection = find_connection(db, connection_id);
+    if (!connection || connection->left_at)
+        return {};
+    if (connection->is_lapsed(now))
+        return settle_room(db, rules, connection->room_id, now);
+    Tally tally;
+    if (connection->last_metered_at <= now - rules.heartbeat_interval_seconds) {
+        const auto debited_before = connection->debited_seconds;
+        meter(db, rules, *connection, now);
+        update_connection(db, *connection);
+        tally.connections_metered = 1;
+        tally.debited_seconds = connection->debited_seconds - debited_before;
+    }
+    return tally;
+}
 
 Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now)
 {
@@ -19,22 +40,14 @@ Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::Un
         const auto due = find_due_connections(db, after_wallet, metered_until, now, batch);
         if (due.empty())
             return tally;
-        sqlite::Transaction tx(db, durability);
-        for (const auto& candidate : due) {
-            auto connection = find_connection(db, candidate.connection_id);
-            if (!connection || connection->left_at)
-                continue;
-            if (connection->is_lapsed(now)) {
-                tally += settle_room(db, rules, connection->room_id, now);
-            } else if (connection->last_metered_at <= metered_until) {
-                const auto debited_before = connection->debited_seconds;
-                meter(db, rules, *connection, now);
-                update_connection(db, *connection);
-                tally.connections_metered += 1;
-                tally.debited_seconds += connection->debited_seconds - debited_before;
-            }
+        for (auto next = due.begin(); next != due.end();) {
+            sqlite::Transaction tx(db, durability);
+            do {
+                tally += sweep_connection(db, rules, next->connection_id, now);
+                ++next;
+            } while (next != due.end() && ((next - due.begin()) % turn != 0 || !tx.is_awaited()));
+            tx.commit();
         }
-        tx.commit();
         after_wallet = due.back().wallet;
     }
 }

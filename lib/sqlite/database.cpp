@@ -565,6 +565,11 @@ void Transaction::commit()
     is_open_ = false;
 }
 
+bool Transaction::is_awaited() const
+{
+    return database_.write_lock_ && database_.write_lock_->is_awaited();
+}
+
 TransactionGroup::TransactionGroup(Database& database) : database_(database)
 {
     assert(!database_.writing_ && !database_.grouped_);

@@ -198,6 +198,10 @@ class Transaction
 
     void commit();
 
+    // Whether another process waits to write. Who has a long list to work through lets it go first: commits,
+    // and begins the next Transaction, which then comes behind it.
+    bool is_awaited() const;
+
   private:
     Database& database_;
     const bool is_part_; // of a TransactionGroup

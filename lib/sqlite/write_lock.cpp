@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -51,6 +52,35 @@ class Alarm
     throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable", what);
 }
 
+// The place of the one who is next to hold the lock: a lock on the file's first byte, of the kind that is
+// independent of flock() and belongs to the open file, not to the process.
+struct flock place_as(short type)
+{
+    struct flock place = {};
+    place.l_type = type;
+    place.l_whence = SEEK_SET;
+    place.l_len = 1;
+    return place;
+}
+
+int set_place(int fd, int command, short type)
+{
+    auto place = place_as(type);
+    return ::fcntl(fd, command, &place);
+}
+
+class PlaceLeaver
+{
+  public:
+    explicit PlaceLeaver(int fd) : fd_(fd) {}
+    ~PlaceLeaver() { set_place(fd_, F_OFD_SETLK, F_UNLCK); }
+    PlaceLeaver(const PlaceLeaver&) = delete;
+    PlaceLeaver& operator=(const PlaceLeaver&) = delete;
+
+  private:
+    int fd_;
+};
+
 } // namespace
 
 WriteLockFile::WriteLockFile(const std::string& path)
@@ -67,19 +97,34 @@ WriteLockFile::~WriteLockFile()
 
 void WriteLockFile::lock(int timeout_ms)
 {
-    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) {
-        held_ = true;
-        return;
-    }
+    const PlaceLeaver leaver(fd_);
+    const bool is_next = set_place(fd_, F_OFD_SETLK, F_WRLCK) == 0;
+    if (!is_next || ::flock(fd_, LOCK_EX | LOCK_NB) != 0)
+        wait(is_next, timeout_ms);
+    held_ = true;
+}
+
+void WriteLockFile::wait(bool is_next, int timeout_ms)
+{
     const auto deadline = Steady::now() + std::chrono::milliseconds(timeout_ms);
     const Alarm alarm(std::clamp(timeout_ms, 1, 100));
-    while (::flock(fd_, LOCK_EX) != 0) {
-        if (errno != EINTR)
-            unavailable(std::string("cannot lock: ") + std::strerror(errno));
-        if (Steady::now() >= deadline)
-            unavailable("another process held the write lock too long");
-    }
-    held_ = true;
+    const auto insist = [&](auto&& attempt) {
+        while (attempt() != 0) {
+            if (errno != EINTR)
+                unavailable(std::string("cannot lock: ") + std::strerror(errno));
+            if (Steady::now() >= deadline)
+                unavailable("another process held the write lock too long");
+        }
+    };
+    if (!is_next)
+        insist([&] { return set_place(fd_, F_OFD_SETLKW, F_WRLCK); });
+    insist([&] { return ::flock(fd_, LOCK_EX); });
+}
+
+bool WriteLockFile::is_awaited() const
+{
+    auto place = place_as(F_WRLCK);
+    return ::fcntl(fd_, F_OFD_GETLK, &place) == 0 && place.l_type != F_UNLCK;
 }
 
 void WriteLockFile::unlock() noexcept

@@ -10,7 +10,8 @@ namespace sqlite {
 //  - a checkpoint that runs while another process writes can destroy committed rows (the WAL-reset defect of
 //    SQLite before 3.51.3); a process that holds this lock knows that nobody writes;
 //  - waiters sleep in the kernel and are woken when the lock is free, where SQLite's own would poll.
-// The kernel releases it when its holder dies.
+// It is fair: whoever gives it back and wants it again at once, as the sweep does, comes behind those who
+// wait. The kernel releases it when its holder dies.
 class WriteLockFile
 {
   public:
@@ -25,8 +26,12 @@ class WriteLockFile
     void lock(int timeout_ms);
     void unlock() noexcept;
     bool held() const { return held_; }
+    // Whether somebody waits for what is held here.
+    bool is_awaited() const;
 
   private:
+    void wait(bool is_next, int timeout_ms);
+
     int fd_ = -1;
     bool held_ = false;
 };

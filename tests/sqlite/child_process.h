@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <exception>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,12 @@ class Signal
         char byte = 0;
         while (::read(ends_[0], &byte, 1) < 0 && errno == EINTR) {
         }
+    }
+    // Without waiting for it; await() still has to be called.
+    bool is_given() const
+    {
+        struct pollfd there = {ends_[0], POLLIN, 0};
+        return ::poll(&there, 1, 0) == 1;
     }
 
   private:

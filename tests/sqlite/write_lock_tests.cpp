@@ -7,6 +7,7 @@
 #include <chrono>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 namespace {
 
@@ -92,6 +93,36 @@ BOOST_AUTO_TEST_CASE(a_waiter_is_woken_as_soon_as_the_lock_is_free)
     is_waiting.await();
     let_go.give();
     BOOST_TEST(waiter.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(who_gives_it_back_and_wants_it_again_comes_behind_those_who_wait)
+{
+    Signal may_begin;
+    Signal has_had_it;
+    ChildProcess waiter([&] {
+        may_begin.await();
+        sqlite::WriteLockFile lock(path);
+        for (int turn = 0; turn < 20; ++turn) {
+            lock.lock(60000);
+            has_had_it.give();
+            lock.unlock();
+        }
+        return 0;
+    });
+    sqlite::WriteLockFile lock(path);
+    lock.lock(0);
+    BOOST_TEST(!lock.is_awaited());
+    may_begin.give();
+    for (int turn = 0; turn < 20; ++turn) {
+        while (!lock.is_awaited())
+            ::usleep(100);
+        lock.unlock();
+        lock.lock(60000);
+        BOOST_TEST_REQUIRE(has_had_it.is_given());
+        has_had_it.await();
+    }
+    BOOST_TEST(waiter.wait() == 0);
+    BOOST_TEST(!lock.is_awaited());
 }
 
 BOOST_AUTO_TEST_CASE(the_kernel_takes_the_lock_from_a_holder_that_is_killed)
