@@ -10,7 +10,7 @@ namespace sqlite {
 //  - a checkpoint that runs while another process writes can destroy committed rows (the WAL-reset defect of
 //    SQLite before 3.51.3); a process that holds this lock knows that nobody writes;
 //  - waiters sleep in the kernel and are woken when the lock is free, where SQLite's own would poll.
-// It is fair: whoever gives it back and wants it again at once, as the sweep does, comes behind those who
+// Whoever gives it back and wants it again at once, as the sweep does, comes behind the next of those who
 // wait. The kernel releases it when its holder dies.
 class WriteLockFile
 {

@@ -100,9 +100,9 @@ BOOST_AUTO_TEST_CASE(who_gives_it_back_and_wants_it_again_comes_behind_those_who
     Signal may_begin;
     Signal has_had_it;
     ChildProcess waiter([&] {
-        may_begin.await();
         sqlite::WriteLockFile lock(path);
         for (int turn = 0; turn < 20; ++turn) {
+            may_begin.await();
             lock.lock(60000);
             has_had_it.give();
             lock.unlock();
@@ -112,8 +112,8 @@ BOOST_AUTO_TEST_CASE(who_gives_it_back_and_wants_it_again_comes_behind_those_who
     sqlite::WriteLockFile lock(path);
     lock.lock(0);
     BOOST_TEST(!lock.is_awaited());
-    may_begin.give();
     for (int turn = 0; turn < 20; ++turn) {
+        may_begin.give();
         while (!lock.is_awaited())
             ::usleep(100);
         lock.unlock();
