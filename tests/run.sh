@@ -47,8 +47,8 @@ many() {
 
 # Most tests keep less than one processor busy, so they run in two rows. The second is shown when the first is done.
 {
-    SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} boost "the same under ASan and UBSan" "$sanitized/run_tests"
-    many "fuzzing" tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-5}"
+    SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} FAULT_STRIDE=${SANITIZED_FAULT_STRIDE:-200} boost "the same under ASan and UBSan" "$sanitized/run_tests"
+    many "fuzzing" tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-10}"
     many "the Debian package" tests/debian/run.sh "$build"
 } >"$said/second" 2>&1 &
 {
