@@ -217,6 +217,8 @@ void World::ban(const std::string& address)
 void World::prune()
 {
     const auto before = credits::day_of(now) - static_cast<Seconds>(roll(2)) * day;
+    // First, as events that have been seen must not be merged into one that has not: it tells the sum of all.
+    check_new_events();
     if (attempt([&] {
             credits::prune(db(), before);
             rooms::prune(db(), before);
@@ -328,6 +330,24 @@ std::string World::difference()
         if (had_credit && with_account.count(address) == 0)
             return "an account is missing";
     }
+    std::multiset<std::pair<std::string, Seconds>> banned; // and until when
+    auto ban =
+        db().prepare("SELECT wallet, expires_at FROM bans WHERE lifted_at IS NULL AND expires_at > :now");
+    ban.bind(":now", now);
+    while (ban.step())
+        banned.emplace(ban.text(0), ban.integer(1));
+    for (const auto& [address, wallet] : model_.wallets) {
+        for (const auto& expected : wallet.bans) {
+            if (expected.is_lifted || *expected.expires <= now)
+                continue;
+            const auto found = banned.find({address, *expected.expires});
+            if (found == banned.end())
+                return address + " should be banned";
+            banned.erase(found);
+        }
+    }
+    if (!banned.empty())
+        return banned.begin()->first + " is banned";
     const auto rooms = rooms::list_active(db(), config.rules, false, 1000, now);
     for (const auto& room : rooms) {
         const auto found = model_.active.find(room.room.room_id);
