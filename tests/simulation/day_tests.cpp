@@ -226,11 +226,11 @@ BOOST_AUTO_TEST_CASE(a_day_of_traffic_leaves_nothing_behind_but_what_is_stored)
     // A commit after which the log holds as many pages as a checkpoint waits for is the last before it is
     // begun anew. That commit may be the largest there is: a batch of pruning, which writes each page of its
     // events once. They lie together in the table, and wallet by wallet in the index, where each wallet's
-    // share begins and ends amid a page.
+    // share begins and ends amid a page, and SQLite evens out each of these with the page beside it.
     constexpr double page_bytes = 4096;
     const auto largest_commit_pages =
         static_cast<double>(credits::pruning_batch) * bytes_per_row / page_bytes +
-        2 * static_cast<double>(people);
+        4 * static_cast<double>(people);
     const auto log_of = [](double pages) {
         return (sqlite::DatabaseOptions().checkpoint_after_pages + pages) * (page_bytes + 24);
     };
