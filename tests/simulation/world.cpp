@@ -257,7 +257,7 @@ void World::arm(Fault fault)
         break;
     }
     case Fault::full:
-        faulty_disk::fail_after(static_cast<std::int64_t>(roll(12)));
+        faulty_disk::fail_after(static_cast<std::int64_t>(roll(24)));
         break;
     case Fault::killed:
         faulty_disk::die_after(static_cast<std::int64_t>(roll(24)));
@@ -334,12 +334,15 @@ std::optional<Reply> World::ask(const char* method, const std::string& path, con
 }
 
 // One step that a fault hits, at most once. Then the database must be as if all of it had happened, or
-// nothing.
+// nothing: nothing if the service said so, all if only the answer was lost. A sweep knows more (see there).
 void World::with_fault(Fault fault, const std::string& wallet, bool is_due)
 {
     const auto before = model_;
     const auto callers_before = callers_;
     is_lost_ = false;
+    left_ = fault == Fault::locked || fault == Fault::full ? Left::nothing
+            : fault == Fault::unheard                      ? Left::all
+                                                           : Left::either;
     arm(fault);
     act(wallet, is_due);
     if (fault_ != Fault::none) // nothing was asked for
@@ -348,18 +351,24 @@ void World::with_fault(Fault fault, const std::string& wallet, bool is_due)
         return;
     ++answers["lost to a fault"];
     const auto after_differs = difference();
-    if (after_differs.empty() && fault != Fault::locked && fault != Fault::full)
-        return void(++answers["done although nobody was told"]);
+    if (after_differs.empty() && left_ != Left::nothing) {
+        const bool is_told = fault == Fault::locked || fault == Fault::full;
+        return void(++answers[is_told ? "done before it failed" : "done although nobody was told"]);
+    }
     const auto requests = std::move(model_.requests);
     go_back_to(before);
     const auto before_differs = difference();
-    if (before_differs.empty() && fault != Fault::unheard) {
+    if (before_differs.empty() && left_ != Left::all) {
         model_.requests = requests;
         callers_ = callers_before;
         return void(++answers["undone by a fault"]);
     }
-    throw Divergence("a fault left half of the work: done, " + after_differs + "; not done, " +
-                     before_differs);
+    const auto verdict = [](const std::string& differs) { return differs.empty() ? "it is" : differs; };
+    const char* const wanted = left_ == Left::nothing ? "nothing"
+                               : left_ == Left::all   ? "all"
+                                                      : "all or nothing";
+    throw Divergence(std::string("a fault must leave ") + wanted + " of the work; all: " +
+                     verdict(after_differs) + "; nothing: " + verdict(before_differs));
 }
 
 // What the chain says of a wallet does not go back.

@@ -72,6 +72,13 @@ class World : private QuickFolder, public AppFixture
         killed_amid_question, // while the chain is asked
         unheard               // the answer is lost
     };
+    // What may be left of the work of a step that a fault hit.
+    enum class Left
+    {
+        nothing,
+        all,
+        either // all or nothing
+    };
     // A process that dies: nothing in the program catches this.
     struct Crash
     {
@@ -152,6 +159,7 @@ class World : private QuickFolder, public AppFixture
 
     // ---- what operators and cron do ----
     void sweep_at(Seconds instant);
+    bool is_room_to_close(Seconds instant);
     void sweep(const std::string&);
     void operate(const std::string& wallet);
     void adjust(const std::string& wallet);
@@ -191,6 +199,7 @@ class World : private QuickFolder, public AppFixture
 
     Fault fault_ = Fault::none;
     bool is_lost_ = false; // the step's request was hit by the fault
+    Left left_ = Left::either;
     std::unique_ptr<sqlite::Database> other_;
     std::optional<sqlite::Transaction> other_transaction_;
 };

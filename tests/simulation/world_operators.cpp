@@ -31,15 +31,24 @@ std::vector<std::string> audit_all(sqlite::Database& db)
 
 // ---- what operators and cron do ----
 
+// Several transactions, of which a fault undoes none that was committed before it: first one for all stays,
+// as a world has fewer than a batch and nobody else waits to write; then one for the rooms that nobody
+// joined, if there are any; then what the model does not know of.
 void World::sweep_at(Seconds instant)
 {
+    bool is_swept = false;
     attempt([&] {
         rooms::sweep(db(), config.rules, instant);
+        is_swept = true;
         sessions::close_ended(db(), instant);
         auth::purge_spent_nonces(db(), instant, 1000);
         requests::purge(db(), instant, 1000);
         rooms::record_sweep(db(), instant);
     });
+    if (is_swept)
+        left_ = Left::all;
+    else if (is_room_to_close(instant))
+        left_ = Left::either;
     model_.sweep(instant);
     auto& requests = model_.requests;
     requests.erase(std::remove_if(requests.begin(), requests.end(),
@@ -61,6 +70,15 @@ void World::sweep_at(Seconds instant)
         for (auto& [wallet, visits] : booking.visits)
             booking.end_open(wallet, booking.ends);
     }
+}
+
+// The sweep may have come as far as that.
+bool World::is_room_to_close(Seconds instant)
+{
+    auto room = db().prepare("SELECT 1 FROM rooms r WHERE kind = 'free' AND closed_at IS NULL "
+                             "AND created_at <= :created_until AND NOT EXISTS (SELECT 1 FROM connections c "
+                             "WHERE c.room_id = r.room_id AND c.left_at IS NULL)");
+    return room.bind(":created_until", instant - config.rules.unjoined_room_ttl_seconds).step();
 }
 
 // On time, twice, or one that started a while ago and is slow.
@@ -199,6 +217,8 @@ void World::ban(const std::string& address)
 void World::prune()
 {
     const auto before = credits::day_of(now) - static_cast<Seconds>(roll(2)) * day;
+    // First, as events that have been seen must not be merged into one that has not: it tells the sum of all.
+    check_new_events();
     if (attempt([&] {
             credits::prune(db(), before);
             rooms::prune(db(), before);
@@ -310,6 +330,24 @@ std::string World::difference()
         if (had_credit && with_account.count(address) == 0)
             return "an account is missing";
     }
+    std::multiset<std::pair<std::string, Seconds>> banned; // and until when
+    auto ban =
+        db().prepare("SELECT wallet, expires_at FROM bans WHERE lifted_at IS NULL AND expires_at > :now");
+    ban.bind(":now", now);
+    while (ban.step())
+        banned.emplace(ban.text(0), ban.integer(1));
+    for (const auto& [address, wallet] : model_.wallets) {
+        for (const auto& expected : wallet.bans) {
+            if (expected.is_lifted || *expected.expires <= now)
+                continue;
+            const auto found = banned.find({address, *expected.expires});
+            if (found == banned.end())
+                return address + " should be banned";
+            banned.erase(found);
+        }
+    }
+    if (!banned.empty())
+        return banned.begin()->first + " is banned";
     const auto rooms = rooms::list_active(db(), config.rules, false, 1000, now);
     for (const auto& room : rooms) {
         const auto found = model_.active.find(room.room.room_id);
