@@ -12,13 +12,14 @@ void rooms_list(Command& command)
         rooms::list_active(command.database(), command.config.rules, false, rooms_shown, command.now);
     for (const auto& each : active) {
         const auto& room = each.room;
-        command.json["rooms"].push_back({{"room_id", room.room_id},
-                                         {"title", room.title.empty() ? base::Json() : base::Json(room.title)},
-                                         {"host_wallet", room.host_wallet},
-                                         {"visibility", room.visibility},
-                                         {"participant_count", each.participant_count},
-                                         {"capacity", room.capacity},
-                                         {"created_at", base::iso8601(room.created_at)}});
+        command.json["rooms"].push_back(
+            {{"room_id", room.room_id},
+             {"title", room.title.empty() ? base::Json() : base::Json(room.title)},
+             {"host_wallet", room.host_wallet},
+             {"visibility", room.visibility},
+             {"participant_count", each.participant_count},
+             {"capacity", room.capacity},
+             {"created_at", base::iso8601(room.created_at)}});
         command.text << room.room_id << "  " << base::iso8601(room.created_at) << "  " << std::setw(7)
                      << room.visibility << "  " << each.participant_count << "/" << room.capacity << "  host "
                      << room.host_wallet << "\n";
