@@ -28,13 +28,15 @@ FUZZ_TARGET(nonce)
     fuzz::Input input(bytes);
     const auto kind = input.byte();
     const auto now = issued_at - 512 + static_cast<base::UnixSeconds>(input.number(2) % 1024);
+    Zeroes zeroes;
+    const auto issued = nonces.issue(wallet, issued_at, zeroes);
     if (kind % 2 == 0) {
-        const bool is_spent = nonces.spend(*db, wallet, std::string(input.rest()), now);
+        const std::string nonce(input.rest());
+        // libFuzzer watches comparisons, and may have learned the one that is issued here.
+        const bool is_spent = nonce != issued && nonces.spend(*db, wallet, nonce, now);
         fuzz::require(!is_spent, "accepted what was never issued");
         return;
     }
-    Zeroes zeroes;
-    const auto issued = nonces.issue(wallet, issued_at, zeroes);
     const auto nonce = fuzz::edited(issued, input);
     const bool is_timely = now < issued_at + ttl_seconds && now >= issued_at - ttl_seconds;
     const auto other = "0x9e07903b62319682f51003922b2e7474783b5044";
