@@ -109,9 +109,14 @@ ScratchFile::ScratchFile(std::string path) : path_(std::move(path))
             break;
         ::close(fd_);
     }
-    remove_what_is_beside(path_);
-    if (::ftruncate(fd_, 0) != 0)
-        throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(errno));
+    try {
+        remove_what_is_beside(path_);
+        if (::ftruncate(fd_, 0) != 0)
+            throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(errno));
+    } catch (...) { // of memory, too: the lock goes with the file
+        ::close(fd_);
+        throw;
+    }
 }
 
 ScratchFile::~ScratchFile()

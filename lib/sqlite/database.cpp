@@ -373,6 +373,10 @@ void Database::copy_into(const std::string& path)
     int code = sqlite3_bind_text(handle, 1, path.data(), static_cast<int>(path.size()), SQLITE_TRANSIENT);
     if (code == SQLITE_OK)
         code = sqlite3_step(handle);
+    // SQLite takes a file whose size it cannot read for one that is not empty: no error of ours, but the
+    // disk's.
+    if (code == SQLITE_ERROR)
+        code = SQLITE_IOERR;
     if (code != SQLITE_DONE)
         fail(code, sql);
 }
