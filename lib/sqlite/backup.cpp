@@ -113,7 +113,8 @@ ScratchFile::ScratchFile(std::string path) : path_(std::move(path))
         remove_what_is_beside(path_);
         if (::ftruncate(fd_, 0) != 0)
             throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(errno));
-    } catch (...) { // of memory, too: the lock goes with the file
+    } catch (...) { // for want of memory, too
+        ::unlink(path_.c_str());
         ::close(fd_);
         throw;
     }
