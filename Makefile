@@ -100,6 +100,10 @@ $(BUILD)/tests/%.o: override CXXFLAGS += $(TEST_FLAGS)
 # the files that ask whether it is sanitized.
 ASKING := $(shell grep -ls SANITIZED $(TEST_SOURCES))
 SANITIZED_TESTS := $(ASKING:%.cpp=$(BUILD)/%.o) $(patsubst %.cpp,build/%.o,$(filter-out $(ASKING),$(TEST_SOURCES)))
+ifneq ($(SAN),)
+build/tests/%.o: tests/%.cpp
+	@$(MAKE) --no-print-directory SAN= BUILD=build CXX=g++ $@
+endif
 
 # Most of a test's compile time is Boost.Test and JSON: parsed once, with fixture.h.
 PCH := $(BUILD)/pch.h.gch
@@ -136,10 +140,6 @@ $(BUILD)/tests/fuzz/%.o: override CXXFLAGS += -O1
 MAKE_BY_CLANG := $(MAKE) --no-print-directory -j$$(nproc) CXX=clang++
 # One tree for the sanitized tests and the fuzzing.
 MAKE_SANITIZED := $(MAKE_BY_CLANG) BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
-ifneq ($(SAN),)
-build/tests/%.o: tests/%.cpp
-	@$(MAKE) --no-print-directory SAN= BUILD=build CXX=g++ $@
-endif
 
 test: test-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture \

@@ -10,10 +10,10 @@ shm=$(mktemp -d /dev/shm/session-voice-torture.XXXXXX)
 trap 'kill 0' INT TERM
 trap 'rm -rf "$shm"' EXIT
 
-# tests SUITE...: of the C++ tests; what the service logs meanwhile is of no interest.
+# tests SUITE...: of the C++ tests.
 tests() {
     suites=$(echo "$@" | tr ' ' ,)
-    "$build/run_tests" --run_test="$suites" 2>&1
+    "$build/run_tests" --color_output=no --run_test="$suites" 2>&1
 }
 
 # kill -9 of workers, sweeps and the web server.
@@ -48,7 +48,7 @@ for part; do
     echo "== $part"
     begun=$(date +%s)
     "$part" >"$shm/log" 2>&1 && verdict=survived || verdict=FAILED
-    if [ "$verdict" = FAILED ]; then failed=$((failed + 1)); tail -n 200 "$shm/log"; else passed=$((passed + 1)); fi
+    if [ "$verdict" = FAILED ]; then failed=$((failed + 1)); grep -av ' session-voice: ' "$shm/log" | tail -n 200; else passed=$((passed + 1)); fi
     grep -a "$figures" "$shm/log" | sed 's/^# seed [0-9]*: //' >"$shm/figures"
     cat "$shm/figures"
     { printf '%-12s %-9s %6d s\n' "$part" "$verdict" $(($(date +%s) - begun)); sed 's/^/    /' "$shm/figures"; } >>"$shm/table"
