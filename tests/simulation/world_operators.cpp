@@ -489,7 +489,11 @@ void World::finish()
     escrow_.refuses_next = 0;
     sweep_at(now);
     compare();
-    for (int round = 0; round < 30; ++round) {
+    // What is decided in the last round needs one more to be seen on the chain.
+    const auto is_open = [&] {
+        return sessions::count_attestations(db(), sessions::AttestationState::submitted) > 0;
+    };
+    for (int round = 0; round < 30 || (is_open() && round < 60); ++round) {
         sessions::Oracle(db(), chain, config).sweep(now);
         escrow_.mine(now);
         now += 61;
