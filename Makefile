@@ -108,7 +108,7 @@ endif
 # Most of a test's compile time is Boost.Test and JSON: parsed once, with fixture.h.
 PCH := $(BUILD)/pch.h.gch
 $(filter-out %/wallet.o %/run_tests.o,$(TESTS)): $(PCH)
-$(filter-out %/wallet.o %/run_tests.o,$(TESTS)): override CXXFLAGS += -include $(BUILD)/pch.h
+$(filter-out %/wallet.o %/run_tests.o,$(TESTS)): private override CXXFLAGS += -include $(BUILD)/pch.h
 
 $(PCH): override CXXFLAGS += $(TEST_FLAGS)
 $(PCH): tests/fixture.h
