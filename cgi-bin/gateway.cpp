@@ -1,10 +1,73 @@
 #include "gateway.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
+#include <string_view>
 
 namespace {
+
+// What is wanted of the variables, of which a web server sends some thirty: found in one pass.
+enum Name : std::size_t
+{
+    request_method,
+    request_uri,
+    script_name,
+    path_info,
+    content_length,
+    remote_addr,
+    authorization,
+    redirected_authorization,
+    service_token,
+    origin,
+    if_none_match,
+    idempotency_key,
+    request_id,
+    access_control_request_headers,
+    transfer_encoding,
+};
+constexpr std::array<std::string_view, 15> names = {
+    "REQUEST_METHOD",
+    "REQUEST_URI",
+    "SCRIPT_NAME",
+    "PATH_INFO",
+    "CONTENT_LENGTH",
+    "REMOTE_ADDR",
+    "HTTP_AUTHORIZATION",
+    "REDIRECT_HTTP_AUTHORIZATION", // Apache's name for it after an internal redirect
+    "HTTP_X_SERVICE_TOKEN",
+    "HTTP_ORIGIN",
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IDEMPOTENCY_KEY",
+    "HTTP_X_REQUEST_ID",
+    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
+    "HTTP_TRANSFER_ENCODING",
+};
+
+class Variables
+{
+  public:
+    explicit Variables(const char* const* all)
+    {
+        for (; *all != nullptr; ++all) {
+            const std::string_view variable = *all;
+            const auto end = std::min(variable.find('='), variable.size());
+            const auto name = std::find(names.begin(), names.end(), variable.substr(0, end));
+            if (name == names.end() || end == variable.size())
+                continue;
+            auto& value = values_[static_cast<std::size_t>(name - names.begin())];
+            if (value.data() == nullptr) // of two of a name the first counts
+                value = variable.substr(end + 1);
+        }
+    }
+
+    bool has(Name name) const { return values_[name].data() != nullptr; }
+    std::string_view operator[](Name name) const { return values_[name]; } // empty if there is none
+
+  private:
+    std::array<std::string_view, names.size()> values_;
+};
 
 // Throws away what a client sends beyond the limit, as far as a web server would pass it on, so that the web
 // server has sent everything before it reads the answer. Apache loses the answer to a body that nobody read.
@@ -19,12 +82,12 @@ void drain(Gateway& gateway)
     }
 }
 
-void read_body(Gateway& gateway, http::Request& request)
+void read_body(Gateway& gateway, const Variables& variables, http::Request& request)
 {
-    const auto text = gateway.text("CONTENT_LENGTH"); // nginx sends an empty one where there is none
+    const auto text = variables[content_length]; // nginx sends an empty one where there is none
     if (text.empty()) {
         // Apache gives a chunked body without its length: nothing would tell whether all of it came.
-        if (gateway.variable("HTTP_TRANSFER_ENCODING") != nullptr) {
+        if (variables.has(transfer_encoding)) {
             request.body_state = http::BodyState::cut_off;
             drain(gateway);
         }
@@ -57,21 +120,23 @@ void read_body(Gateway& gateway, http::Request& request)
 
 // The path behind the place that the program is mounted at. REQUEST_URI is what the client sent; the other
 // variables are decoded and would let an encoded slash reach another route.
-std::string request_path(const Gateway& gateway)
+std::string_view request_path(const Variables& variables)
 {
-    auto path = gateway.text("REQUEST_URI");
-    path.resize(std::min(path.find('?'), path.size()));
-    const auto mounted_at = gateway.text("SCRIPT_NAME");
-    const bool is_mounted = !gateway.text("PATH_INFO").empty() && !mounted_at.empty();
-    if (is_mounted && path.compare(0, mounted_at.size(), mounted_at) == 0 && path[mounted_at.size()] == '/')
-        path.erase(0, mounted_at.size());
+    auto path = variables[request_uri];
+    path = path.substr(0, path.find('?'));
+    const auto mounted_at = variables[script_name];
+    const bool is_mounted = !variables[path_info].empty() && !mounted_at.empty();
+    if (is_mounted && path.size() > mounted_at.size() && path.substr(0, mounted_at.size()) == mounted_at &&
+        path[mounted_at.size()] == '/')
+        path.remove_prefix(mounted_at.size());
     return path;
 }
 
-std::string request_query(const Gateway& gateway)
+std::string_view request_query(const Variables& variables)
 {
-    const auto uri = gateway.text("REQUEST_URI");
-    return uri.substr(std::min(uri.find('?'), uri.size() - 1) + 1);
+    const auto uri = variables[request_uri];
+    const auto mark = uri.find('?');
+    return mark == std::string_view::npos ? std::string_view() : uri.substr(mark + 1);
 }
 
 const char* reason_phrase(int status)
@@ -114,33 +179,36 @@ const char* reason_phrase(int status)
 
 http::Request read_request(Gateway& gateway)
 {
+    const Variables variables(gateway.variables());
     http::Request request;
-    request.method = gateway.text("REQUEST_METHOD");
-    request.path = request_path(gateway);
-    request.query = request_query(gateway);
-    request.authorization = gateway.text("HTTP_AUTHORIZATION");
-    if (request.authorization.empty()) // Apache's name for it after an internal redirect
-        request.authorization = gateway.text("REDIRECT_HTTP_AUTHORIZATION");
-    request.service_token = gateway.text("HTTP_X_SERVICE_TOKEN");
-    request.origin = gateway.text("HTTP_ORIGIN");
-    request.if_none_match = gateway.text("HTTP_IF_NONE_MATCH");
-    if (const char* key = gateway.variable("HTTP_IDEMPOTENCY_KEY"))
-        request.idempotency_key = key;
-    request.request_id = gateway.text("HTTP_X_REQUEST_ID");
-    request.address = gateway.text("REMOTE_ADDR");
-    request.access_control_request_headers = gateway.text("HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
-    read_body(gateway, request);
+    request.method = variables[request_method];
+    request.path = request_path(variables);
+    request.query = request_query(variables);
+    request.authorization =
+        variables[variables[authorization].empty() ? redirected_authorization : authorization];
+    request.service_token = variables[service_token];
+    request.origin = variables[origin];
+    request.if_none_match = variables[if_none_match];
+    if (variables.has(idempotency_key))
+        request.idempotency_key = variables[idempotency_key];
+    request.request_id = variables[request_id];
+    request.address = variables[remote_addr];
+    request.access_control_request_headers = variables[access_control_request_headers];
+    read_body(gateway, variables, request);
     return request;
 }
 
 void write_response(Gateway& gateway, const http::Response& response)
 {
-    std::string text =
-        "Status: " + std::to_string(response.status) + " " + reason_phrase(response.status) + "\r\n";
+    constexpr std::size_t usual_head_bytes = 512;
+    std::string text;
+    text.reserve(usual_head_bytes + response.body.size());
+    text.append("Status: ").append(std::to_string(response.status));
+    text.append(" ").append(reason_phrase(response.status)).append("\r\n");
     for (const auto& [name, value] : response.headers)
-        text += name + ": " + value + "\r\n";
+        text.append(name).append(": ").append(value).append("\r\n");
     if (response.status != 204 && response.status != 304)
-        text += "Content-Length: " + std::to_string(response.body.size()) + "\r\n";
+        text.append("Content-Length: ").append(std::to_string(response.body.size())).append("\r\n");
     text += "\r\n";
     if (!response.is_head)
         text += response.body;

@@ -11,15 +11,9 @@ class Gateway
 {
   public:
     virtual ~Gateway() = default;
-    virtual const char* variable(const char* name) const = 0; // nullptr if there is none
+    virtual const char* const* variables() const = 0; // "NAME=value", as in environ; ends with a null
     virtual std::size_t read(char* buffer, std::size_t count) = 0;
     virtual void write(const std::string& bytes) = 0;
-
-    std::string text(const char* name) const
-    {
-        const char* value = variable(name);
-        return value == nullptr ? std::string() : std::string(value);
-    }
 };
 
 // What arrived, without the time, which is for the caller to stamp. Reads the body to its end, or as far as a

@@ -45,7 +45,7 @@ struct Response
 {
     int status = 200;
     std::string body; // JSON, or empty
-    std::vector<std::pair<std::string, std::string>> headers;
+    std::vector<std::pair<const char*, std::string>> headers;
     bool is_head = false; // `body` is then only measured, not sent
 
     // Not sent; for those who watch.

@@ -40,7 +40,7 @@ the program that stands at its path now in its place, and no request is lost.
 class PlainCgi : public Gateway
 {
   public:
-    const char* variable(const char* name) const override { return std::getenv(name); }
+    const char* const* variables() const override { return environ; }
     std::size_t read(char* buffer, std::size_t count) override { return std::fread(buffer, 1, count, stdin); }
     void write(const std::string& bytes) override
     {
@@ -54,7 +54,7 @@ class FastCgi : public Gateway
   public:
     explicit FastCgi(FCGX_Request& request) : request_(request) {}
 
-    const char* variable(const char* name) const override { return FCGX_GetParam(name, request_.envp); }
+    const char* const* variables() const override { return request_.envp; }
     std::size_t read(char* buffer, std::size_t count) override
     {
         const int got = FCGX_GetStr(buffer, static_cast<int>(count), request_.in);
@@ -82,6 +82,20 @@ void serve(App& app, Gateway& gateway)
     write_response(gateway, response);
 }
 
+// Sends the answer and closes the connection: one that is kept would hold the worker while others wait.
+// libfcgi itself would wait until the web server has closed its end, lest what is still to be read there
+// takes the answer with it. Where all has been read, nobody need wait.
+void finish(FCGX_Request& request)
+{
+    const bool is_all_read = FCGX_GetChar(request.in) == EOF && FCGX_GetError(request.in) == 0;
+    request.keepConnection = is_all_read ? 1 : 0;
+    FCGX_Finish_r(&request);
+    if (request.ipcFd >= 0) {
+        ::close(request.ipcFd);
+        request.ipcFd = -1;
+    }
+}
+
 int serve_fastcgi(App& app)
 {
     supervisor::hold_signals();
@@ -94,23 +108,29 @@ int serve_fastcgi(App& app)
     }
     FCGX_Request request;
     FCGX_InitRequest(&request, listening_socket, FCGI_FAIL_ACCEPT_ON_INTR);
-    while (supervisor::wait_for_connection(listening_socket)) {
+    // Under load the next connection is there already, and waiting for it costs a system call. But only there
+    // are signals seen, so every so often it is done all the same.
+    constexpr int most_in_a_row = 32;
+    int in_a_row = 0;
+    for (;;) {
+        if (in_a_row % most_in_a_row == 0 && !supervisor::wait_for_connection(listening_socket))
+            return 0;
         if (FCGX_Accept_r(&request) < 0) {
+            in_a_row = 0;
             if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
                 continue;
             base::log(std::string("accept: ") + std::strerror(errno));
             return 1;
         }
+        ++in_a_row;
         FastCgi gateway(request);
         serve(app, gateway);
-        request.keepConnection = 0; // one that is kept would hold the worker while others wait
-        FCGX_Finish_r(&request);
+        finish(request);
         if (app.is_outdated()) {
             base::log("this program is older than the database's schema; the worker ends");
             return supervisor::outdated_status;
         }
     }
-    return 0;
 }
 
 // 1 to 64, or 0 for any other text.

@@ -39,13 +39,17 @@ bool is_credential(const std::string& text)
     return text.size() == 32 && base::from_hex(text).has_value();
 }
 
-// zlib's deflate at its default level. Its state, a quarter of a megabyte, is made once.
+// zlib's deflate at its default level. Its state, some hundred kilobytes, is made once; most of what it
+// clears for each token is the table of hashes, which need not have room for more than a token.
 class Deflater
 {
   public:
     Deflater()
     {
-        if (deflateInit(&stream_, Z_DEFAULT_COMPRESSION) != Z_OK)
+        constexpr int largest_window = 15;
+        constexpr int memory_for_a_token = 4; // 2^11 hashes
+        if (deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, largest_window, memory_for_a_token,
+                         Z_DEFAULT_STRATEGY) != Z_OK)
             refuse("zlib has no memory");
     }
     ~Deflater() { deflateEnd(&stream_); }

@@ -55,21 +55,26 @@ std::string fingerprint_of(std::string_view method, std::string_view path, std::
 
 Start start(sqlite::Database& db, const KeyedRequest& request)
 {
-    if (auto obstacle = find_obstacle(db, request)) // without waiting for anybody who writes
-        return *std::move(obstacle);
-    // Should a power cut take it back, it has taken the attempt as well.
-    sqlite::Transaction tx(db, sqlite::Durability::relaxed);
-    if (auto obstacle = find_obstacle(db, request)) // another process may have been first
-        return *std::move(obstacle);
-    db.prepare("REPLACE INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at) "
-               "VALUES (:wallet, :idempotency_key, :fingerprint, :started_at)")
-        .bind(":wallet", request.wallet)
-        .bind(":idempotency_key", request.idempotency_key)
-        .bind(":fingerprint", request.fingerprint)
-        .bind(":started_at", request.now)
-        .run();
-    tx.commit();
-    return {};
+    auto obstacle = find_obstacle(db, request); // without waiting for anybody who writes
+    if (!obstacle) {
+        // Should a power cut take it back, it has taken the attempt as well.
+        sqlite::Transaction tx(db, sqlite::Durability::relaxed);
+        obstacle = find_obstacle(db, request); // another process may have been first
+        if (!obstacle) {
+            db.prepare("REPLACE INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at) "
+                       "VALUES (:wallet, :idempotency_key, :fingerprint, :started_at)")
+                .bind(":wallet", request.wallet)
+                .bind(":idempotency_key", request.idempotency_key)
+                .bind(":fingerprint", request.fingerprint)
+                .bind(":started_at", request.now)
+                .run();
+            tx.commit();
+            return {};
+        }
+    }
+    if (obstacle->turn == Turn::answered)
+        db.sync(); // who stored the answer may still wait for the disk, and is not to be overtaken
+    return *std::move(obstacle);
 }
 
 bool keep_answer(sqlite::Database& db, const KeyedRequest& request, const Answer& answer)

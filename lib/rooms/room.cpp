@@ -195,6 +195,14 @@ Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller
 Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
               const Caller& caller, base::UnixSeconds now, base::Random& random)
 {
+    // Made before others have to wait for this, as it takes as long as all the rest. A stay's uid never
+    // changes.
+    std::string token;
+    if (const auto known = find_connection(db, caller.connection_id);
+        known && known->wallet == caller.wallet && known->room_id == caller.room_id)
+        token = tokens.issue(channel_of(known->room_id), known->agora_uid, now, rules.free_token_ttl_seconds,
+                             random);
+
     sqlite::Transaction tx(db);
     auto connection = load_callers(db, tx, rules, caller, now);
     Renewal result;
@@ -205,8 +213,7 @@ Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::Token
         // Not before the mark, should the clock have stepped back.
         connection.token_expires_at =
             std::max(now + rules.free_token_ttl_seconds, connection.last_metered_at);
-        result.agora_token = tokens.issue(channel_of(connection.room_id), connection.agora_uid, now,
-                                          rules.free_token_ttl_seconds, random);
+        result.agora_token = std::move(token);
     }
     result.token_expires_at = connection.token_expires_at;
     update_connection(db, connection);

@@ -403,10 +403,12 @@ bool Oracle::deliver(const Attestation& attestation, base::UnixSeconds now)
         if (auto raised = raise_fee(attestation, transaction, now))
             transaction = *std::move(raised);
     }
+    db_.sync(); // it may be another process's, which still waits for the disk
     auto result = chain_.send(transaction.raw);
     if (result == SendResult::underpriced) {
         if (auto raised = raise_fee(attestation, transaction, now)) {
             transaction = *std::move(raised);
+            db_.sync();
             result = chain_.send(transaction.raw);
         }
     }

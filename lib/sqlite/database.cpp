@@ -232,6 +232,9 @@ void Database::configure()
 
     run_script("PRAGMA foreign_keys = ON");
     run_script("PRAGMA trusted_schema = OFF");
+    // A commit leaves the log to sync(), which needs no lock: others write while the disk is waited for. What
+    // SQLite needs for itself, around checkpoints, it syncs all the same.
+    run_script("PRAGMA synchronous = NORMAL");
     if (write_lock_) {
         use_wal();
         run_script(wal_size_limit);
@@ -350,7 +353,6 @@ void Database::run_under_write_lock(Work&& work)
     assert(!writing_ && write_lock_);
     write_lock_->lock(options_.busy_timeout_ms);
     try {
-        set_synchronous(Durability::synced);
         work();
         // The log now holds the whole database.
         wal_pages_ = checkpoint_at_pages_ = options_.checkpoint_after_pages;
@@ -360,6 +362,26 @@ void Database::run_under_write_lock(Work&& work)
         throw;
     }
     write_lock_->unlock();
+    sync();
+}
+
+void Database::sync()
+{
+    if (!write_lock_) // in memory
+        return;
+    sqlite3_file* log = nullptr;
+    sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (log == nullptr || log->pMethods == nullptr) // nothing read or written yet
+        return;
+    if (const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL); code != SQLITE_OK)
+        throw Error(ErrorCode::database_unavailable, "database_unavailable",
+                    "SQLite " + std::to_string(code) + ": the log cannot be synced");
+}
+
+void Database::sync_as_promised()
+{
+    if (durability_ == Durability::synced)
+        sync();
 }
 
 void Database::copy_into(const std::string& path)
@@ -396,15 +418,6 @@ void Database::replace_with(Database& source)
 void Database::vacuum()
 {
     run_under_write_lock([&] { run_script("VACUUM"); });
-}
-
-void Database::set_synchronous(Durability durability)
-{
-    if (synchronous_ == durability)
-        return;
-    run_script(durability == Durability::synced ? "PRAGMA synchronous = FULL"
-                                                : "PRAGMA synchronous = NORMAL");
-    synchronous_ = durability;
 }
 
 void Database::checkpoint_if_due() noexcept
@@ -452,9 +465,9 @@ void Database::begin(Durability durability)
     if (write_lock_)
         write_lock_->lock(options_.busy_timeout_ms);
     writing_ = true;
+    durability_ = durability;
     try {
         prepare(rollback); // kept for roll_back()
-        set_synchronous(durability);
         prepare("BEGIN IMMEDIATE").run();
         check_schema_version();
     } catch (...) {
@@ -563,10 +576,12 @@ void Transaction::commit()
     if (is_part_) {
         database_.prepare(release_part).run();
         database_.in_part_ = false;
+        is_open_ = false;
     } else {
         database_.commit();
+        is_open_ = false;
+        database_.sync_as_promised();
     }
-    is_open_ = false;
 }
 
 bool Transaction::is_awaited() const
@@ -593,9 +608,12 @@ TransactionGroup::~TransactionGroup()
 void TransactionGroup::commit()
 {
     assert(database_.grouped_ && !database_.in_part_);
-    if (database_.writing_)
+    const bool is_writing = database_.writing_;
+    if (is_writing)
         database_.commit();
     database_.grouped_ = false;
+    if (is_writing)
+        database_.sync_as_promised();
 }
 
 std::string library_version()

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <stdexcept>
 #include <sys/stat.h>
+#include <utility>
 
 namespace faults {
 
@@ -101,6 +102,10 @@ int sync(sqlite3_file* file, int flags)
         return SQLITE_IOERR_FSYNC;
     if (disk->fails(Call::sync))
         return disk->kind().code;
+    if (const auto others = std::exchange(disk->on_sync, nullptr)) {
+        others();
+        disk->on_sync = others;
+    }
     if (of(file)->inode != nullptr) {
         auto& inode = **of(file)->inode;
         for (const auto& change : inode.unsynced)

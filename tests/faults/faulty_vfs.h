@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,6 +66,9 @@ class FaultyVfs
     std::int64_t calls(Call call) const { return calls_[static_cast<std::size_t>(call)]; }
     // How many calls failed since arm().
     std::int64_t hits() const { return hits_; }
+
+    // What others do while somebody waits for the disk.
+    std::function<void()> on_sync;
 
     // From now on all that is written is kept apart from what is on the disk for sure.
     void track();

@@ -9,6 +9,7 @@
 
 #include <iostream>
 #include <sqlite3.h>
+#include <utility>
 
 namespace faults {
 
@@ -154,10 +155,11 @@ class Round
         }
     }
 
-    void ask(World& world, const Operation& operation, const History& history)
+    void ask(World& world, const Operation& operation, History& history)
     {
         const auto before = history.size();
         const auto answer = operation.run(world);
+        history.look_whether_synced();
         if (vfs_.is_cut())
             return;
         ++figures_.answers;
@@ -224,6 +226,44 @@ BOOST_AUTO_TEST_CASE(a_power_cut_takes_back_no_more_than_it_may)
               << figures.answers << " answers, " << figures.rolled_back
               << " of them older than the last commit, seed " << seed << "\n";
     BOOST_TEST(figures.rolled_back > 0u);
+}
+
+// Who waits for the disk has let go of the lock, and others see what it committed.
+BOOST_AUTO_TEST_CASE(nobody_acts_on_what_a_power_cut_may_still_take_back)
+{
+    const Town town;
+    const Silence silence;
+    FaultyVfs vfs;
+    const auto meanwhile = [&](const std::string& name, const auto& act) {
+        const TemporaryFolder folder("/dev/shm");
+        town.found(folder.path());
+        vfs.track();
+        const auto first = town.open(folder.path());
+        const auto second = town.open(folder.path());
+        bool is_done = false;
+        vfs.on_sync = [&] {
+            if (!std::exchange(is_done, true))
+                act(*second, town.operation(name));
+        };
+        town.operation(name).run(*first);
+        vfs.on_sync = nullptr;
+        BOOST_TEST(is_done);
+    };
+    meanwhile("POST /rooms/create with a key", [&](World& other, const Operation& same) {
+        BOOST_TEST(!vfs.is_log_synced());
+        BOOST_TEST(same.run(other).find("room_id") != std::string::npos);
+        BOOST_TEST(vfs.is_log_synced()); // before it was answered for the second time
+    });
+    meanwhile("POST /session/:id/attest", [&](World& other, const Operation& same) {
+        BOOST_TEST(!vfs.is_log_synced());
+        int sent = 0;
+        other.chain.taken = [&] {
+            ++sent;
+            BOOST_TEST(vfs.is_log_synced());
+        };
+        same.run(other);
+        BOOST_TEST(sent == 1);
+    });
 }
 
 BOOST_AUTO_TEST_SUITE_END()

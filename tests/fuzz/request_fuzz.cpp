@@ -128,10 +128,16 @@ class Node : public ethereum::Transport
 class FuzzedGateway : public Gateway
 {
   public:
-    const char* variable(const char* name) const override
+    const char* const* variables() const override
     {
-        const auto found = variables.find(name);
-        return found == variables.end() ? nullptr : found->second.c_str();
+        written_out_.clear();
+        for (const auto& [name, value] : named)
+            written_out_.push_back(name + "=" + value);
+        pointers_.clear();
+        for (const auto& variable : written_out_)
+            pointers_.push_back(variable.c_str());
+        pointers_.push_back(nullptr);
+        return pointers_.data();
     }
     std::size_t read(char* buffer, std::size_t count) override
     {
@@ -142,9 +148,13 @@ class FuzzedGateway : public Gateway
     }
     void write(const std::string& bytes) override { written += bytes; }
 
-    std::map<std::string, std::string> variables;
+    std::map<std::string, std::string> named; // variables
     std::string body;
     std::string written;
+
+  private:
+    mutable std::vector<std::string> written_out_;
+    mutable std::vector<const char*> pointers_;
 };
 
 base::Config settings()
@@ -332,7 +342,7 @@ class Service
         else if (name == "BAN")
             ban(wallet(static_cast<unsigned>(std::strtoul(value.c_str(), nullptr, 10) % 10)).address());
         else
-            gateway.variables[name] = value.substr(0, value.find('\0'));
+            gateway.named[name] = value.substr(0, value.find('\0'));
     }
 
     void ban(const std::string& address)
@@ -346,8 +356,8 @@ class Service
     {
         fuzz::Input input(text);
         FuzzedGateway gateway;
-        gateway.variables["REQUEST_METHOD"] = input.until(' ');
-        gateway.variables["REQUEST_URI"] = input.until('\n');
+        gateway.named["REQUEST_METHOD"] = input.until(' ');
+        gateway.named["REQUEST_URI"] = input.until('\n');
         for (auto line = input.until('\n'); !line.empty(); line = input.until('\n')) {
             const auto equals = std::min(line.find('='), line.size());
             set(std::string(line.substr(0, equals)),
@@ -355,7 +365,7 @@ class Service
         }
         gateway.body = input.rest();
         if (!gateway.body.empty())
-            gateway.variables.try_emplace("CONTENT_LENGTH", std::to_string(gateway.body.size()));
+            gateway.named.try_emplace("CONTENT_LENGTH", std::to_string(gateway.body.size()));
 
         auto request = read_request(gateway);
         request.now = now_;

@@ -1,10 +1,12 @@
 #include "sqlite/database.h"
 
+#include "faults/faulty_vfs.h"
 #include "fixture.h"
 #include "sqlite/child_process.h"
 #include "sqlite/shorthand.h"
 #include "temporary_folder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <sqlite3.h>
@@ -355,20 +357,55 @@ BOOST_FIXTURE_TEST_CASE(a_commit_that_the_disk_refuses_leaves_no_transaction_ope
     BOOST_TEST(again.integrity_problems().empty());
 }
 
+// The log's syncs, since a disk that loses its power is played in the tests of power cuts.
 BOOST_FIXTURE_TEST_CASE(durability_decides_what_is_on_the_disk_when_commit_returns, FileFixture)
 {
-    constexpr std::int64_t normal = 1;
-    constexpr std::int64_t full = 2;
+    faults::FaultyVfs disk;
     Database db(path);
-    const auto within = [&](Durability durability) {
-        Transaction tx(db, durability);
-        return integer(db, "PRAGMA synchronous");
+    insert(db, 1);
+    const auto syncs_of = [&](const auto& work) {
+        const auto before = disk.calls(faults::Call::sync);
+        work();
+        return disk.calls(faults::Call::sync) - before;
     };
-    BOOST_TEST(within(Durability::synced) == full);
-    BOOST_TEST(within(Durability::relaxed) == normal);
-    BOOST_TEST(within(Durability::synced) == full);
-    insert(db, 1, Durability::relaxed);
-    BOOST_TEST(count(db) == 1);
+    BOOST_TEST(syncs_of([&] { insert(db, 2, Durability::synced); }) == 1);
+    BOOST_TEST(syncs_of([&] { insert(db, 3, Durability::relaxed); }) == 0);
+    BOOST_TEST(syncs_of([&] { db.sync(); }) == 1);
+    BOOST_TEST(syncs_of([&] {
+                   TransactionGroup group(db);
+                   insert(db, 4, Durability::relaxed);
+                   insert(db, 5, Durability::relaxed);
+                   group.commit();
+               }) == 1); // all of a group is synced, at once
+    BOOST_TEST(count(db) == 5);
+}
+
+BOOST_FIXTURE_TEST_CASE(others_write_while_one_waits_for_the_disk, FileFixture)
+{
+    faults::FaultyVfs disk;
+    Database db(path);
+    Database other(path);
+    insert(db, 1);
+    disk.on_sync = [&] { insert(other, 2, Durability::relaxed); };
+    insert(db, 3);
+    disk.on_sync = nullptr;
+    BOOST_TEST(count(db) == 3);
+}
+
+BOOST_FIXTURE_TEST_CASE(a_disk_that_fails_after_the_commit_is_reported, FileFixture)
+{
+    faults::FaultyVfs disk;
+    Database db(path);
+    insert(db, 1);
+    const auto sync = std::find_if(faults::kinds.begin(), faults::kinds.end(),
+                                   [](const auto& kind) { return kind.call == faults::Call::sync; });
+    disk.arm(*sync, 1, false);
+    BOOST_CHECK_EXCEPTION(insert(db, 2), base::Error, [](const base::Error& error) {
+        return error.code() == base::ErrorCode::database_unavailable;
+    });
+    disk.disarm();
+    insert(db, 3); // the lock is free
+    BOOST_TEST(count(db) == 3);
 }
 
 BOOST_FIXTURE_TEST_CASE(a_mark_changes_with_every_commit_and_only_then, FileFixture)
@@ -447,7 +484,6 @@ BOOST_FIXTURE_TEST_CASE(what_a_group_commits_counts_together_or_not_at_all, File
         insert(db, 2, Durability::relaxed);
         BOOST_TEST(count(db) == 2);
         BOOST_TEST(count(reader) == 0);
-        BOOST_TEST(integer(db, "PRAGMA synchronous") == 2); // all of it synced
         group.commit();
         BOOST_TEST(count(reader) == 2);
         insert(db, 3); // on its own again, while the object is still in scope
