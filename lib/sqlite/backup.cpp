@@ -22,12 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t page_bytes = 4096; // of every database of ours: SQLite's default
 
-void remove_what_is_beside(const std::string& path)
-{
-    for (const char* suffix : {"-journal", "-wal", "-shm", "-lock"})
-        ::unlink((path + suffix).c_str());
-}
-
 Error file_exists(const std::string& path)
 {
     return Error(ErrorCode::conflict, "file_exists", path + " exists already");
@@ -77,9 +71,8 @@ std::string first_missing(Database& database)
     return "";
 }
 
-void sync_folder_of(const std::string& path)
+void sync_folder(const fs::path& folder) noexcept
 {
-    const auto folder = fs::path(path).parent_path();
     const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return;
@@ -91,7 +84,8 @@ void sync_folder_of(const std::string& path)
 
 // ---- ScratchFile ----
 
-ScratchFile::ScratchFile(std::string path) : path_(std::move(path))
+ScratchFile::ScratchFile(std::string path)
+    : path_(std::move(path)), beside_{path_ + "-journal", path_ + "-wal", path_ + "-shm", path_ + "-lock"}
 {
     for (;;) {
         fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -109,23 +103,27 @@ ScratchFile::ScratchFile(std::string path) : path_(std::move(path))
             break;
         ::close(fd_);
     }
-    try {
-        remove_what_is_beside(path_);
-        if (::ftruncate(fd_, 0) != 0)
-            throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(errno));
-    } catch (...) { // for want of memory, too
+    remove_what_is_beside();
+    if (::ftruncate(fd_, 0) != 0) {
+        const int error = errno;
         ::unlink(path_.c_str());
         ::close(fd_);
-        throw;
+        throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(error));
     }
 }
 
 ScratchFile::~ScratchFile()
 {
-    remove_what_is_beside(path_);
+    remove_what_is_beside();
     if (!kept_)
         ::unlink(path_.c_str());
     ::close(fd_);
+}
+
+void ScratchFile::remove_what_is_beside() noexcept
+{
+    for (const auto& path : beside_)
+        ::unlink(path.c_str());
 }
 
 void ScratchFile::keep_as(const std::string& name)
@@ -141,9 +139,10 @@ void ScratchFile::keep_as(const std::string& name)
         }
         return ::rename(path_.c_str(), name.c_str()) == 0;
     };
+    const auto folder = fs::path(name).parent_path(); // once the file has its name, memory is not to fail
     if (::fsync(fd_) == 0 && give_name()) {
         kept_ = true;
-        sync_folder_of(name);
+        sync_folder(folder);
         return;
     }
     if (errno == EEXIST)

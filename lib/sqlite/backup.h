@@ -4,6 +4,7 @@
 
 #include "sqlite/database.h"
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,7 +32,10 @@ class ScratchFile
     void keep_as(const std::string& name);
 
   private:
+    void remove_what_is_beside() noexcept;
+
     std::string path_;
+    std::array<std::string, 4> beside_; // named at once: the end of the scope may find no memory
     int fd_ = -1;
     bool kept_ = false;
 };

@@ -231,6 +231,20 @@ BOOST_AUTO_TEST_CASE(a_statement_that_finds_no_place_does_not_keep_its_connectio
     BOOST_TEST(open_files() == before);
 }
 
+// In this process: it goes on, whichever allocation it was.
+BOOST_AUTO_TEST_CASE(a_backup_that_finds_no_memory_anywhere_is_made_by_the_next_attempt)
+{
+    const Town town;
+    const Silence silence;
+    const FaultyVfs vfs;
+    auto sort = of_ours.sort("new");
+    sort.other_refusal = no_memory;
+    Trials trials(town, {sort});
+    trials.run(town.operation("backup"), false, 1);
+    trials.run(town.operation("restore"), false, stride());
+    trials.report("every allocation of a backup, and those of a restoration");
+}
+
 BOOST_AUTO_TEST_CASE(a_request_that_finds_no_memory_anywhere_is_answered)
 {
     const Town town;

@@ -219,7 +219,9 @@ int remove(sqlite3_vfs*, const char* name, int sync_folder)
         return SQLITE_IOERR_DELETE;
     if (disk->fails(Call::remove))
         return disk->kind().code;
-    disk->removed(name);
+    if (disk->is_tracking()) // else it would take memory for nothing, whose want SQLite's own code cannot
+                             // bear
+        disk->removed(name);
     return system_vfs->xDelete(system_vfs, name, sync_folder);
 }
 
