@@ -33,7 +33,7 @@ override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame
 override LDFLAGS += -fsanitize=$(SAN)
 endif
 # What is small goes into the programs, since each library that is loaded makes a plain CGI process start later.
-LIBS := -lsqlite3 -lsecp256k1 -lz -Wl,-Bstatic -lsodium -lgmp -Wl,-Bdynamic -ldl
+LIBS := -lsqlite3 -lsecp256k1 -lz -Wl,-Bstatic -lnettle -lgmp -Wl,-Bdynamic -ldl
 
 SCHEMA := $(sort $(wildcard schema/*.sql))
 LIB := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
@@ -200,7 +200,7 @@ bench bench-scale: bench-packages
 
 PORT ?= 3338
 VAR ?= ./var
-BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libsodium-dev libgmp-dev libsecp256k1-dev zlib1g-dev \
+BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev nettle-dev libgmp-dev libsecp256k1-dev zlib1g-dev \
     libcurl4-openssl-dev libcli11-dev
 RUN_PACKAGES := $(BUILD_PACKAGES) lighttpd curl ca-certificates
 FUZZ_PACKAGES := clang libclang-rt-14-dev

@@ -20,7 +20,7 @@ only 'sqlite3\.h' '^lib/sqlite/'
 only 'secp256k1' '^lib/auth/wallet_signature\.cpp$' '^lib/ethereum/private_key\.cpp$'
 only 'curl/' '^lib/ethereum/http_transport\.cpp$'
 only 'zlib\.h' '^lib/agora/'
-only 'sodium' '^lib/base/'
+only 'nettle' '^lib/base/'
 only 'gmp' '^lib/ethereum/uint256\.cpp$'
 only 'CLI/' '^admin/'
 

@@ -69,10 +69,11 @@ std::optional<std::string> verify_access_token(std::string_view secret, std::str
     if (first_dot == last_dot || token.find('.', first_dot + 1) != last_dot)
         return std::nullopt;
 
-    const auto signature = token.substr(last_dot + 1);
+    const auto signature = base::from_base64url(token.substr(last_dot + 1));
+    if (!signature)
+        return std::nullopt;
     const auto is_signed_with = [&](std::string_view key) {
-        const auto expected = base::base64url(base::hmac_sha256(key, token.substr(0, last_dot)));
-        return base::equal_in_constant_time(signature, expected);
+        return base::equal_in_constant_time(*signature, base::hmac_sha256(key, token.substr(0, last_dot)));
     };
     // Both are always tried, so that the time does not tell which one it was.
     const bool is_by_present = is_signed_with(secret);

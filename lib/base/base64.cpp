@@ -1,18 +1,20 @@
 #include "base/base64.h"
 
-#include <algorithm>
-#include <sodium.h>
+#include <nettle/base64.h>
 
 namespace base {
 
 namespace {
 
-std::string encode(std::string_view bytes, int variant)
+std::string encode(std::string_view bytes, void (*init)(base64_encode_ctx*))
 {
-    std::string text(sodium_base64_encoded_len(bytes.size(), variant), '\0'); // with a NUL behind it
-    sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()),
-                      bytes.size(), variant);
-    text.pop_back();
+    std::string text(BASE64_ENCODE_LENGTH(bytes.size()) + BASE64_ENCODE_FINAL_LENGTH, '\0');
+    base64_encode_ctx context;
+    init(&context);
+    auto length = base64_encode_update(&context, text.data(), bytes.size(),
+                                       reinterpret_cast<const std::uint8_t*>(bytes.data()));
+    length += base64_encode_final(&context, text.data() + length);
+    text.resize(length);
     return text;
 }
 
@@ -20,26 +22,32 @@ std::string encode(std::string_view bytes, int variant)
 
 std::string base64(std::string_view bytes)
 {
-    return encode(bytes, sodium_base64_VARIANT_ORIGINAL);
+    return encode(bytes, base64_encode_init);
 }
 
 std::string base64url(std::string_view bytes)
 {
-    return encode(bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    auto text = encode(bytes, base64url_encode_init);
+    text.resize(text.find_last_not_of('=') + 1);
+    return text;
 }
 
 std::optional<std::string> from_base64url(std::string_view text)
 {
-    // libsodium 1.0.18 would take some bytes beyond ASCII for letters.
-    if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x80; }))
-        return std::nullopt;
-    std::string bytes(text.size() * 3 / 4, '\0');
-    std::size_t length = 0;
-    if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
-                          text.size(), nullptr, &length, nullptr,
-                          sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+    std::string padded(text);
+    padded.append((4 - text.size() % 4) % 4, '=');
+    std::string bytes(BASE64_DECODE_LENGTH(padded.size()), '\0');
+    auto length = bytes.size();
+    base64_decode_ctx context;
+    base64url_decode_init(&context);
+    if (base64_decode_update(&context, &length, reinterpret_cast<std::uint8_t*>(bytes.data()), padded.size(),
+                             padded.data()) == 0 ||
+        base64_decode_final(&context) == 0)
         return std::nullopt;
     bytes.resize(length);
+    // Nettle takes spaces, padding and bits that stand for nothing, of which this is to take none.
+    if (base64url(bytes) != text)
+        return std::nullopt;
     return bytes;
 }
 

@@ -1,4 +1,4 @@
-// HMAC-SHA256 (RFC 2104), SHA-256 and the comparison that goes with them, by libsodium.
+// HMAC-SHA256 (RFC 2104), SHA-256 and the comparison that goes with them, by Nettle, which uses what the processor has for it.
 #pragma once
 
 #include <string>

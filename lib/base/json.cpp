@@ -2,20 +2,76 @@
 
 #include "base/error.h"
 
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace base {
 
 namespace {
 
-constexpr int max_depth = 32;
+constexpr std::size_t max_depth = 32;
 
 [[noreturn]] void refuse(const char* why)
 {
     throw Error(ErrorCode::invalid_argument, "invalid_json", why);
 }
+
+// Builds the value as the library's own reader would, but refuses what that lets pass.
+class StrictReader : public Json::json_sax_t
+{
+  public:
+    Json root;
+
+    bool null() override { return put(nullptr) != nullptr; }
+    bool boolean(bool value) override { return put(value) != nullptr; }
+    bool number_integer(std::int64_t value) override { return put(value) != nullptr; }
+    bool number_unsigned(std::uint64_t value) override { return put(value) != nullptr; }
+    bool number_float(double value, const std::string&) override { return put(value) != nullptr; }
+    bool string(std::string& value) override { return put(std::move(value)) != nullptr; }
+    bool binary(Json::binary_t&) override { return false; } // no JSON text has any
+
+    bool start_object(std::size_t) override { return open(Json::value_t::object); }
+    bool start_array(std::size_t) override { return open(Json::value_t::array); }
+    bool key(std::string& name) override
+    {
+        auto& members = open_.back()->get_ref<Json::object_t&>();
+        const auto [member, is_new] = members.emplace(std::move(name), nullptr);
+        if (!is_new)
+            refuse("a duplicate key");
+        member_ = &member->second;
+        return true;
+    }
+    bool end_object() override { return close(); }
+    bool end_array() override { return close(); }
+    // The library's message quotes the input, which may hold a secret.
+    bool parse_error(std::size_t, const std::string&, const Json::exception&) override { return false; }
+
+  private:
+    Json* put(Json value)
+    {
+        if (open_.empty())
+            return &(root = std::move(value));
+        if (open_.back()->is_array())
+            return &open_.back()->get_ref<Json::array_t&>().emplace_back(std::move(value));
+        return &(*member_ = std::move(value));
+    }
+    bool open(Json::value_t type)
+    {
+        if (open_.size() >= max_depth)
+            refuse("nested too deeply");
+        open_.push_back(put(type));
+        return true;
+    }
+    bool close()
+    {
+        open_.pop_back();
+        return true;
+    }
+
+    std::vector<Json*> open_; // objects and arrays; each is the last element of the one before
+    Json* member_ = nullptr;  // the last one named
+};
 
 } // namespace
 
@@ -25,37 +81,10 @@ Json parse_json(std::string_view text)
         refuse("a NUL byte");
     if (text.substr(0, 3) == "\xef\xbb\xbf")
         refuse("a byte order mark");
-
-    std::vector<std::set<std::string>> keys_of_open_objects;
-    const auto check = [&](int depth, Json::parse_event_t event, Json& parsed) {
-        using Event = Json::parse_event_t;
-        switch (event) {
-        case Event::object_start:
-        case Event::array_start:
-            if (depth >= max_depth)
-                refuse("nested too deeply");
-            if (event == Event::object_start)
-                keys_of_open_objects.emplace_back();
-            break;
-        case Event::object_end:
-            keys_of_open_objects.pop_back();
-            break;
-        case Event::key:
-            if (!keys_of_open_objects.back().insert(parsed.get_ref<const std::string&>()).second)
-                refuse("a duplicate key");
-            break;
-        case Event::array_end:
-        case Event::value:
-            break;
-        }
-        return true;
-    };
-    try {
-        return Json::parse(text, check);
-    } catch (const Json::exception&) {
-        // The library's message quotes the input, which may hold a secret.
+    StrictReader reader;
+    if (!Json::sax_parse(text, &reader))
         refuse("malformed");
-    }
+    return std::move(reader.root);
 }
 
 } // namespace base
