@@ -29,6 +29,7 @@ mkdir "$var/node"
 settings "$var/fifty"
 "$build/bench-seed" "$var/fifty/session-voice.env" 250 >"$var/fifty/clients"
 settings "$var/nothing"
+settings "$var/lean"
 
 serve "$build/session-voice" "$var/ours"
 ours=$served ours_pid=$served_pid counted=$served
@@ -48,6 +49,10 @@ serve "$build/session-voice" "$var/fifty"
 fifty=$served fifty_pid=$served_pid
 serve "$build/bench-nothing" "$var/nothing"
 nothing=$served nothing_pid=$served_pid
+export NOTHING_CLOSES=yes
+serve "$build/bench-nothing" "$var/lean"
+lean=$served lean_pid=$served_pid
+unset NOTHING_CLOSES
 etag=$(curl -fsD - -o /dev/null "http://127.0.0.1:$fifty/rooms/active" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p')
 is_not_modified() {
     [ "$(curl -fs -o /dev/null -w '%{http_code}' -H "If-None-Match: $etag" "http://127.0.0.1:$fifty/rooms/active")" = 304 ]
@@ -72,6 +77,10 @@ compare "GET /rooms/active, 304, of the do-nothing program's rate" '>= 0.80' \
 header=''
 beside_nothing "$heartbeat" '>= 0.55' "$ours" "$heartbeat"
 beside_nothing 'POST /rooms/token/renew' '>= 0.45' "$ours" 'POST /rooms/token/renew'
+for route in 'GET /health' 'GET /credits' "$heartbeat" 'POST /rooms/token/renew'; do
+    compare "$route, of one that does nothing and closes connections as the service does" '-' \
+        "ask $ours '$route' $clients" "ask $lean '$route' $clients"
+done
 
 # join_and_leave PORT: each round has its own visitors, since the end of a run may leave them in their rooms. A connection
 # has a thread of its own, so that the script knows whose answer it reads.
@@ -127,7 +136,7 @@ PROXY
     compare "$of_node behind the same lighttpd" '>= 3' "ask $ours '$heartbeat' $clients" "ask $proxied '$heartbeat' $clients"
     compare "$of_node without a web server" '>= 1' "ask $ours '$heartbeat' $clients" "ask $direct '$heartbeat' $clients"
 
-    end "$proxy_pid" "$fifty_pid" "$nothing_pid" # they would share the pages of ours, whose part would look smaller
+    end "$proxy_pid" "$fifty_pid" "$nothing_pid" "$lean_pid" # they would share the pages of ours, whose part would look smaller
     # pss_under_load PORT PID: sets $rate to the KiB of its processes in the middle of a run.
     pss_under_load() {
         { ask "$1" "$heartbeat" "$clients" || touch "$var/load-failed"; } &
@@ -143,7 +152,7 @@ PROXY
 else
     failure='better-sqlite3 could not be installed'
     failed "$of_node" '>= 3'
-    end "$fifty_pid" "$nothing_pid"
+    end "$fifty_pid" "$nothing_pid" "$lean_pid"
 fi
 
 # ---- plain CGI ----

@@ -49,11 +49,11 @@ until_answers() {
     done
 }
 
-# serve PROGRAM FOLDER [FAST_WORKERS]: behind lighttpd, on the next port. Sets $served (the port) and $served_pid.
+# serve PROGRAM FOLDER [WORKERS]: with so many workers for heartbeats, behind lighttpd, on the next port. Sets $served (the port) and $served_pid.
 serve() {
     served=$port
     port=$((port + 1))
-    sed "s/-procs\" => 2,/-procs\" => ${3:-2},/" lighttpd.conf >"$2/lighttpd.conf"
+    sed "/heartbeat.sock/,/}/ s/-procs\" => 1,/-procs\" => ${3:-1},/" lighttpd.conf >"$2/lighttpd.conf"
     SESSION_VOICE_BIND=127.0.0.1 SESSION_VOICE_PORT=$served SESSION_VOICE_BIN=$1 SESSION_VOICE_VAR=$2 \
         SESSION_VOICE_SOCKETS=$2 SESSION_VOICE_CONFIG=$2/session-voice.env lighttpd -D -f "$2/lighttpd.conf" &
     served_pid=$!
