@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { run, sleep, startService, temporaryFolder, until } from './service.mjs';
+import { root, run, sleep, startService, temporaryFolder, until } from './service.mjs';
 
 const calmMs = Number(process.env.CRASH_CALM_SECONDS ?? 4) * 1000;
 const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const clientCount = 8;
+const workerCount = [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/"max-procs" => (\d+)/g)]
+    .reduce((sum, [, processes]) => sum + Number(processes), 0);
 const tokenTtlSeconds = 45; // a key whose attempt was killed is free after 30
 const metricsToken = 'metrics-token-of-the-tests';
 const finalStatuses = [200, 400, 403, 404, 409];
@@ -186,7 +188,7 @@ describe('kill -9', () => {
             count[kind] += 1;
             killed += 1;
         }
-        await until(() => service.workers().length === 8, 'all workers are back', 20_000);
+        await until(() => service.workers().length === workerCount, 'all workers are back', 20_000);
         await sleep(500);
         await pause();
 
