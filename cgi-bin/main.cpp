@@ -113,11 +113,12 @@ int serve_fastcgi(App& app)
     constexpr int most_in_a_row = 32;
     int in_a_row = 0;
     for (;;) {
-        if (in_a_row % most_in_a_row == 0 && !supervisor::wait_for_connection(listening_socket))
+        const bool is_due = in_a_row % most_in_a_row == 0;
+        if (is_due && !supervisor::wait_for_connection(listening_socket))
             return 0;
         if (FCGX_Accept_r(&request) < 0) {
             in_a_row = 0;
-            if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+            if (!is_due || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
                 continue;
             base::log(std::string("accept: ") + std::strerror(errno));
             return 1;

@@ -24,8 +24,6 @@ settings "$var/ours"
 clients=$var/clients visitors=$var/visitors
 grep -v ' -$' "$var/seeded" >"$clients"
 grep ' -$' "$var/seeded" >"$visitors"
-mkdir "$var/node"
-"$build/session-voice-admin" --config "$var/ours/session-voice.env" backup "$var/node/session-voice.db" >/dev/null
 settings "$var/fifty"
 "$build/bench-seed" "$var/fifty/session-voice.env" 250 >"$var/fifty/clients"
 settings "$var/nothing"
@@ -110,6 +108,9 @@ compare "POST /auth/verify, of libsecp256k1's recoveries/s on $cores cores" '>= 
 
 of_node="$heartbeat, of Node's rate"
 if [ -e "$installed" ]; then
+    # As it is by now, with all that was charged so far.
+    mkdir "$var/node"
+    "$build/session-voice-admin" --config "$var/ours/session-voice.env" backup "$var/node/session-voice.db" >/dev/null
     direct=$port
     port=$((port + 1))
     PORT=$direct DATABASE_PATH=$var/node/session-voice.db JWT_SECRET='only for the benchmarks, which end soon' \

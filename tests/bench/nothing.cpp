@@ -2,6 +2,7 @@
 // service against it, behind the same web server. With NOTHING_CLOSES in its environment it closes
 // connections as the service does, where libfcgi itself waits for the web server to close them.
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <fcgiapp.h>
 #include <sys/prctl.h>
@@ -16,7 +17,9 @@ int main()
     const bool closes = std::getenv("NOTHING_CLOSES") != nullptr;
     while (FCGX_Accept_r(&request) == 0) {
         FCGX_PutS("Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"ok\":true}", request.out);
-        request.keepConnection = closes && FCGX_GetChar(request.in) == EOF ? 1 : 0;
+        while (closes && FCGX_GetChar(request.in) != EOF) {
+        }
+        request.keepConnection = closes ? 1 : 0;
         FCGX_Finish_r(&request);
         if (request.ipcFd >= 0) {
             close(request.ipcFd);
