@@ -5,8 +5,6 @@ namespace rooms {
 namespace {
 
 constexpr std::int64_t batch = 200; // some milliseconds under the write lock
-// What is done of a batch before somebody who waits is let in: a heartbeat must not wait for all of it.
-constexpr std::ptrdiff_t turn = 16;
 
 // A whole batch shares one commit; a power cut takes back debits and marks together.
 constexpr auto durability = sqlite::Durability::relaxed;
@@ -42,10 +40,10 @@ Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::Un
             return tally;
         for (auto next = due.begin(); next != due.end();) {
             sqlite::Transaction tx(db, durability);
-            do {
+            do { // until somebody waits: a heartbeat must not wait for the whole batch
                 tally += sweep_connection(db, rules, next->connection_id, now);
                 ++next;
-            } while (next != due.end() && ((next - due.begin()) % turn != 0 || !tx.is_awaited()));
+            } while (next != due.end() && !tx.is_awaited());
             tx.commit();
         }
         after_wallet = due.back().wallet;

@@ -355,8 +355,8 @@ void Database::run_under_write_lock(Work&& work)
     try {
         work();
         // The log now holds the whole database.
-        wal_pages_ = checkpoint_at_pages_ = options_.checkpoint_after_pages;
-        checkpoint_if_due();
+        wal_pages_ = options_.checkpoint_after_pages;
+        checkpoint();
     } catch (...) {
         write_lock_->unlock();
         throw;
@@ -376,12 +376,6 @@ void Database::sync()
     if (const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL); code != SQLITE_OK)
         throw Error(ErrorCode::database_unavailable, "database_unavailable",
                     "SQLite " + std::to_string(code) + ": the log cannot be synced");
-}
-
-void Database::sync_as_promised()
-{
-    if (durability_ == Durability::synced)
-        sync();
 }
 
 void Database::copy_into(const std::string& path)
@@ -420,10 +414,9 @@ void Database::vacuum()
     run_under_write_lock([&] { run_script("VACUUM"); });
 }
 
-void Database::checkpoint_if_due() noexcept
+void Database::checkpoint() noexcept
 {
-    if (wal_pages_ < checkpoint_at_pages_)
-        return;
+    is_synced_for_checkpoint_ = false;
     assert(!write_lock_ || write_lock_->held());
     int log_pages = 0;
     int moved_pages = 0;
@@ -515,8 +508,19 @@ void Database::commit()
     wal_pages_ = 0;
     prepare("COMMIT").run();
     tally_ += std::exchange(tally_pending_, 0);
-    checkpoint_if_due();
+    if (is_checkpoint_due() && is_synced_for_checkpoint_)
+        checkpoint();
     end();
+}
+
+void Database::after_commit()
+{
+    // A checkpoint begins with a sync of the log. What is synced before, while others write, they need not
+    // wait for then; the checkpoint itself comes with the next commit.
+    const bool is_checkpoint_near = is_checkpoint_due() && !is_synced_for_checkpoint_;
+    if (is_checkpoint_near || durability_ == Durability::synced)
+        sync();
+    is_synced_for_checkpoint_ = is_synced_for_checkpoint_ || is_checkpoint_near;
 }
 
 void Database::roll_back() noexcept
@@ -580,7 +584,7 @@ void Transaction::commit()
     } else {
         database_.commit();
         is_open_ = false;
-        database_.sync_as_promised();
+        database_.after_commit();
     }
 }
 
@@ -613,7 +617,7 @@ void TransactionGroup::commit()
         database_.commit();
     database_.grouped_ = false;
     if (is_writing)
-        database_.sync_as_promised();
+        database_.after_commit();
 }
 
 std::string library_version()

@@ -74,9 +74,7 @@ constexpr std::int64_t application_id = 0x53564f43;
 struct DatabaseOptions
 {
     int busy_timeout_ms = 5000;
-    // Of the write-ahead log, 4 KiB each. A checkpoint costs a few syncs, under the write lock, and hardly
-    // more for a page that changed a hundred times than for one that changed once.
-    int checkpoint_after_pages = 4000;
+    int checkpoint_after_pages = 1000; // of the write-ahead log, 4 KiB each
     // For a file that nobody writes any more: nothing is created beside it, and nothing locked.
     bool read_only = false;
 };
@@ -168,13 +166,14 @@ class Database
     void require_transaction() const;
     void check_schema_version();
     void commit();
-    void sync_as_promised(); // after commit()
+    void after_commit(); // what can be done without the write lock
     void roll_back() noexcept;
     void roll_back_part() noexcept;
     // Runs a statement that prepare() has kept: it takes no memory then, of which there may be none left.
     bool run_kept(const char* sql) noexcept;
     void end() noexcept;
-    void checkpoint_if_due() noexcept; // call under the write lock
+    bool is_checkpoint_due() const { return wal_pages_ >= checkpoint_at_pages_; }
+    void checkpoint() noexcept; // call under the write lock
     template <class Work>
     void run_under_write_lock(Work&& work);
     [[noreturn]] void fail(int code, std::string_view what) const;
@@ -192,6 +191,7 @@ class Database
     std::int64_t tally_pending_ = 0;        // of the Transaction or TransactionGroup under way
     std::int64_t tally_pending_before_ = 0; // the part under way
     int wal_pages_ = 0;
+    bool is_synced_for_checkpoint_ = false;
     int checkpoint_at_pages_ = 0;
 };
 

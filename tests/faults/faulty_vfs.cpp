@@ -112,7 +112,10 @@ int sync(sqlite3_file* file, int flags)
             apply(inode.durable, change);
         inode.unsynced.clear();
     }
-    return methods(file)->xSync(of(file)->below(), flags);
+    const int code = methods(file)->xSync(of(file)->below(), flags);
+    if (disk->after_sync)
+        disk->after_sync();
+    return code;
 }
 
 int size(sqlite3_file* file, sqlite3_int64* bytes)

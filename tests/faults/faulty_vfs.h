@@ -69,6 +69,8 @@ class FaultyVfs
 
     // What others do while somebody waits for the disk.
     std::function<void()> on_sync;
+    // Called when a file has been synced.
+    std::function<void()> after_sync;
 
     // From now on all that is written is kept apart from what is on the disk for sure.
     void track();

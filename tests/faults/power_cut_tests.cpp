@@ -19,8 +19,9 @@ namespace {
 class History
 {
   public:
-    History(const FaultyVfs& vfs, std::string path) : vfs_(vfs), path_(std::move(path))
+    History(FaultyVfs& vfs, std::string path) : vfs_(vfs), path_(std::move(path))
     {
+        vfs_.after_sync = [this] { look_whether_synced(); };
         states_.push_back(contents(path_));
         present = this;
         sqlite3_auto_extension(reinterpret_cast<void (*)()>(watch));
@@ -28,7 +29,7 @@ class History
     ~History()
     {
         sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(watch));
-        present = nullptr;
+        end();
     }
     History(const History&) = delete;
     History& operator=(const History&) = delete;
@@ -48,7 +49,11 @@ class History
     }
 
     // What is committed from now on is no part of it.
-    void end() { present = nullptr; }
+    void end()
+    {
+        vfs_.after_sync = nullptr;
+        present = nullptr;
+    }
 
   private:
     static int watch(sqlite3* db, const char**, const sqlite3_api_routines*)
@@ -73,7 +78,7 @@ class History
     }
 
     static History* present;
-    const FaultyVfs& vfs_;
+    FaultyVfs& vfs_;
     const std::string path_;
     std::vector<std::string> states_;
     std::size_t promised_ = 0; // the last that a power cut must not take back
@@ -155,11 +160,10 @@ class Round
         }
     }
 
-    void ask(World& world, const Operation& operation, History& history)
+    void ask(World& world, const Operation& operation, const History& history)
     {
         const auto before = history.size();
         const auto answer = operation.run(world);
-        history.look_whether_synced();
         if (vfs_.is_cut())
             return;
         ++figures_.answers;
