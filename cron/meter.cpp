@@ -10,9 +10,13 @@
 #include "sqlite/migrate.h"
 #include "sweeper.h"
 
+#include <chrono>
+#include <thread>
+
 namespace {
 
 constexpr std::int64_t rows_at_a_time = 1000;
+constexpr auto pause = std::chrono::milliseconds(1); // some turns of those who wait
 
 // Purges step by step, so that writers get in between.
 std::int64_t purge_all(sqlite::Database& db, base::UnixSeconds now,
@@ -28,7 +32,7 @@ base::Json sweep(const base::Config& config, shared::Counters&, bool&)
 {
     const auto now = base::system_now();
     const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
-    auto tally = rooms::sweep(*db, config.rules, now);
+    auto tally = rooms::sweep(*db, config.rules, now, [] { std::this_thread::sleep_for(pause); });
     tally.rooms_closed += sessions::close_ended(*db, now);
     const auto nonces_purged = purge_all(*db, now, auth::purge_spent_nonces);
     const auto idempotency_keys_purged = purge_all(*db, now, requests::purge);

@@ -28,7 +28,8 @@ Tally sweep_connection(sqlite::Database& db, const base::Rules& rules, const std
     return tally;
 }
 
-Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now)
+Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now,
+                        const std::function<void()>& pause)
 {
     const auto metered_until = now - rules.heartbeat_interval_seconds;
     Tally tally;
@@ -39,12 +40,16 @@ Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::Un
         if (due.empty())
             return tally;
         for (auto next = due.begin(); next != due.end();) {
+            bool is_awaited = false;
             sqlite::Transaction tx(db, durability);
             do { // until somebody waits: a heartbeat must not wait for the whole batch
                 tally += sweep_connection(db, rules, next->connection_id, now);
                 ++next;
-            } while (next != due.end() && !tx.is_awaited());
+                is_awaited = tx.is_awaited();
+            } while (next != due.end() && !is_awaited);
             tx.commit();
+            if (is_awaited)
+                pause();
         }
         after_wallet = due.back().wallet;
     }
@@ -80,9 +85,10 @@ Tally sweep_unjoined_rooms(sqlite::Database& db, const base::Rules& rules, base:
 
 } // namespace
 
-Tally sweep(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now)
+Tally sweep(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now,
+            const std::function<void()>& pause)
 {
-    auto tally = sweep_connections(db, rules, now);
+    auto tally = sweep_connections(db, rules, now, pause);
     tally += sweep_unjoined_rooms(db, rules, now);
     return tally;
 }

@@ -1,6 +1,8 @@
 #include "rooms/sweep.h"
 
+#include "faults/town.h"
 #include "room_fixture.h"
+#include "sqlite/child_process.h"
 
 #include <random>
 
@@ -111,6 +113,40 @@ BOOST_AUTO_TEST_CASE(more_than_a_batch_is_swept_in_one_go)
     BOOST_TEST(tally.rooms_closed == rooms_unjoined);
     BOOST_TEST(query("SELECT count(*) FROM rooms WHERE closed_at IS NULL") == 0);
     require_clean_audit();
+}
+
+// Another process writes all the time, and after it has waited it gets a rest from the sweep.
+BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn)
+{
+    const faults::Town town;
+    const TemporaryFolder folder("/dev/shm");
+    town.found(folder.path());
+    const auto path = town.open(folder.path())->path;
+    Signal is_writing;
+    ChildProcess writer([&] {
+        sqlite::Database other(path);
+        for (bool is_first = true;; is_first = false) {
+            rooms::record_sweep(other, now);
+            if (is_first)
+                is_writing.give();
+        }
+        return 0;
+    });
+    const auto world = town.open(folder.path());
+    is_writing.await();
+    std::int64_t metered = 0;
+    int pauses = 0;
+    for (int sweeps = 0; sweeps < 100000 && pauses == 0; ++sweeps) {
+        world->now += sweeps == 0 ? 0 : 1;
+        metered += rooms::sweep(world->db(), world->config.rules, world->now, [&] {
+                       BOOST_TEST(!world->db().in_transaction());
+                       ++pauses;
+                   }).connections_metered;
+    }
+    writer.kill();
+    BOOST_TEST(pauses > 0);
+    BOOST_TEST(metered > 0);
+    BOOST_TEST(faults::violations(path) == "");
 }
 
 BOOST_AUTO_TEST_CASE(it_leaves_booked_sessions_alone)
