@@ -60,6 +60,18 @@ $(BUILD)/session-voice-admin: $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard ad
 $(BUILD)/lib/metrics/report.o: Makefile
 $(BUILD)/lib/metrics/report.o: override CXXFLAGS += -DSESSION_VOICE_VERSION='"$(VERSION)"'
 
+# Whoever includes JSON's header spends a second on it: parsed once.
+JSON_PCH := $(BUILD)/json_pch.h.gch
+JSON_USERS := $(patsubst %.cpp,$(BUILD)/%.o,$(filter-out cgi-bin/gateway.cpp cgi-bin/supervisor.cpp,$(wildcard \
+    cgi-bin/*.cpp cron/*.cpp admin/*.cpp)) lib/auth/access_token.cpp lib/base/json.cpp lib/ethereum/json_rpc.cpp)
+$(JSON_USERS): $(JSON_PCH)
+$(JSON_USERS): private override CXXFLAGS += -include $(BUILD)/json_pch.h
+
+$(JSON_PCH): lib/base/json.h
+	@mkdir -p $(@D)
+	@echo '#include "base/json.h"' >$(BUILD)/json_pch.h
+	$(CXX) $(CXXFLAGS) -x c++-header -o $@ $(BUILD)/json_pch.h
+
 $(BUILD)/%.o: %.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) -c -o $@ $<
