@@ -1,8 +1,8 @@
 #include "rooms/sweep.h"
 
-#include "faults/town.h"
 #include "room_fixture.h"
 #include "sqlite/child_process.h"
+#include "temporary_folder.h"
 
 #include <random>
 
@@ -118,13 +118,38 @@ BOOST_AUTO_TEST_CASE(more_than_a_batch_is_swept_in_one_go)
 // Another process writes all the time, and after it has waited it gets a rest from the sweep.
 BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn)
 {
-    const faults::Town town;
+    constexpr int patience_ms = 60000;
     const TemporaryFolder folder("/dev/shm");
-    town.found(folder.path());
-    const auto path = town.open(folder.path())->path;
+    const auto path = folder.path() + "/session-voice.db";
+    {
+        const auto seeding = sqlite::open_migrated(path, patience_ms);
+        sqlite::Transaction tx(*seeding);
+        for (unsigned i = 100; i < 400; ++i) {
+            credits::adjust(*seeding, address(i), 1000000, "test", now);
+            rooms::Connection connection;
+            connection.connection_id = connection.room_id =
+                "00000000-0000-4000-8000-000000000" + std::to_string(i);
+            connection.kind = "free";
+            connection.wallet = address(i);
+            connection.agora_uid = i;
+            connection.joined_at = connection.last_metered_at = now;
+            connection.token_expires_at = now + 900000;
+            seeding
+                ->prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, "
+                          "created_at) VALUES (:room_id, 'free', :wallet, 'open', 0, 2, :now)")
+                .bind(":room_id", connection.room_id)
+                .bind(":wallet", connection.wallet)
+                .bind(":now", now)
+                .run();
+            rooms::insert_connection(*seeding, connection);
+        }
+        tx.commit();
+    }
     Signal is_writing;
     ChildProcess writer([&] {
-        sqlite::Database other(path);
+        sqlite::DatabaseOptions options;
+        options.busy_timeout_ms = patience_ms;
+        sqlite::Database other(path, options);
         for (bool is_first = true;; is_first = false) {
             rooms::record_sweep(other, now);
             if (is_first)
@@ -132,21 +157,18 @@ BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn)
         }
         return 0;
     });
-    const auto world = town.open(folder.path());
     is_writing.await();
-    std::int64_t metered = 0;
+    const auto ours = sqlite::open_migrated(path, patience_ms);
     int pauses = 0;
-    for (int sweeps = 0; sweeps < 100000 && pauses == 0; ++sweeps) {
-        world->now += sweeps == 0 ? 0 : 1;
-        metered += rooms::sweep(world->db(), world->config.rules, world->now, [&] {
-                       BOOST_TEST(!world->db().in_transaction());
-                       ++pauses;
-                   }).connections_metered;
+    for (int sweeps = 1; sweeps < 10000 && pauses == 0; ++sweeps) {
+        const auto tally = rooms::sweep(*ours, base::Rules(), now + 30 * sweeps, [&] {
+            BOOST_TEST(!ours->in_transaction());
+            ++pauses;
+        });
+        BOOST_TEST(tally.connections_metered == 300);
     }
     writer.kill();
     BOOST_TEST(pauses > 0);
-    BOOST_TEST(metered > 0);
-    BOOST_TEST(faults::violations(path) == "");
 }
 
 BOOST_AUTO_TEST_CASE(it_leaves_booked_sessions_alone)
