@@ -33,7 +33,7 @@ override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame
 override LDFLAGS += -fsanitize=$(SAN)
 endif
 # What is small goes into the programs, since each library that is loaded makes a plain CGI process start later.
-LIBS := -lsqlite3 -lsecp256k1 -Wl,-Bstatic -lz -lnettle -lgmp -Wl,-Bdynamic -ldl
+LIBS := -lsqlite3 -lsecp256k1 -lz -Wl,-Bstatic -lnettle -lgmp -Wl,-Bdynamic -ldl
 
 SCHEMA := $(sort $(wildcard schema/*.sql))
 LIB := $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o

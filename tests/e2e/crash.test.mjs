@@ -4,13 +4,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
-import { root, run, sleep, startService, temporaryFolder, until } from './service.mjs';
+import { run, sleep, startService, temporaryFolder, until, workerCount } from './service.mjs';
 
 const calmMs = Number(process.env.CRASH_CALM_SECONDS ?? 4) * 1000;
 const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const clientCount = 8;
-const workerCount = [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/"max-procs" => (\d+)/g)]
-    .reduce((sum, [, processes]) => sum + Number(processes), 0);
 const tokenTtlSeconds = 45; // a key whose attempt was killed is free after 30
 const metricsToken = 'metrics-token-of-the-tests';
 const finalStatuses = [200, 400, 403, 404, 409];

@@ -28,6 +28,9 @@ export { sleep };
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const build = path.resolve(root, process.env.SESSION_VOICE_BUILD ?? 'build');
+// How many lighttpd keeps, over all pools.
+export const workerCount = [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/"max-procs" => (\d+)/g)]
+    .reduce((sum, [, processes]) => sum + Number(processes), 0);
 
 const startMs = 30_000;
 const stopMs = 15_000;

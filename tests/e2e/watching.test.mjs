@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { exchange, expect, freePort, ok, root, run, sleep, startService, temporaryFolder, until } from './service.mjs';
+import { exchange, expect, freePort, ok, root, run, sleep, startService, temporaryFolder, until, workerCount } from './service.mjs';
 
 const token = 'metrics-token-of-the-tests';
 
@@ -30,11 +30,11 @@ const logLines = (service) =>
 
 async function killWorkers(service) {
     const before = service.workers();
-    assert.equal(before.length, 8);
+    assert.equal(before.length, workerCount);
     for (const pid of before) process.kill(pid, 'SIGKILL');
     await until(() => {
         const now = service.workers();
-        return now.length === 8 && now.every((pid) => !before.includes(pid));
+        return now.length === workerCount && now.every((pid) => !before.includes(pid));
     }, 'other workers are there');
 }
 
