@@ -403,13 +403,15 @@ bool Oracle::deliver(const Attestation& attestation, base::UnixSeconds now)
         if (auto raised = raise_fee(attestation, transaction, now))
             transaction = *std::move(raised);
     }
-    db_.sync(); // it may be another process's, which still waits for the disk
-    auto result = chain_.send(transaction.raw);
+    const auto send = [&] {
+        db_.sync(); // it may be another process's, which still waits for the disk
+        return chain_.send(transaction.raw);
+    };
+    auto result = send();
     if (result == SendResult::underpriced) {
         if (auto raised = raise_fee(attestation, transaction, now)) {
             transaction = *std::move(raised);
-            db_.sync();
-            result = chain_.send(transaction.raw);
+            result = send();
         }
     }
     switch (result) {

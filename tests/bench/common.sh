@@ -49,7 +49,8 @@ until_answers() {
     done
 }
 
-# serve PROGRAM FOLDER [WORKERS]: with so many workers for heartbeats, behind lighttpd, on the next port. Sets $served (the port) and $served_pid.
+# serve PROGRAM FOLDER [WORKERS]: behind lighttpd, with so many workers for heartbeats, on the next port. Sets $served
+# (the port) and $served_pid.
 serve() {
     served=$port
     port=$((port + 1))
