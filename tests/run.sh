@@ -34,24 +34,25 @@ check() {
     if "$@"; then count 1 0 "$name"; else count 0 1 "$name"; fi
 }
 
-# many NAME COMMAND...: tests that count themselves, and end with "N passed, N failed".
+# many NAME COMMAND...: tests that count themselves, and end with "N passed, N failed". Of a failed one, what it says.
 many() {
     name=$1; shift
     output=$("$@" 2>&1)
-    echo "$output" | grep -av '^# Subtest\|duration_ms' | tail -n 150
+    echo "$output" | grep -av '^ *# Subtest\|duration_ms\|^ *ok \|^ *---$\|^ *\.\.\.$\|^ *type: ' | tail -n 150
     line=$(echo "$output" | grep -ax '[0-9]* passed, [0-9]* failed' | tail -n 1)
     good=${line%% passed*}
     bad=${line##*, }
     if [ -n "$line" ]; then count "$good" "${bad%% failed}" "$name"; else count 0 1 "$name"; fi
 }
 
-# Most tests keep less than one processor busy, so they run in three rows. The others are shown when the first is done.
-many "the Debian package" tests/debian/run.sh "$build" >"$said/third" 2>&1 &
+# Most tests keep less than one processor busy, so they run in four rows. The others are shown when the first is done.
+many "the Debian package" tests/debian/run.sh "$build" >"$said/fourth" 2>&1 &
 {
     SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} FAULT_STRIDE=${SANITIZED_FAULT_STRIDE:-200} \
         boost "the same under ASan and UBSan" "$sanitized/run_tests"
     many "fuzzing" tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-10}"
-} >"$said/second" 2>&1 &
+} >"$said/third" 2>&1 &
+many "through web servers" env SESSION_VOICE_BUILD="$build" tests/e2e/run.sh >"$said/second" 2>&1 &
 {
     check "includes point one way" tests/layout.sh
     boost "unit, handlers, simulation" "$build/run_tests"
@@ -61,11 +62,10 @@ many "the Debian package" tests/debian/run.sh "$build" >"$said/third" 2>&1 &
     check "backups are whole, restorations too" "$build/backup-torture" "$shm/backup" \
         "${BACKUP_TORTURE_ROUNDS:-3}" "${BACKUP_TORTURE_SECONDS:-2}" "${BACKUP_TORTURE_KILLS:-10}"
     rm -rf "$shm"
-    many "through web servers" env SESSION_VOICE_BUILD="$build" tests/e2e/run.sh
 } 2>&1 | tee "$said/first"
 wait
-cat "$said/second" "$said/third"
+cat "$said/second" "$said/third" "$said/fourth"
 
 awk '/^== .*: [0-9]+ passed, [0-9]+ failed$/ { passed += $(NF - 3); failed += $(NF - 1) }
     END { print passed + 0 " passed, " failed + 0 " failed"; exit failed > 0 || passed == 0 }' \
-    "$said/first" "$said/second" "$said/third"
+    "$said"/*

@@ -15,7 +15,8 @@ fi
 [ $# -gt 0 ] || set -- "$here"/*.test.mjs
 output=$(mktemp)
 trap 'rm -f "$output" "$output.status"' EXIT
-{ node --test "$@" 2>&1 && echo 0 >"$output.status" || echo $? >"$output.status"; } | tee "$output"
+# Mostly they wait, so none of the processors needs to be left alone.
+{ node --test --test-concurrency="$(nproc)" "$@" 2>&1 && echo 0 >"$output.status" || echo $? >"$output.status"; } | tee "$output"
 status=$(cat "$output.status")
 
 # Of the summary at the end: "# pass 12" or "ℹ pass 12".
