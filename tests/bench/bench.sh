@@ -80,6 +80,15 @@ for route in 'GET /health' 'GET /credits' "$heartbeat" 'POST /rooms/token/renew'
         "ask $ours '$route' $clients" "ask $lean '$route' $clients"
 done
 
+# copy FOLDER: the database as it is by now, with all that was charged so far.
+copy() {
+    mkdir "$1"
+    "$build/session-voice-admin" --config "$var/ours/session-voice.env" backup "$1/session-voice.db" >/dev/null
+}
+copy "$var/bare"
+bare() { rate=$("$build/bench-bare" "$var/bare/session-voice.db" "$seconds" 1); }
+compare "$heartbeat, of a bare loop of its SQL on one core" '-' "ask $ours '$heartbeat' $clients" bare
+
 # join_and_leave PORT: each round has its own visitors, since the end of a run may leave them in their rooms. A connection
 # has a thread of its own, so that the script knows whose answer it reads.
 join_and_leave() {
@@ -108,9 +117,7 @@ compare "POST /auth/verify, of libsecp256k1's recoveries/s on $cores cores" '>= 
 
 of_node="$heartbeat, of Node's rate"
 if [ -e "$installed" ]; then
-    # As it is by now, with all that was charged so far.
-    mkdir "$var/node"
-    "$build/session-voice-admin" --config "$var/ours/session-voice.env" backup "$var/node/session-voice.db" >/dev/null
+    copy "$var/node"
     direct=$port
     port=$((port + 1))
     PORT=$direct DATABASE_PATH=$var/node/session-voice.db JWT_SECRET='only for the benchmarks, which end soon' \
@@ -158,21 +165,22 @@ fi
 
 # ---- plain CGI ----
 
-# plain_cgi PATH: a line of `runs` for the service, one for the empty program.
+# plain_cgi PATH: a line of `runs` for the service, one for each of the empty programs.
 plain_cgi() {
     run_as_cgi="env REQUEST_METHOD=GET REQUEST_URI=$1 SCRIPT_NAME= SERVER_PROTOCOL=HTTP/1.1 REMOTE_ADDR=127.0.0.1
         SESSION_VOICE_CONFIG=$var/ours/session-voice.env"
     $run_as_cgi HTTP_AUTHORIZATION="Bearer $token" "$build/session-voice" </dev/null 2>/dev/null | grep -q '^Status: 200' &&
         $run_as_cgi HTTP_AUTHORIZATION="Bearer $token" "$build/bench-runs" $((200 * seconds)) \
-            "$build/session-voice" "$build/bench-empty" </dev/null >"$var/runs"
+            "$build/session-voice" "$build/bench-empty" "$build/bench-empty-static" </dev/null >"$var/runs"
 }
 for path in /health /credits; do
     if plain_cgi $path; then
         # Of each line: least and median of the wall time, median of the processor time.
-        # shellcheck disable=SC2046 # six numbers
+        # shellcheck disable=SC2046 # nine numbers
         set -- $(tr '\n' ' ' <"$var/runs")
         row "plain CGI, GET $path, of an empty C++ program's time" "$(calculate "$2 / $5")" '<= 2' \
             "$2 : $5 µs; least $(calculate "$1 / $4"), processor time $(calculate "$3 / $6")"
+        row "plain CGI, GET $path, of an empty one with the runtime in it" "$(calculate "$2 / $8")" '-' "$2 : $8 µs"
     else
         failed "plain CGI, GET $path" '<= 2'
     fi

@@ -73,6 +73,14 @@ else
 fi
 end "$served_pid"
 
+# The same statements with nothing around them, while nobody else is there.
+bare_what="rounds of a bare loop of the sweep's SQL in a second"
+if rate=$("$build/bench-bare" "$var/many/session-voice.db" $((5 * seconds)) 200); then
+    row "$bare_what" "$rate" '-'
+else
+    failed "$bare_what" '-'
+fi
+
 # ---- a thousand and a million ----
 
 # The clock of these two runs faster, so that one of a thousand has talked for some seconds when its turn comes again.
