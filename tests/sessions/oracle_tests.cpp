@@ -1134,174 +1134,135 @@ BOOST_AUTO_TEST_CASE(our_first_transaction_counts_even_if_a_second_was_sent_for_
 
 // ---- several processes ----
 
+// In a new world each time, another process comes just before the first question of `trial` to the chain,
+// before the second, and so on until it asks no more. `trial` says with `let_in` what the other does; `met`
+// whether it has. Returns how many questions there were.
+int before_each_question(
+    const std::function<void(OracleFixture& service, const bool& met,
+                             const std::function<void(std::function<void()>)>& let_in)>& trial)
+{
+    for (int at_question = 1;; ++at_question) {
+        OracleFixture service;
+        bool met = false;
+        const auto let_in = [&](std::function<void()> other) {
+            service.chain.before = [&met, at_question, other, asked = 0](const char*) mutable {
+                if (met || ++asked != at_question)
+                    return;
+                met = true; // its own questions are not counted
+                other();
+            };
+        };
+        BOOST_TEST_CONTEXT("the other comes before question " << at_question)
+        trial(service, met, let_in);
+        if (!met)
+            return at_question;
+    }
+}
+
 BOOST_AUTO_TEST_CASE(two_at_once_make_one_attestation)
 {
-    for (const bool is_mined : {false, true}) {
-        bool met = true;
-        int at_question = 0;
-        while (met) {
-            ++at_question;
-            OracleFixture service;
-            service.stay(guest, 0, 100);
-            std::optional<Attestation> others;
-            int asked = 0;
-            service.chain.before = [&](const char*) {
-                if (others || ++asked != at_question)
-                    return;
-                asked = 1000; // the other's questions are not counted
-                others = service.ask(3001);
-                if (is_mined) { // as on a chain of many blocks a second
-                    service.mine(service.chain.sent.front());
-                    service.show_attested(*others);
-                    service.chain.estimate = {0, "NOT_BOOKED"};
-                }
-            };
-            const auto mine = service.attest(3001);
-            met = others.has_value();
-            BOOST_TEST_CONTEXT("the other comes before question " << at_question
-                                                                  << (is_mined ? ", and is mined" : ""))
-            {
+    for (const bool is_mined : {false, true}) { // as on a chain of many blocks a second
+        const int questions =
+            before_each_question([&](OracleFixture& service, const bool& met, const auto& let_in) {
+                service.stay(guest, 0, 100);
+                std::optional<Attestation> others;
+                let_in([&] {
+                    others = service.ask(3001);
+                    if (is_mined) {
+                        service.mine(service.chain.sent.front());
+                        service.show_attested(*others);
+                        service.chain.estimate = {0, "NOT_BOOKED"};
+                    }
+                });
+                const auto mine = service.attest(3001);
                 if (met)
-                    service.check_decision(mine, *others);
+                    service.check_decision(mine, others.value());
                 service.check_sent_once();
                 service.chain.before = nullptr;
                 service.mine(service.chain.sent.front());
                 BOOST_TEST((service.resume(3100)->state == AttestationState::confirmed));
-            }
-        }
-        BOOST_TEST(at_question > 6);
+            });
+        BOOST_TEST(questions > 6);
     }
 }
 
 BOOST_AUTO_TEST_CASE(two_sweeps_at_once_give_each_booking_one_nonce)
 {
     for (const bool is_mined : {false, true}) {
-        bool met = true;
-        int at_question = 0;
-        while (met) {
-            ++at_question;
-            OracleFixture service;
-            for (const auto* id : {"7", "8", "9"}) {
-                service.book(id);
-                service.meet(id);
-            }
-            met = false;
-            int asked = 0;
-            service.chain.before = [&](const char*) {
-                if (met || ++asked != at_question)
-                    return;
-                met = true;
+        const int questions =
+            before_each_question([&](OracleFixture& service, const bool&, const auto& let_in) {
+                for (const auto* id : {"7", "8", "9"}) {
+                    service.book(id);
+                    service.meet(id);
+                }
+                let_in([&] {
+                    service.sweep(700);
+                    if (!is_mined)
+                        return;
+                    for (const auto& raw : std::set(service.chain.sent.begin(), service.chain.sent.end()))
+                        service.mine(raw);
+                    for (const auto* id : {"7", "8", "9"})
+                        service.show_attested(service.stored(id));
+                    service.chain.estimate = {0, "NOT_BOOKED"};
+                });
                 service.sweep(700);
-                if (!is_mined)
-                    return;
-                for (const auto& raw : std::set(service.chain.sent.begin(), service.chain.sent.end()))
-                    service.mine(raw);
-                for (const auto* id : {"7", "8", "9"})
-                    service.show_attested(service.stored(id));
-                service.chain.estimate = {0, "NOT_BOOKED"};
-            };
-            service.sweep(700);
-            BOOST_TEST_CONTEXT("the other comes before question " << at_question
-                                                                  << (is_mined ? ", and is mined" : ""))
-            {
                 BOOST_TEST(service.rows() == 6);
                 BOOST_TEST(service.query("SELECT max(nonce) FROM attestations") == 2);
                 for (const auto* id : {"7", "8", "9"}) {
                     service.check_sent_once(id);
                     BOOST_TEST(service.concluded(id) == "attested");
                 }
-            }
-        }
-        BOOST_TEST(at_question > 20);
+            });
+        BOOST_TEST(questions > 20);
     }
 }
 
 BOOST_AUTO_TEST_CASE(two_retries_at_once_make_one_new_transaction)
 {
-    bool met = true;
-    int at_question = 0;
-    while (met) {
-        ++at_question;
-        OracleFixture service;
+    const int questions = before_each_question([](OracleFixture& service, const bool&, const auto& let_in) {
         service.meet();
         service.attest(700);
         service.mine(service.chain.sent.front(), false);
         refusal([&] { service.resume(760); });
-        met = false;
-        int asked = 0;
-        service.chain.before = [&](const char*) {
-            if (met || ++asked != at_question)
-                return;
-            met = true;
-            service.oracle().retry(Uint256(7), service.start + 800);
-        };
-        service.oracle().retry(Uint256(7), service.start + 800);
-        BOOST_TEST_CONTEXT("the other comes before question " << at_question)
-        {
-            BOOST_TEST(service.transactions().size() == 2u);
-            BOOST_TEST(service.stored().nonce == 1);
-            BOOST_TEST((service.stored().state == AttestationState::submitted));
-            BOOST_TEST((service.chain.sent.back() == service.transactions().back().raw));
-        }
-    }
-    BOOST_TEST(at_question > 8);
+        const auto retry = [&] { service.oracle().retry(Uint256(7), service.start + 800); };
+        let_in(retry);
+        retry();
+        BOOST_TEST(service.transactions().size() == 2u);
+        BOOST_TEST(service.stored().nonce == 1);
+        BOOST_TEST((service.stored().state == AttestationState::submitted));
+        BOOST_TEST((service.chain.sent.back() == service.transactions().back().raw));
+    });
+    BOOST_TEST(questions > 8);
 }
 
 BOOST_AUTO_TEST_CASE(two_who_raise_the_fee_at_once_raise_it_once)
 {
-    bool met = true;
-    int at_question = 0;
-    while (met) {
-        ++at_question;
-        OracleFixture service;
+    const int questions = before_each_question([](OracleFixture& service, const bool&, const auto& let_in) {
         service.meet();
         service.attest(700);
         service.chain.fees = {Uint256(9000), Uint256(17000), Uint256(1000)};
-        met = false;
-        int asked = 0;
-        service.chain.before = [&](const char*) {
-            if (met || ++asked != at_question)
-                return;
-            met = true;
-            service.resume(760);
-        };
+        let_in([&] { service.resume(760); });
         service.resume(760);
-        BOOST_TEST_CONTEXT("the other comes before question " << at_question)
-        {
-            BOOST_TEST(service.transactions().size() == 2u);
-            BOOST_TEST((service.chain.sent.back() == service.transactions().back().raw));
-        }
-    }
-    BOOST_TEST(at_question > 4);
+        BOOST_TEST(service.transactions().size() == 2u);
+        BOOST_TEST((service.chain.sent.back() == service.transactions().back().raw));
+    });
+    BOOST_TEST(questions > 4);
 }
 
 BOOST_AUTO_TEST_CASE(two_who_find_the_receipt_at_once_settle_it_once)
 {
     for (const bool succeeded : {false, true}) {
-        bool met = true;
-        int at_question = 0;
-        while (met) {
-            ++at_question;
-            OracleFixture service;
-            service.meet();
-            service.attest(700);
-            service.mine(service.chain.sent.front(), succeeded);
-            met = false;
-            int asked = 0;
-            service.chain.before = [&](const char*) {
-                if (met || ++asked != at_question)
-                    return;
-                met = true;
-                refusal([&] { service.resume(760); });
-            };
-            const auto refused = refusal([&] { service.resume(761); });
-            BOOST_TEST_CONTEXT("the other comes before question " << at_question)
-            {
+        const int questions =
+            before_each_question([&](OracleFixture& service, const bool& met, const auto& let_in) {
+                service.meet();
+                service.attest(700);
+                service.mine(service.chain.sent.front(), succeeded);
+                let_in([&] { refusal([&] { service.resume(760); }); });
+                const auto refused = refusal([&] { service.resume(761); });
                 BOOST_TEST(refused == (succeeded ? "" : "attestation_failed: reverted without a reason"));
                 BOOST_TEST(service.stored().settled_at == service.start + (met ? 760 : 761));
-            }
-        }
-        BOOST_TEST(at_question > 1);
+            });
+        BOOST_TEST(questions > 1);
     }
 }
 
