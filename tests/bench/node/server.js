@@ -25,7 +25,6 @@ function wallet_of(authorization, now) {
 
 function make_app() {
     const db = new Database(DATABASE_PATH, { timeout: 5000 })
-    db.pragma('journal_mode = WAL')
     db.pragma('synchronous = NORMAL')
     db.pragma('foreign_keys = ON')
     const find_connection = db.prepare('SELECT * FROM connections WHERE connection_id = ?')
@@ -89,6 +88,9 @@ function make_app() {
 }
 
 if (cluster.isPrimary) {
+    const db = new Database(DATABASE_PATH)
+    db.pragma('journal_mode = WAL') // once, while nobody else has it open
+    db.close()
     for (let i = 0; i < workers; ++i) cluster.fork()
     process.on('SIGTERM', () => process.exit(0))
 } else {
