@@ -1,7 +1,8 @@
-// How often one core can do what a heartbeat does to the database, with nothing around it: the statements of
-// rooms::heartbeat() in a loop, each participant of a copy of the database in turn. Prints how many a second.
-// usage: bare DATABASE SECONDS IN_ONE_TRANSACTION   (1: in any order, as heartbeats come; more: in the order
-// of wallets, as the sweep goes)
+// How often one core can do what a heartbeat or a renewal does to the database, with nothing around it: their
+// statements in a loop, each participant of a copy of the database in turn. Prints how many a second.
+// usage: bare DATABASE SECONDS IN_ONE_TRANSACTION SYNCHRONOUS
+//   IN_ONE_TRANSACTION  1: in any order, as requests come; more: in the order of wallets, as the sweep goes
+//   SYNCHRONOUS         NORMAL, as heartbeats and sweeps; FULL: each on the disk, as renewals
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -59,17 +60,18 @@ void find(sqlite3_stmt* statement, const std::string& key)
 int main(int argc, char** argv)
 {
     using Clock = std::chrono::steady_clock;
-    if (argc != 4)
+    if (argc != 5)
         return 2;
     const std::chrono::duration<double> lasting(std::strtod(argv[2], nullptr));
     const auto in_one_transaction = std::strtol(argv[3], nullptr, 10);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     check(sqlite3_open_v2(argv[1], &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr) ==
           SQLITE_OK);
-    check(sqlite3_exec(database,
-                       "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_mode = WAL; "
-                       "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 1000",
-                       nullptr, nullptr, nullptr) == SQLITE_OK);
+    const auto settings =
+        std::string("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_mode = WAL; "
+                    "PRAGMA wal_autocheckpoint = 1000; PRAGMA synchronous = ") +
+        argv[4];
+    check(sqlite3_exec(database, settings.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
 
     struct Participant
     {

@@ -86,8 +86,10 @@ copy() {
     "$build/session-voice-admin" --config "$var/ours/session-voice.env" backup "$1/session-voice.db" >/dev/null
 }
 copy "$var/bare"
-bare() { rate=$("$build/bench-bare" "$var/bare/session-voice.db" "$seconds" 1); }
-compare "$heartbeat, of a bare loop of its SQL on one core" '-' "ask $ours '$heartbeat' $clients" bare
+bare() { rate=$("$build/bench-bare" "$var/bare/session-voice.db" "$seconds" 1 "$1"); }
+compare "$heartbeat, of a bare loop of its SQL on one core" '-' "ask $ours '$heartbeat' $clients" 'bare NORMAL'
+compare 'POST /rooms/token/renew, of a bare loop of its SQL, each on the disk' '-' \
+    "ask $ours 'POST /rooms/token/renew' $clients" 'bare FULL'
 
 # join_and_leave PORT: each round has its own visitors, since the end of a run may leave them in their rooms. A connection
 # has a thread of its own, so that the script knows whose answer it reads.

@@ -75,7 +75,7 @@ end "$served_pid"
 
 # The same statements with nothing around them, while nobody else is there.
 bare_what="rounds of a bare loop of the sweep's SQL in a second"
-if rate=$("$build/bench-bare" "$var/many/session-voice.db" $((5 * seconds)) 200); then
+if rate=$("$build/bench-bare" "$var/many/session-voice.db" $((5 * seconds)) 200 NORMAL); then
     row "$bare_what" "$rate" '-'
 else
     failed "$bare_what" '-'
