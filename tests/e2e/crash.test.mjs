@@ -172,7 +172,7 @@ describe('kill -9', () => {
             if (kind === 'web server') {
                 const [pid] = service.processes().filter((each) => service.nameOf(each) === 'lighttpd');
                 process.kill(pid, 'SIGKILL');
-                await service.exit; // what keeps the web server ends with it, and is started again
+                await service.ended(); // what keeps the web server ends with it, and is started again
                 await service.start();
             } else {
                 const [pid] = victims[kind].sort(() => random() - 0.5);

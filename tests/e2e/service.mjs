@@ -306,7 +306,15 @@ export class Service {
             'the service is ready',
             startMs,
         );
+        // Where a test fails before it stops the service, this process ends all the same, and the service with it.
+        for (const handle of [child, child.stdout, child.stderr]) handle.unref();
         return this;
+    }
+
+    // For who waits for its end.
+    ended() {
+        for (const handle of [this.child, this.child.stdout, this.child.stderr]) handle.ref();
+        return this.exit;
     }
 
     processes() {
@@ -404,7 +412,7 @@ export class Service {
         if (byCtrlC) process.kill(-this.child.pid, 'SIGINT');
         else this.child.kill('SIGTERM');
         const stuck = sleep(stopMs, 'stuck', { ref: false });
-        const end = await Promise.race([this.exit, stuck]);
+        const end = await Promise.race([this.ended(), stuck]);
         if (end === 'stuck') this.child.kill('SIGKILL');
         assert.notEqual(end, 'stuck', 'run.sh does not end');
         assert.deepEqual([end.code, end.signal], [0, null], end.output);
