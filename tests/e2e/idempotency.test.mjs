@@ -229,9 +229,11 @@ describe('a request that is sent again', { concurrency: 2 }, () => {
         );
         assert.ok(tally.kills > 10 && tally.lost > 0, 'nobody was hit');
         assert.ok(tally.longestMs < 60_000, 'a key stayed blocked');
-        // A worker that was not there is asked again only a second later; until then lighttpd answers 503 by itself.
+        // A worker that was not there is asked again only a second later; until then lighttpd answers 503 by itself, in
+        // HTML.
+        const isLighttpds = ({ status, json }) => status === 503 && json === undefined;
         const answered = async (ask) =>
-            ok(await until(async () => [await ask()].find(({ status }) => status !== 503), 'a worker is there again'));
+            ok(await until(async () => [await ask()].find((reply) => !isLighttpds(reply)), 'a worker is there again'));
         for (const client of clients) {
             const { connection_id, room_id } = client.seat;
             await answered(() => client.heartbeat());

@@ -325,7 +325,7 @@ export class Service {
         return statusOf(pid).name;
     }
 
-    // The workers, of both pools.
+    // The workers, of all pools.
     workers() {
         return this.processes().filter((pid) => statusOf(pid).name === 'session-voice' && statusOf(statusOf(pid).parent).name === 'lighttpd');
     }
