@@ -350,7 +350,7 @@ describe('deployment', { concurrency: 3 }, () => {
                 if (variant.crontab)
                     it("is swept by the page's line for crontab", async () => {
                         const before = ok(await copy().get('/health')).last_sweep_age_seconds;
-                        await sleep(1100);
+                        await sleep(2100); // by two seconds older, if it is not swept; one may begin after a sweep
                         const [line] = commands('* * * * * ', 1);
                         const once = replaced(line, { '* * * * * ': '', ' --every 30 --for 60': '' });
                         const env = { SHELL: '/bin/sh', PATH: '/usr/bin:/bin', HOME: host.home };
@@ -359,7 +359,7 @@ describe('deployment', { concurrency: 3 }, () => {
                         assert.deepEqual([code, stdout, stderr], [0, '', '']);
                         const log = readFileSync(path.join(host.home, 'session-voice-meter.log'), 'utf8');
                         assert.ok(JSON.parse(log.trimEnd().split('\n').at(-1)).duration_ms >= 0);
-                        assert.ok(ok(await copy().get('/health')).last_sweep_age_seconds <= before);
+                        assert.ok(ok(await copy().get('/health')).last_sweep_age_seconds <= Math.max(before, 1));
                     });
             });
     });
