@@ -1,5 +1,6 @@
 // The operator's program: looks at credits, rooms and booked sessions, corrects them, keeps the database.
 // Here is the table of its commands; what they do is in a file for each first word, and in maintenance.cpp.
+#include "base/cgi.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "command.h"
@@ -316,5 +317,9 @@ class CommandLine
 
 int main(int argc, char** argv)
 {
+    if (base::is_cgi_request()) {
+        base::refuse_cgi_request();
+        return 0;
+    }
     return CommandLine().run(argc, argv);
 }

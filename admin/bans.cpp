@@ -1,4 +1,4 @@
-#include "auth/ban.h"
+#include "rooms/ban.h"
 
 #include "base/error.h"
 #include "command.h"
@@ -11,7 +11,7 @@ void ban_wallet(Command& command)
     auto& db = command.database();
     const auto& seconds = command.arguments.ban_seconds;
     sqlite::Transaction tx(db);
-    auth::ban(db, command.wallet, command.arguments.reason, seconds, command.now);
+    rooms::ban(db, command.wallet, command.arguments.reason, seconds, command.now);
     const auto expulsion = rooms::expel(db, command.config.rules, command.wallet, command.now);
     tx.commit();
     const auto expires_at = seconds ? std::optional(command.now + *seconds) : std::nullopt;
@@ -35,7 +35,7 @@ void unban_wallet(Command& command)
 {
     auto& db = command.database();
     sqlite::Transaction tx(db);
-    const bool was_banned = auth::lift_ban(db, command.wallet, command.now);
+    const bool was_banned = rooms::lift_ban(db, command.wallet, command.now);
     tx.commit();
     if (!was_banned)
         throw base::Error(base::ErrorCode::not_found, "not_banned", command.wallet + " is not banned");
@@ -46,7 +46,7 @@ void unban_wallet(Command& command)
 void bans_list(Command& command)
 {
     command.json["bans"] = base::Json::array();
-    for (const auto& ban : auth::list_bans(command.database(), command.arguments.limit)) {
+    for (const auto& ban : rooms::list_bans(command.database(), command.arguments.limit)) {
         const char* state = ban.lifted_at ? "lifted" : ban.is_active(command.now) ? "active" : "over";
         command.json["bans"].push_back({{"wallet", ban.wallet},
                                         {"reason", ban.reason},

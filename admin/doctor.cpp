@@ -323,8 +323,7 @@ class Doctor
             fail("its chain is " + std::to_string(id) + ", CHAIN_ID says " + std::to_string(config.chain_id),
                  "correct RPC_URL or CHAIN_ID");
         examine_block_time(*chain);
-        ask("the registry answers", "correct REGISTRY_ADDRESS",
-            [&] { chain->has_heaven_name(nobodys_address); });
+        ask("the registry answers", "correct REGISTRY_ADDRESS", [&] { chain->heaven_name(nobodys_address); });
         ask("the verification mirror answers", "correct VERIFICATION_MIRROR_ADDRESS",
             [&] { chain->is_celo_verified(nobodys_address); });
         if (config.escrow_address.empty())

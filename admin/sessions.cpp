@@ -12,7 +12,10 @@ class SilentChain : public ethereum::Chain
   public:
     explicit SilentChain(ethereum::Chain& chain) : chain_(chain) {}
 
-    bool has_heaven_name(const std::string& wallet) override { return chain_.has_heaven_name(wallet); }
+    std::optional<std::string> heaven_name(const std::string& wallet) override
+    {
+        return chain_.heaven_name(wallet);
+    }
     bool is_celo_verified(const std::string& wallet) override { return chain_.is_celo_verified(wallet); }
     ethereum::Booking booking(const ethereum::Uint256& id) override { return chain_.booking(id); }
     ethereum::Slot slot(const ethereum::Uint256& id) override { return chain_.slot(id); }
@@ -184,7 +187,7 @@ void sessions_show(Command& command)
 
 void attest_retry(Command& command)
 {
-    const auto chain = ethereum::make_chain(command.config, command.config.rpc_timeout_ms);
+    const auto chain = ethereum::make_chain(command.config, {command.config.rpc_timeout_ms, true});
     auto& db = command.database_without_rehearsal();
     if (!command.arguments.dry_run) {
         retry(command, db, *chain);

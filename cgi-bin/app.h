@@ -3,6 +3,7 @@
 
 #include "agora/rtc_token.h"
 #include "auth/nonce.h"
+#include "base/clock.h"
 #include "base/config.h"
 #include "base/random.h"
 #include "ethereum/chain.h"
@@ -28,8 +29,8 @@ class App
 {
   public:
     App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source,
-        shared::Counters& counted)
-        : config(settings), chain(asked_chain), random(source), counters(counted),
+        shared::Counters& counted, base::Clock& read_clock)
+        : config(settings), chain(asked_chain), random(source), counters(counted), clock(read_clock),
           limits(settings.database_path, source),
           nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
           tokens(settings.agora_app_id, settings.agora_app_certificate)
@@ -61,6 +62,7 @@ class App
     ethereum::Chain& chain;
     base::Random& random;
     shared::Counters& counters;
+    base::Clock& clock; // for those who have waited since Request::now
     shared::RateLimiter limits;
     const auth::Nonces nonces;
     const agora::TokenIssuer tokens;

@@ -1,5 +1,4 @@
 #include "auth/access_token.h"
-#include "auth/ban.h"
 #include "auth/wallet_signature.h"
 #include "base/error.h"
 #include "base/hex.h"
@@ -49,12 +48,8 @@ http::Response post_auth_verify(App& app, const Call& call)
 
     if (!is_signed_by(wallet, *nonce, *signature)) // before the nonce, which stays usable
         throw Error(ErrorCode::unauthenticated, "invalid signature");
-    // Looked up before the nonce is spent, which a database that fails must not cost.
-    const bool is_banned = auth::find_active_ban(app.database(), wallet, call.request.now).has_value();
     if (!app.nonces.spend(app.database(), wallet, *nonce, call.request.now))
         throw Error(ErrorCode::unauthenticated, "invalid or expired nonce");
-    if (is_banned)
-        refuse_banned(app, wallet, call.request.now);
     return ok({{"token", auth::issue_access_token(app.config.jwt_secret, wallet, call.request.now,
                                                   app.config.rules.jwt_ttl_seconds)}});
 }

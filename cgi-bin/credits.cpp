@@ -1,6 +1,6 @@
+#include "asking.h"
 #include "base/base64.h"
 #include "base/error.h"
-#include "credits/eligibility.h"
 #include "fields.h"
 #include "rooms/metering.h"
 #include "routes.h"
@@ -88,11 +88,12 @@ http::Response get_credits_history(App& app, const Call& call)
 
 http::Response post_credits_verify_celo(App& app, const Call& call)
 {
+    const bool is_verified = is_celo_verified(app, call);
+    const auto now = app.clock.now();
     auto& db = app.database();
-    const bool is_verified = credits::look_up_celo(db, app.chain, call.wallet);
-    rooms::settle_wallet_if_lapsed(db, app.config.rules, call.wallet, call.request.now);
+    rooms::settle_wallet_if_lapsed(db, app.config.rules, call.wallet, now);
     if (!is_verified)
         throw base::Error(base::ErrorCode::permission_denied, "not_verified").with("granted", false);
-    const auto bonus = credits::take_celo_bonus(db, app.config.rules, call.wallet, call.request.now);
+    const auto bonus = credits::take_celo_bonus(db, app.config.rules, call.wallet, now);
     return ok({{"granted", bonus.granted}, {"remaining_seconds", bonus.remaining_seconds}});
 }

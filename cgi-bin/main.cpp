@@ -1,5 +1,6 @@
 // The program behind the web server, as FastCGI worker or as plain CGI: the one file that knows either
 // protocol. It accepts, stamps the time, replies.
+#include "base/cgi.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "gateway.h"
@@ -15,6 +16,7 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <optional>
 #include <unistd.h>
 
 namespace {
@@ -134,6 +136,14 @@ int serve_fastcgi(App& app)
     }
 }
 
+struct Options
+{
+    std::string config_path;
+    bool only_check = false;
+    std::size_t workers = 0; // 0: this process is the only one
+    bool with_parent = false;
+};
+
 // 1 to 64, or 0 for any other text.
 std::size_t read_count(const std::string& text)
 {
@@ -143,35 +153,30 @@ std::size_t read_count(const std::string& text)
     return error == std::errc() && end == text.data() + text.size() && count <= most ? count : 0;
 }
 
-} // namespace
-
-int main(int argc, char** argv)
+// Without a value there is an exit status.
+std::optional<int> read_options(int argc, char** argv, Options& options)
 {
-    std::string config_path;
-    bool only_check = false;
-    std::size_t workers = 0;
-    bool with_parent = false;
-    const option options[] = {
+    const option known[] = {
         {"config", required_argument, nullptr, 'c'},  {"check", no_argument, nullptr, 'k'},
         {"workers", required_argument, nullptr, 'w'}, {"with-parent", no_argument, nullptr, 'p'},
         {"help", no_argument, nullptr, 'h'},          {nullptr, 0, nullptr, 0}};
-    for (int chosen = 0; (chosen = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
+    for (int chosen = 0; (chosen = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
         switch (chosen) {
         case 'c':
-            config_path = optarg;
+            options.config_path = optarg;
             break;
         case 'w':
-            workers = read_count(optarg);
-            if (workers == 0) {
+            options.workers = read_count(optarg);
+            if (options.workers == 0) {
                 std::fputs("--workers takes a number from 1 to 64\n", stderr);
                 return 2;
             }
             break;
         case 'p':
-            with_parent = true;
+            options.with_parent = true;
             break;
         case 'k':
-            only_check = true;
+            options.only_check = true;
             break;
         case 'h':
             std::fputs(usage, stdout);
@@ -182,36 +187,47 @@ int main(int argc, char** argv)
         }
     }
 
-    if (with_parent && workers > 0) {
-        std::fputs(usage, stderr);
-        return 2;
+    if (!options.with_parent || options.workers == 0)
+        return std::nullopt;
+    std::fputs(usage, stderr);
+    return 2;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    Options options;
+    if (!base::is_cgi_request()) {
+        if (const auto status = read_options(argc, argv, options))
+            return *status;
     }
 
     try {
         const auto config =
-            base::load_config(config_path, base::process_environment(), base::Program::server);
-        if (only_check) {
+            base::load_config(options.config_path, base::process_environment(), base::Program::server);
+        if (options.only_check) {
             std::puts("session-voice: the settings are complete");
             return 0;
         }
         shared::Counters counters(config.database_path);
         metrics::ChainCalls chain_calls(counters);
-        constexpr std::int64_t patience_ms = 100;
-        const auto chain = ethereum::make_chain(config, patience_ms, &chain_calls);
+        const auto chain = ethereum::make_chain(config, {}, &chain_calls);
         base::SystemRandom random;
-        App app(config, *chain, random, counters);
+        base::SystemClock clock;
+        App app(config, *chain, random, counters, clock);
         if (FCGX_IsCGI()) {
             PlainCgi gateway;
             serve(app, gateway);
             return 0;
         }
-        if (workers == 0) {
+        if (options.workers == 0) {
             supervisor::replace_on_hangup(argv);
-            if (with_parent)
+            if (options.with_parent)
                 supervisor::end_with_parent();
             return serve_fastcgi(app);
         }
-        return supervisor::keep_workers(workers, argv, [&] { return serve_fastcgi(app); });
+        return supervisor::keep_workers(options.workers, argv, [&] { return serve_fastcgi(app); });
     } catch (const std::exception& error) {
         std::fprintf(stderr, "session-voice cannot start: %s\n", error.what());
         return 1;

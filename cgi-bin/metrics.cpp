@@ -12,6 +12,15 @@ std::string shortened(const std::string& wallet)
     return wallet.substr(0, 6) + "\u2026" + wallet.substr(wallet.size() - 4);
 }
 
+std::string time_of(const http::Request& request)
+{
+    auto text = base::iso8601(request.now_ms / 1000);
+    const auto thousand_and_more = std::to_string(1000 + request.now_ms % 1000);
+    return text.replace(text.size() - 4, 3, thousand_and_more, 1, 3);
+}
+
+} // namespace
+
 // Of a client's choosing, so only what is known is repeated.
 const char* method_of(const http::Request& request)
 {
@@ -21,15 +30,6 @@ const char* method_of(const http::Request& request)
     }
     return "other";
 }
-
-std::string time_of(const http::Request& request)
-{
-    auto text = base::iso8601(request.now_ms / 1000);
-    const auto thousand_and_more = std::to_string(1000 + request.now_ms % 1000);
-    return text.replace(text.size() - 4, 3, thousand_and_more, 1, 3);
-}
-
-} // namespace
 
 http::Response get_metrics(App& app, const Call& call)
 {

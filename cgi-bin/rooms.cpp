@@ -1,9 +1,11 @@
 #include "rooms/room.h"
 
+#include "asking.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "ethereum/address.h"
 #include "fields.h"
+#include "rooms/ban.h"
 #include "routes.h"
 
 namespace {
@@ -78,12 +80,11 @@ http::Response post_rooms_create(App& app, const Call& call)
     options.ai_enabled = bool_field(call.body, "ai_enabled").value_or(false);
     options.title = line_field(call.body, "title", rooms::max_title_characters).value_or("");
     options.capacity = integer_field(call.body, "capacity", rooms::least_capacity, rooms::largest_capacity);
-    refuse_banned(app, call.wallet, call.request.now);
-
     auto& db = app.database();
-    const auto lookup = credits::look_up_name(db, app.chain, call.wallet);
+    rooms::refuse_banned(db, call.wallet, call.request.now); // the chain is not asked for them
+    const auto lookup = look_up_name(app, call);
     const auto room =
-        rooms::create(db, app.config.rules, call.wallet, lookup, options, call.request.now, app.random);
+        rooms::create(db, app.config.rules, call.wallet, lookup, options, app.clock.now(), app.random);
     return ok({{"room_id", room.room_id},
                {"channel", rooms::channel_of(room.room_id)},
                {"visibility", room.visibility},
@@ -95,13 +96,12 @@ http::Response post_rooms_join(App& app, const Call& call)
 {
     const auto room_id = uuid_field(call.body, "room_id");
     require_fields(room_id.has_value(), "missing room_id");
-    refuse_banned(app, call.wallet, call.request.now);
-
     auto& db = app.database();
     const auto& rules = app.config.rules;
-    const auto lookup = credits::look_up_name(db, app.chain, call.wallet);
+    rooms::refuse_banned(db, call.wallet, call.request.now); // the chain is not asked for them
+    const auto lookup = look_up_name(app, call);
     const auto seat =
-        rooms::join(db, rules, app.tokens, call.wallet, lookup, *room_id, call.request.now, app.random);
+        rooms::join(db, rules, app.tokens, call.wallet, lookup, *room_id, app.clock.now(), app.random);
     return ok({{"room_id", seat.room.room_id},
                {"channel", rooms::channel_of(seat.room.room_id)},
                {"connection_id", seat.connection.connection_id},
@@ -127,7 +127,6 @@ http::Response post_rooms_heartbeat(App& app, const Call& call)
 http::Response post_rooms_token_renew(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
-    refuse_banned(app, call.wallet, call.request.now);
     const auto& rules = app.config.rules;
     const auto renewal =
         rooms::renew(app.database(), rules, app.tokens, caller, call.request.now, app.random);

@@ -1,11 +1,11 @@
 #include "routes.h"
 
 #include "auth/access_token.h"
-#include "auth/ban.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/hmac.h"
 #include "base/log.h"
+#include "rate_limits.h"
 #include "requests/idempotency.h"
 #include "sqlite/migrate.h"
 
@@ -30,15 +30,6 @@ enum class Access
     monitor  // whoever watches, by a token; without one in the settings there is no such route
 };
 
-// What a route counts against, each per minute.
-enum Limit : unsigned
-{
-    unlimited = 0,
-    sign_in = 1, // per address
-    create = 2,  // per wallet
-    chain = 4    // per wallet
-};
-
 struct Route
 {
     const char* method;
@@ -60,7 +51,7 @@ constexpr Route routes[] = {
     {"GET", "/credits/history", Access::wallet, get_credits_history},
     {"POST", "/credits/verify-celo", Access::wallet, post_credits_verify_celo, chain, true},
     {"POST", "/rooms/create", Access::wallet, post_rooms_create, create | chain, true},
-    {"POST", "/rooms/join", Access::wallet, post_rooms_join, chain, true},
+    {"POST", "/rooms/join", Access::wallet, post_rooms_join, join | chain, true},
     {"POST", "/rooms/heartbeat", Access::wallet, post_rooms_heartbeat},
     {"POST", "/rooms/token/renew", Access::wallet, post_rooms_token_renew},
     {"POST", "/rooms/leave", Access::wallet, post_rooms_leave, unlimited, true},
@@ -68,9 +59,9 @@ constexpr Route routes[] = {
     {"GET", "/rooms/:room_id", Access::wallet, get_room},
     {"DELETE", "/rooms/:room_id", Access::wallet, delete_room},
     {"DELETE", "/rooms/:room_id/participants/:connection_id", Access::wallet, delete_room_participant},
-    {"POST", "/session/join", Access::wallet, post_session_join, chain},
+    {"POST", "/session/join", Access::wallet, post_session_join, join | chain},
     {"POST", "/session/:id/leave", Access::wallet, post_session_leave},
-    {"POST", "/session/:id/attest", Access::service, post_session_attest},
+    {"POST", "/session/:id/attest", Access::service, post_session_attest, attest},
 };
 
 // Takes the first segment, with the slash before it, off the path.
@@ -154,6 +145,17 @@ std::string write(const base::Json& body)
     return body.dump(-1, ' ', false, base::Json::error_handler_t::replace);
 }
 
+// 0: nobody knows, or it would not help.
+std::int64_t retry_after_seconds(const Error& error)
+{
+    if (error.retry_after_seconds() > 0)
+        return error.retry_after_seconds();
+    if (error.code() == ErrorCode::chain_unavailable)
+        return 5;
+    return error.code() == ErrorCode::database_unavailable || error.code() == ErrorCode::database_newer ? 1
+                                                                                                        : 0;
+}
+
 Response render(const Error& error)
 {
     Response response;
@@ -164,10 +166,8 @@ Response render(const Error& error)
     response.body = write(body);
     if (response.status == 401)
         response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    if (error.code() == ErrorCode::chain_unavailable)
-        response.headers.emplace_back("Retry-After", "5");
-    if (error.code() == ErrorCode::database_unavailable || error.code() == ErrorCode::database_newer)
-        response.headers.emplace_back("Retry-After", "1");
+    if (const auto seconds = retry_after_seconds(error); seconds > 0)
+        response.headers.emplace_back("Retry-After", std::to_string(seconds));
     return response;
 }
 
@@ -219,11 +219,9 @@ base::Json parse_body(const Request& request)
     return body;
 }
 
-Response in_progress()
+Error in_progress()
 {
-    auto response = render(Error(ErrorCode::conflict, "request_in_progress"));
-    response.headers.emplace_back("Retry-After", "1");
-    return response;
+    return Error(ErrorCode::conflict, "request_in_progress").retry_after(1);
 }
 
 // Whether an answer is the last word on its request. After any other the same request may fare better.
@@ -246,8 +244,9 @@ Response call_handler(App& app, const Route& known, const Call& call)
 
 // Carries out a request that bears an idempotency key, or repeats the answer that it got before. The effect
 // and the answer are one transaction: a worker that is killed between the two leaves neither, and the next
-// attempt finds nothing done. Neither does it after an answer that is not final; a stay that was settled on
-// the way to it is settled again, to the same second.
+// attempt finds nothing done. After an answer that is not final it finds nothing done either; a stay that was
+// settled on the way to it is settled again, to the same second. A refusal that changed nothing is not kept:
+// it says the same again, and nobody can fill the disk with refusals.
 Response answer_once(App& app, const Route& known, const Call& call)
 {
     auto& db = app.database();
@@ -264,18 +263,25 @@ Response answer_once(App& app, const Route& known, const Call& call)
         return response;
     }
     case requests::Turn::in_progress:
-        return in_progress();
+        throw in_progress();
+    case requests::Turn::too_many:
+        throw Error(ErrorCode::rate_limited, "rate_limited").retry_after(start.retry_after_seconds);
     case requests::Turn::key_reused:
         throw Error(ErrorCode::key_reused, "idempotency_key_reused");
     case requests::Turn::ours:
         break;
     }
     try {
-        sqlite::TransactionGroup group(db);
+        std::optional<sqlite::TransactionGroup> group(db);
+        const auto before = db.change_mark().by_this_connection;
         const auto response = call_handler(app, known, call);
+        if (response.status >= 400 && db.change_mark().by_this_connection == before) {
+            group.reset();
+            return requests::give_up(db, keyed) ? response : render(in_progress());
+        }
         if (!requests::keep_answer(db, keyed, {response.status, response.body}))
-            return in_progress(); // this one was so slow that another took its place
-        group.commit();
+            return render(in_progress()); // this one was so slow that another took its place
+        group->commit();
         return response;
     } catch (...) {
         try {
@@ -285,20 +291,6 @@ Response answer_once(App& app, const Route& known, const Call& call)
         }
         throw;
     }
-}
-
-// The answer to one who asks too often; nothing for others.
-std::optional<Response> limit(App& app, const Request& request, const char* what, const std::string& who,
-                              std::int64_t per_minute)
-{
-    if (per_minute == 0 || who.empty()) // a web server that names no address
-        return std::nullopt;
-    const auto wait_ms = app.limits.take(what, who, per_minute, request.now_ms);
-    if (wait_ms == 0)
-        return std::nullopt;
-    auto response = render(Error(ErrorCode::rate_limited, "rate_limited"));
-    response.headers.emplace_back("Retry-After", std::to_string((wait_ms + 999) / 1000));
-    return response;
 }
 
 // The first route of the path that is asked for, whatever its method; null if there is none. What stands for
@@ -314,6 +306,18 @@ const Route* find_route(const App& app, const Request& request, std::vector<std:
     if (meant == std::end(routes) || (meant->access == Access::monitor && app.config.metrics_token.empty()))
         return nullptr;
     return meant;
+}
+
+// What logs and metrics say of a path; the path itself may hold what is not for them, such as the id of a
+// private room.
+const char* pattern_of(const Route* meant)
+{
+    return meant == nullptr ? "none" : meant->path;
+}
+
+void log_failure(const Request& request, const Route* meant, const std::exception& error)
+{
+    base::log(std::string(method_of(request)) + " " + pattern_of(meant) + ": " + error.what());
 }
 
 // The checks that every endpoint shares, in the order of the contract: route, method, size, limits per
@@ -335,12 +339,7 @@ Response serve(App& app, const Request& request, const Route* meant, std::vector
     if (request.body_state == http::BodyState::too_large)
         throw Error(ErrorCode::payload_too_large, "payload_too_large");
 
-    const auto& config = app.config;
-    if ((known->limits & sign_in) != 0) {
-        const auto payer = shared::payer_of_address(request.address);
-        if (auto refusal = limit(app, request, "sign_in", payer, config.rate_limit_sign_in_per_minute))
-            return *std::move(refusal);
-    }
+    limit_address(app, request, known->limits);
     ids.resize(2);
     Call call{request, {}, base::Json::object(), std::move(ids[0]), std::move(ids[1])};
     if (known->access == Access::wallet)
@@ -349,15 +348,8 @@ Response serve(App& app, const Request& request, const Route* meant, std::vector
         authenticate_service(app, request);
     if (known->access == Access::monitor)
         authenticate_monitor(app, request);
-    if ((known->limits & create) != 0) {
-        if (auto refusal = limit(app, request, "create", wallet, config.rate_limit_create_per_minute))
-            return *std::move(refusal);
-    }
-    if ((known->limits & chain) != 0) {
-        if (auto refusal = limit(app, request, "chain", wallet, config.rate_limit_chain_per_minute))
-            return *std::move(refusal);
-    }
     const bool is_keyed = known->takes_idempotency_key && request.idempotency_key;
+    limit_wallet(app, request, wallet, known->limits | (is_keyed ? keyed : unlimited));
     if (is_keyed && !requests::is_idempotency_key(*request.idempotency_key))
         throw Error(ErrorCode::invalid_argument, "invalid idempotency_key");
     if (method == "POST")
@@ -392,14 +384,14 @@ Response answer(App& app, const Request& request, const Route* meant, std::vecto
             error.code() == ErrorCode::database_newer || error.code() == ErrorCode::chain_unavailable ||
             error.code() == ErrorCode::chain_refused;
         if (is_ours)
-            base::log(request.method + " " + request.path + ": " + error.what());
+            log_failure(request, meant, error);
         if (error.code() == ErrorCode::database_unavailable)
             app.close_database(); // the file may be another, or healthy again, the next time
         if (error.code() == ErrorCode::database_newer)
             app.mark_outdated();
         return render(error);
     } catch (const std::exception& error) {
-        base::log(request.method + " " + request.path + ": " + error.what());
+        log_failure(request, meant, error);
         return render(Error(ErrorCode::internal, "internal_error"));
     }
 }
@@ -452,8 +444,7 @@ Response answer_with_headers(App& app, const Request& request)
     std::string wallet;
     const auto* meant = find_route(app, request, ids);
     auto response = answer(app, request, meant, std::move(ids), wallet);
-    if (meant != nullptr)
-        response.route = meant->path;
+    response.route = pattern_of(meant);
     response.wallet = std::move(wallet);
     response.debited_seconds = app.take_debited_seconds();
     response.headers.emplace_back("X-Request-Id", request_id);
@@ -481,17 +472,6 @@ Response ok(const base::Json& body)
     Response response;
     response.body = write(body);
     return response;
-}
-
-void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now)
-{
-    const auto ban = auth::find_active_ban(app.database(), wallet, now);
-    if (!ban)
-        return;
-    auto error = Error(ErrorCode::permission_denied, "banned").with("reason", ban->reason);
-    if (ban->expires_at)
-        throw std::move(error).with("expires_at", base::iso8601(*ban->expires_at));
-    throw std::move(error).with("expires_at", nullptr);
 }
 
 std::string etag_of(const std::string& body)

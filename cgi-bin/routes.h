@@ -20,6 +20,9 @@ struct Call
 // nothing else, if there is no memory to say even that.
 http::Response dispatch(App& app, const http::Request& request);
 
+// The request's method as it may be logged: "other" for one that no client of ours sends.
+const char* method_of(const http::Request& request);
+
 // Counts the answer and writes the request's line of the log.
 void record(App& app, const http::Request& request, const http::Response& response,
             std::int64_t microseconds);
@@ -31,9 +34,6 @@ std::string etag_of(const std::string& body);
 // The body with that ETag and Cache-Control, or 304 for a client that has it already.
 http::Response cacheable(const http::Request& request, const std::string& body, const std::string& etag,
                          const char* cache_control);
-
-// Throws Error(permission_denied, "banned") if the wallet is banned now.
-void refuse_banned(App& app, const std::string& wallet, base::UnixSeconds now);
 
 // The handlers, each in the file of its path.
 http::Response get_metrics(App& app, const Call& call);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "fields.h"
+#include "rate_limits.h"
 #include "routes.h"
 
 namespace {
@@ -58,9 +59,10 @@ http::Response post_session_join(App& app, const Call& call)
 {
     const auto booking_id = read_booking_id(call.body);
     auto& db = app.database();
+    count_question(app, call.request);
     const auto session = sessions::look_up_to_join(db, app.chain, booking_id, call.request.now);
     const auto seat =
-        sessions::join(db, app.config, app.tokens, session, call.wallet, call.request.now, app.random);
+        sessions::join(db, app.config, app.tokens, session, call.wallet, app.clock.now(), app.random);
     return ok({{"channel", seat.channel}, {"agora_token", seat.agora_token}, {"user_uid", seat.agora_uid}});
 }
 

@@ -14,7 +14,7 @@ base::Json sweep(const base::Config& config, shared::Counters& counters, bool& w
     // Requests may take the calls that are allowed at once: nobody waits for the sweep, so it can wait for
     // them.
     metrics::ChainCalls chain_calls(counters);
-    const auto chain = ethereum::make_chain(config, config.rpc_timeout_ms, &chain_calls);
+    const auto chain = ethereum::make_chain(config, {config.rpc_timeout_ms, true}, &chain_calls);
     const auto tally = sessions::Oracle(*db, *chain, config).sweep(now);
     worked = tally.failed == 0;
     return {{"swept_at", now},

@@ -1,5 +1,6 @@
 #include "sweeper.h"
 
+#include "base/cgi.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -107,6 +108,10 @@ int read_options(const Sweeper& sweeper, int argc, char** argv, Options& options
 
 int run(const Sweeper& sweeper, int argc, char** argv)
 {
+    if (base::is_cgi_request()) {
+        base::refuse_cgi_request();
+        return 0;
+    }
     Options options;
     if (const int status = read_options(sweeper, argc, argv, options); status >= 0)
         return status;

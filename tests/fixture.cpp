@@ -31,10 +31,13 @@ void ScriptedChain::ask(const char* question)
         throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", "scripted");
 }
 
-bool ScriptedChain::has_heaven_name(const std::string& wallet)
+std::optional<std::string> ScriptedChain::heaven_name(const std::string& wallet)
 {
-    ask("has_heaven_name");
-    return names.count(wallet) > 0;
+    ask("heaven_name");
+    if (names.count(wallet) == 0)
+        return std::nullopt;
+    const auto given = name_nodes.find(wallet);
+    return given != name_nodes.end() ? given->second : std::string(24, '0') + wallet.substr(2);
 }
 
 bool ScriptedChain::is_celo_verified(const std::string& wallet)
@@ -124,13 +127,15 @@ base::Config test_config()
     config.agora_app_id = "0123456789abcdef0123456789abcdef";
     config.agora_app_certificate = "fedcba9876543210fedcba9876543210";
     config.oracle_service_token = "the operator's token, for tests";
-    config.rate_limit_sign_in_per_minute = config.rate_limit_create_per_minute =
-        config.rate_limit_chain_per_minute = 0;
+    config.chain_no_ttl_seconds = config.rate_limit_sign_in_per_minute = config.rate_limit_create_per_minute =
+        config.rate_limit_create_per_hour = config.rate_limit_join_per_hour =
+            config.rate_limit_keyed_per_minute = config.rate_limit_chain_per_minute =
+                config.rate_limit_chain_per_address_per_minute = config.rate_limit_attest_per_minute = 0;
     return config;
 }
 
 AppFixture::AppFixture(base::Config settings)
-    : config(std::move(settings)), app(config, chain, random, counters)
+    : config(std::move(settings)), app(config, chain, random, counters, clock)
 {
 }
 

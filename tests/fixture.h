@@ -33,7 +33,7 @@ class SeededRandom : public base::Random
 class ScriptedChain : public ethereum::Chain
 {
   public:
-    bool has_heaven_name(const std::string& wallet) override;
+    std::optional<std::string> heaven_name(const std::string& wallet) override;
     bool is_celo_verified(const std::string& wallet) override;
     ethereum::Booking booking(const ethereum::Uint256& booking_id) override;
     ethereum::Slot slot(const ethereum::Uint256& slot_id) override;
@@ -50,7 +50,8 @@ class ScriptedChain : public ethereum::Chain
     ethereum::SendResult send(const std::string& raw_transaction) override;
     std::optional<ethereum::Receipt> receipt(const std::string& tx_hash) override;
 
-    std::set<std::string> names;                       // wallets that own one
+    std::set<std::string> names;                       // wallets that own one,
+    std::map<std::string, std::string> name_nodes;     // and its node, where it is not the wallet's own
     std::set<std::string> verified;                    // wallets that are
     std::map<std::string, ethereum::Booking> bookings; // by their decimal ids
     std::map<std::string, ethereum::Slot> slots;
@@ -71,6 +72,17 @@ class ScriptedChain : public ethereum::Chain
 
   private:
     void ask(const char* question);
+};
+
+// Shows what a test says that it is.
+class StandingClock : public base::Clock
+{
+  public:
+    explicit StandingClock(const base::UnixSeconds& instant) : instant_(instant) {}
+    base::UnixSeconds now() override { return instant_; }
+
+  private:
+    const base::UnixSeconds& instant_;
 };
 
 // An answer of the service, parsed.
@@ -128,6 +140,7 @@ class AppFixture
     ScriptedChain chain;
     SeededRandom random{20260101};
     shared::Counters counters{":memory:"};
+    StandingClock clock{now};
     App app;
     base::UnixSeconds now = 1767225600; // 2026-01-01T00:00:00Z
 };

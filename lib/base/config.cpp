@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
+#include <fcntl.h>
 #include <map>
 #include <pwd.h>
+#include <sstream>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace base {
@@ -46,6 +48,29 @@ std::string unquote(const std::string& text)
     const bool quoted =
         text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
     return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+// Nothing of what never ends, or waits for somebody: a device, a pipe, a terminal.
+std::optional<std::string> read_settings_file(const std::string& path)
+{
+    constexpr std::size_t most_bytes = 1024 * 1024;
+    const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return std::nullopt;
+    std::string content(most_bytes + 1, '\0');
+    std::size_t got = 0;
+    struct stat file = {};
+    bool is_good = ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
+    while (is_good && got < content.size()) {
+        const auto count = ::read(fd, content.data() + got, content.size() - got);
+        if (count == 0)
+            break;
+        is_good = count > 0;
+        got += is_good ? static_cast<std::size_t>(count) : 0;
+    }
+    ::close(fd);
+    content.resize(got);
+    return is_good && got <= most_bytes ? std::optional(std::move(content)) : std::nullopt;
 }
 
 bool is_hex_of_length(const std::string& text, std::size_t digits)
@@ -90,11 +115,19 @@ class Loader
             {"CHAIN_ID", &config_.chain_id, 1, (std::int64_t{1} << 53) - 1},
             {"RPC_TIMEOUT_MS", &config_.rpc_timeout_ms, 1, 60000},
             {"RPC_MAX_CONCURRENT", &config_.rpc_max_concurrent, 1, 1000},
+            {"CHAIN_NO_TTL_SECONDS", &config_.chain_no_ttl_seconds, 0, 60},
             {"ORACLE_MAX_FEE_GWEI", &config_.oracle_max_fee_gwei, 1, 1000000000},
             {"RATE_LIMIT_SIGN_IN_PER_MINUTE", &config_.rate_limit_sign_in_per_minute, 0, 6000},
             {"RATE_LIMIT_CREATE_PER_MINUTE", &config_.rate_limit_create_per_minute, 0, 6000},
+            {"RATE_LIMIT_CREATE_PER_HOUR", &config_.rate_limit_create_per_hour, 0, 6000},
+            {"RATE_LIMIT_JOIN_PER_HOUR", &config_.rate_limit_join_per_hour, 0, 6000},
+            {"RATE_LIMIT_KEYED_PER_MINUTE", &config_.rate_limit_keyed_per_minute, 0, 6000},
             {"RATE_LIMIT_CHAIN_PER_MINUTE", &config_.rate_limit_chain_per_minute, 0, 6000},
+            {"RATE_LIMIT_CHAIN_PER_ADDRESS_PER_MINUTE", &config_.rate_limit_chain_per_address_per_minute, 0,
+             6000},
+            {"RATE_LIMIT_ATTEST_PER_MINUTE", &config_.rate_limit_attest_per_minute, 0, 6000},
             {"BASE_GRANT_SECONDS", &rules.base_grant_seconds, 1, year_seconds},
+            {"BASE_GRANT_PER_NAME", &base_grant_per_name_, 0, 1},
             {"CELO_BONUS_SECONDS", &rules.celo_bonus_seconds, 1, year_seconds},
             {"MINIMUM_CREDIT_SECONDS", &rules.minimum_credit_seconds, 1, year_seconds},
             {"FREE_TOKEN_TTL_SECONDS", &rules.free_token_ttl_seconds, 1, 86400},
@@ -142,13 +175,15 @@ class Loader
 
     void read_file(const std::string& path)
     {
-        std::ifstream file(path);
-        if (!file) {
-            problems_.push_back("the settings file " + path + " cannot be read");
+        const auto content = read_settings_file(path);
+        if (!content) {
+            problems_.push_back("the settings file " + path +
+                                " cannot be read; it must be a regular file of at most 1 MiB");
             return;
         }
+        std::istringstream lines(*content);
         std::string line;
-        for (int number = 1; std::getline(file, line); ++number) {
+        for (int number = 1; std::getline(lines, line); ++number) {
             const std::string text = trim(line);
             if (text.empty() || text.front() == '#')
                 continue;
@@ -170,8 +205,6 @@ class Loader
                 problems_.push_back(where + name + " is set twice");
             }
         }
-        if (file.bad()) // a folder opens, but does not read
-            problems_.push_back("the settings file " + path + " cannot be read");
     }
 
     std::string value_of(const char* name) const
@@ -280,17 +313,20 @@ class Loader
                    is_printable && token.size() >= (config_.production ? 16 : 1),
                    config_.production ? "a random text of at least 16 characters, without blanks"
                                       : "a random text without blanks");
+        check_form("ORACLE_SERVICE_TOKEN", config_.oracle_service_token, false,
+                   config_.oracle_service_token.size() >= least_bytes, secret_form); // it spends gas
         const auto& textfile = config_.metrics_textfile;
         const bool is_prom = textfile.size() > 5 && textfile.compare(textfile.size() - 5, 5, ".prom") == 0;
         check_form("METRICS_TEXTFILE", textfile, false, is_prom && textfile.front() == '/',
                    "the whole path of a file that ends in .prom");
-        for (const auto& [name, value] :
-             {std::pair("RATE_LIMIT_SIGN_IN_PER_MINUTE", &config_.rate_limit_sign_in_per_minute),
-              std::pair("RATE_LIMIT_CREATE_PER_MINUTE", &config_.rate_limit_create_per_minute),
-              std::pair("RATE_LIMIT_CHAIN_PER_MINUTE", &config_.rate_limit_chain_per_minute)}) {
-            if (!config_.production && value_of(name).empty())
-                *value = 0;
+        // What keeps strangers at bay would be in the way of who tries the program out.
+        for (const auto& setting : integers_) {
+            const std::string_view name = setting.name;
+            const bool is_guard = name.substr(0, 11) == "RATE_LIMIT_" || name == "CHAIN_NO_TTL_SECONDS";
+            if (is_guard && !config_.production && value_of(setting.name).empty())
+                *setting.value = 0;
         }
+        config_.rules.base_grant_per_name = base_grant_per_name_ == 1;
 
         read_origins();
 
@@ -338,6 +374,7 @@ class Loader
     std::string chain_mode_;
     std::string cors_allowed_origins_;
     std::string log_requests_;
+    std::int64_t base_grant_per_name_ = 0;
     std::vector<IntegerSetting> integers_;
     std::vector<TextSetting> texts_;
     std::map<std::string, std::string> from_file_;

@@ -13,6 +13,7 @@ namespace base {
 struct Rules
 {
     std::int64_t base_grant_seconds = 1800;
+    bool base_grant_per_name = false; // a name brings the base grant to the first of its owners alone
     std::int64_t celo_bonus_seconds = 1800;
     std::int64_t minimum_credit_seconds = 90; // to create, join or renew; at least free_token_ttl_seconds
     std::int64_t free_token_ttl_seconds = 90;
@@ -51,6 +52,9 @@ struct Config
     std::string rpc_url;
     std::int64_t rpc_timeout_ms = 5000;
     std::int64_t rpc_max_concurrent = 3; // calls under way at once, over all worker processes
+    // How long it is remembered that the chain said no: that a wallet has no name, or is not verified.
+    // 0, the default in development: not at all.
+    std::int64_t chain_no_ttl_seconds = 10;
     std::string registry_address;
     std::string verification_mirror_address;
     std::string escrow_address;
@@ -65,10 +69,15 @@ struct Config
     bool log_requests = true;
     std::string metrics_token;    // empty: there is no /metrics
     std::string metrics_textfile; // empty: none is written
-    // Per minute, and as many at once; 0: no limit, which is the default in development.
-    std::int64_t rate_limit_sign_in_per_minute = 300; // per address
-    std::int64_t rate_limit_create_per_minute = 20;   // per wallet, as is
-    std::int64_t rate_limit_chain_per_minute = 60;    // whatever may ask the chain
+    // So many in a minute or an hour, and as many at once; 0: no limit, which is the default in development.
+    std::int64_t rate_limit_sign_in_per_minute = 300;           // per address
+    std::int64_t rate_limit_create_per_minute = 20;             // per wallet, as is
+    std::int64_t rate_limit_create_per_hour = 120;              // and
+    std::int64_t rate_limit_join_per_hour = 600;                // and
+    std::int64_t rate_limit_keyed_per_minute = 60;              // requests with an Idempotency-Key, and
+    std::int64_t rate_limit_chain_per_minute = 60;              // whatever may ask the chain;
+    std::int64_t rate_limit_chain_per_address_per_minute = 300; // what does ask it, per address
+    std::int64_t rate_limit_attest_per_minute = 120;            // per address
 
     Rules rules;
 };

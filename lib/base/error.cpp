@@ -8,4 +8,10 @@ Error&& Error::with(std::string key, Value value) &&
     return std::move(*this);
 }
 
+Error&& Error::retry_after(std::int64_t seconds) &&
+{
+    retry_after_seconds_ = seconds;
+    return std::move(*this);
+}
+
 } // namespace base

@@ -46,15 +46,19 @@ class Error : public std::runtime_error
 
     // Adds a field that stands beside `error` in the answer.
     Error&& with(std::string key, Value value) &&;
+    // Says in how many seconds the same may fare better; 0, as without it: nobody knows.
+    Error&& retry_after(std::int64_t seconds) &&;
 
     ErrorCode code() const { return code_; }
     const std::string& name() const { return name_; }
     const std::vector<Field>& fields() const { return fields_; }
+    std::int64_t retry_after_seconds() const { return retry_after_seconds_; }
 
   private:
     ErrorCode code_;
     std::string name_;
     std::vector<Field> fields_;
+    std::int64_t retry_after_seconds_ = 0;
 };
 
 } // namespace base

@@ -9,13 +9,36 @@ namespace credits {
 using base::Error;
 using base::ErrorCode;
 
-NameLookup look_up_name(sqlite::Database& db, ethereum::Chain& chain, const std::string& wallet)
+namespace {
+
+bool is_granted_before(sqlite::Database& db, const std::string& name)
 {
-    assert(!db.in_transaction());
-    if (account(db, wallet).base_granted_seconds > 0)
-        return NameLookup::not_needed;
+    return db.prepare("SELECT 1 FROM granted_names WHERE name = :name LIMIT 1").bind(":name", name).step();
+}
+
+void grant_for_name(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                    const std::string& name, base::UnixSeconds now)
+{
+    if (!grant_base(db, wallet, rules.base_grant_seconds, now))
+        return;
+    db.prepare("INSERT INTO granted_names (wallet, name) VALUES (:wallet, :name)")
+        .bind(":wallet", wallet)
+        .bind(":name", name)
+        .run();
+}
+
+} // namespace
+
+bool needs_name(sqlite::Database& db, const std::string& wallet)
+{
+    return account(db, wallet).base_granted_seconds == 0;
+}
+
+NameLookup look_up_name(ethereum::Chain& chain, const std::string& wallet)
+{
     try {
-        return chain.has_heaven_name(wallet) ? NameLookup::has_name : NameLookup::no_name;
+        auto name = chain.heaven_name(wallet);
+        return name ? NameLookup(NameLookup::has_name, *std::move(name)) : NameLookup::no_name;
     } catch (const Error& error) {
         if (error.code() != ErrorCode::chain_unavailable)
             throw;
@@ -26,11 +49,14 @@ NameLookup look_up_name(sqlite::Database& db, ethereum::Chain& chain, const std:
 }
 
 std::optional<Error> refuse_to_spend(sqlite::Database& db, const base::Rules& rules,
-                                     const std::string& wallet, NameLookup lookup, base::UnixSeconds now)
+                                     const std::string& wallet, const NameLookup& lookup,
+                                     base::UnixSeconds now)
 {
     assert(db.in_transaction());
-    if (lookup == NameLookup::has_name)
-        grant_base(db, wallet, rules.base_grant_seconds, now);
+    const bool is_used_up =
+        rules.base_grant_per_name && !lookup.name.empty() && is_granted_before(db, lookup.name);
+    if (lookup == NameLookup::has_name && !is_used_up)
+        grant_for_name(db, rules, wallet, lookup.name, now);
     const auto current = account(db, wallet);
     if (current.remaining_seconds >= rules.minimum_credit_seconds)
         return std::nullopt;
@@ -40,13 +66,13 @@ std::optional<Error> refuse_to_spend(sqlite::Database& db, const base::Rules& ru
     if (lookup == NameLookup::chain_unavailable)
         return Error(ErrorCode::chain_unavailable, "chain_unavailable",
                      "the wallet's name could not be looked up");
-    return Error(ErrorCode::permission_denied, "heaven_name_required");
+    auto refusal = Error(ErrorCode::permission_denied, "heaven_name_required");
+    return is_used_up ? std::move(refusal).with("reason", "name_granted_before") : std::move(refusal);
 }
 
-bool look_up_celo(sqlite::Database& db, ethereum::Chain& chain, const std::string& wallet)
+bool has_celo_bonus(sqlite::Database& db, const std::string& wallet)
 {
-    assert(!db.in_transaction());
-    return account(db, wallet).bonus_granted_seconds > 0 || chain.is_celo_verified(wallet);
+    return account(db, wallet).bonus_granted_seconds > 0;
 }
 
 CeloBonus take_celo_bonus(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,

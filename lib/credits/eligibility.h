@@ -12,23 +12,34 @@
 
 namespace credits {
 
-enum class NameLookup
+struct NameLookup
 {
-    not_needed, // the base grant was made before
-    has_name,
-    no_name,
-    chain_unavailable,
+    enum Answer
+    {
+        not_needed, // the base grant was made before
+        has_name,
+        no_name,
+        chain_unavailable,
+    };
+
+    NameLookup(Answer given, std::string node = {}) : answer(given), name(std::move(node)) {}
+    bool operator==(Answer other) const { return answer == other; }
+
+    Answer answer;
+    std::string name; // its node, as ethereum::Chain gives it; empty if there is none
 };
 
-// Asks the chain for the wallet's name if the base grant is still to be made. Slow: never call it inside a
-// Transaction.
-NameLookup look_up_name(sqlite::Database& db, ethereum::Chain& chain, const std::string& wallet);
+// Whether the answer can change anything: the base grant is still to be made.
+bool needs_name(sqlite::Database& db, const std::string& wallet);
+// Asks the chain for the wallet's name. Slow: never call it inside a Transaction.
+NameLookup look_up_name(ethereum::Chain& chain, const std::string& wallet);
 
-// Makes the base grant if the name allows it, then says why the wallet cannot spend, if it cannot:
+// Makes the base grant if the name allows it: with base_grant_per_name a name that brought one to another
+// wallet before does not. Then says why the wallet cannot spend, if it cannot:
 // heaven_name_required, insufficient_credits (with remaining_seconds), or chain_unavailable where the answer
 // depends on the chain. Call inside a Transaction, and commit it either way: the grant stands.
 std::optional<base::Error> refuse_to_spend(sqlite::Database& db, const base::Rules& rules,
-                                           const std::string& wallet, NameLookup lookup,
+                                           const std::string& wallet, const NameLookup& lookup,
                                            base::UnixSeconds now);
 
 struct CeloBonus
@@ -37,11 +48,10 @@ struct CeloBonus
     std::int64_t remaining_seconds = 0;
 };
 
-// Whether the wallet is Celo-verified. One that has the bonus is, and is not asked of the chain again. Slow:
-// never call it inside a Transaction. Throws Error(chain_unavailable).
-bool look_up_celo(sqlite::Database& db, ethereum::Chain& chain, const std::string& wallet);
+// Whether the wallet has the bonus, so that the chain need not be asked again.
+bool has_celo_bonus(sqlite::Database& db, const std::string& wallet);
 
-// Grants the bonus, once, to a wallet that look_up_celo() found verified.
+// Grants the bonus, once, to a wallet that is Celo-verified.
 CeloBonus take_celo_bonus(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
                           base::UnixSeconds now);
 

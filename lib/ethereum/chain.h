@@ -51,8 +51,9 @@ class Chain
   public:
     virtual ~Chain() = default;
 
-    // Whether the wallet owns a .heaven name: primaryName(address) of the registry gives a label.
-    virtual bool has_heaven_name(const std::string& wallet) = 0;
+    // The node of the wallet's .heaven name (EIP-137's namehash, 64 hex digits): primaryName(address) of the
+    // registry. Nothing if it has no name.
+    virtual std::optional<std::string> heaven_name(const std::string& wallet) = 0;
     // Whether the wallet is Celo-verified: verifiedAt(address) of the mirror is over 0.
     virtual bool is_celo_verified(const std::string& wallet) = 0;
     // getBooking(uint256) and getSlot(uint256) of the escrow.
@@ -91,7 +92,7 @@ class MockChain : public Chain
     {
     }
 
-    bool has_heaven_name(const std::string&) override { return true; }
+    std::optional<std::string> heaven_name(const std::string& wallet) override;
     bool is_celo_verified(const std::string&) override { return true; }
     Booking booking(const Uint256& booking_id) override;
     Slot slot(const Uint256& slot_id) override;
@@ -119,9 +120,18 @@ class MockChain : public Chain
     std::string guest_;
 };
 
-// The chain that the settings ask for. Opens no connection yet. While rpc_max_concurrent other calls are
-// under way, a call waits for `patience_ms` before it gives up. `observer` may be null.
-std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms = 100,
+// How a call waits while rpc_max_concurrent others are under way.
+struct Patience
+{
+    std::int64_t wait_ms = 100; // before it gives up
+    // Whether it may wait beside others. A request may not, or those who wait would hold every worker that
+    // somebody needs who asks nothing: all processes together let one request wait, the next gives up at
+    // once.
+    bool beside_others = false;
+};
+
+// The chain that the settings ask for. Opens no connection yet. `observer` may be null.
+std::unique_ptr<Chain> make_chain(const base::Config& config, const Patience& patience = {},
                                   CallObserver* observer = nullptr);
 
 } // namespace ethereum

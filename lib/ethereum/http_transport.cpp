@@ -21,25 +21,22 @@ constexpr std::size_t max_answer_bytes = 256 * 1024; // an eth_call of these con
     throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", why);
 }
 
-// One of `count` bytes of a lock file, held while a call is under way. The kernel gives it back when the
-// process dies.
+// One of the first bytes of a lock file, of which there are as many as calls may be under way, held while
+// this one is. Who waits for one holds the byte behind them, unless others may wait as well. The kernel gives
+// them back when the process dies.
 class Slot
 {
   public:
-    Slot(const std::string& path, std::int64_t count, std::int64_t wait_ms)
+    explicit Slot(const HttpOptions& options)
     {
-        if (path.empty())
+        if (options.slots_path.empty())
             return;
-        fd_ = base::open_shared_file(path);
+        fd_ = base::open_shared_file(options.slots_path);
         if (fd_ < 0)
-            refuse("cannot open " + path);
-        const auto give_up_at = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
-        while (!take_one_of(count)) {
-            if (std::chrono::steady_clock::now() >= give_up_at) {
-                ::close(fd_);
-                refuse("too many calls to the node are under way");
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            refuse("cannot open " + options.slots_path);
+        if (!take_soon(options)) {
+            ::close(fd_);
+            refuse("too many calls to the node are under way");
         }
     }
     ~Slot()
@@ -51,18 +48,42 @@ class Slot
     Slot& operator=(const Slot&) = delete;
 
   private:
+    bool take_soon(const HttpOptions& options) const
+    {
+        using Steady = std::chrono::steady_clock;
+        const auto count = options.max_concurrent;
+        if (take_one_of(count))
+            return true;
+        if (!options.waits_beside_others && !lock(count, F_WRLCK))
+            return false;
+        const auto give_up_at = Steady::now() + std::chrono::milliseconds(options.slot_wait_ms);
+        bool is_taken = false;
+        while (!is_taken && Steady::now() < give_up_at) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            is_taken = take_one_of(count);
+        }
+        if (!options.waits_beside_others)
+            lock(count, F_UNLCK);
+        return is_taken;
+    }
+
     bool take_one_of(std::int64_t count) const
     {
         for (std::int64_t byte = 0; byte < count; ++byte) {
-            struct flock range = {};
-            range.l_type = F_WRLCK;
-            range.l_whence = SEEK_SET;
-            range.l_start = byte;
-            range.l_len = 1;
-            if (::fcntl(fd_, F_OFD_SETLK, &range) == 0)
+            if (lock(byte, F_WRLCK))
                 return true;
         }
         return false;
+    }
+
+    bool lock(std::int64_t byte, short type) const
+    {
+        struct flock range = {};
+        range.l_type = type;
+        range.l_whence = SEEK_SET;
+        range.l_start = byte;
+        range.l_len = 1;
+        return ::fcntl(fd_, F_OFD_SETLK, &range) == 0;
     }
 
     int fd_ = -1;
@@ -140,7 +161,7 @@ HttpTransport::~HttpTransport() = default;
 
 std::string HttpTransport::post(const std::string& body)
 {
-    const Slot slot(options_.slots_path, options_.max_concurrent, options_.slot_wait_ms);
+    const Slot slot(options_);
     if (!curl_)
         curl_ = std::make_unique<Curl>();
     Curl& curl = *curl_;

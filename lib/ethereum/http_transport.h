@@ -17,6 +17,8 @@ struct HttpOptions
     std::int64_t max_concurrent = 3;
     std::string slots_path;
     std::int64_t slot_wait_ms = 100; // that wait
+    // Or else it is refused at once if another call waits already.
+    bool waits_beside_others = true;
 };
 
 class HttpTransport : public Transport

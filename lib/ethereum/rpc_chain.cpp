@@ -5,6 +5,7 @@
 #include "ethereum/abi.h"
 #include "ethereum/address.h"
 #include "ethereum/http_transport.h"
+#include "ethereum/keccak256.h"
 
 #include <algorithm>
 #include <cctype>
@@ -95,11 +96,11 @@ SendResult classify(const RpcError& error)
 
 } // namespace
 
-std::string decode_primary_name(std::string_view data)
+PrimaryName decode_primary_name(std::string_view data)
 {
     // (string label, bytes32 parentNode): the label's place, then the node as it is
     abi::require_words(data, 2);
-    return abi::decode_string(data, 0);
+    return {abi::decode_string(data, 0), std::string(data.substr(32, 32))};
 }
 
 std::uint64_t decode_verified_at(std::string_view data)
@@ -114,10 +115,13 @@ RpcChain::RpcChain(std::unique_ptr<Transport> transport, std::string registry,
 {
 }
 
-bool RpcChain::has_heaven_name(const std::string& wallet)
+std::optional<std::string> RpcChain::heaven_name(const std::string& wallet)
 {
-    const auto answer = rpc_.eth_call(registry_, abi::call_with_address("primaryName(address)", wallet));
-    return !decode_primary_name(answer).empty();
+    const auto name =
+        decode_primary_name(rpc_.eth_call(registry_, abi::call_with_address("primaryName(address)", wallet)));
+    if (name.label.empty())
+        return std::nullopt;
+    return base::to_hex(keccak256(name.parent_node + keccak256(name.label)));
 }
 
 bool RpcChain::is_celo_verified(const std::string& wallet)
@@ -249,6 +253,11 @@ std::optional<Receipt> RpcChain::receipt(const std::string& tx_hash)
     return Receipt{status == 1, read_uint64(field("blockNumber"))};
 }
 
+std::optional<std::string> MockChain::heaven_name(const std::string& wallet)
+{
+    return base::to_hex(keccak256(wallet)); // one for each
+}
+
 Booking MockChain::booking(const Uint256& booking_id)
 {
     Booking booking;
@@ -273,7 +282,7 @@ Slot MockChain::slot(const Uint256& slot_id)
     return slot;
 }
 
-std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patience_ms,
+std::unique_ptr<Chain> make_chain(const base::Config& config, const Patience& patience,
                                   CallObserver* observer)
 {
     if (config.chain_mode == base::ChainMode::mock)
@@ -284,7 +293,8 @@ std::unique_ptr<Chain> make_chain(const base::Config& config, std::int64_t patie
     options.url = config.rpc_url;
     options.timeout_ms = config.rpc_timeout_ms;
     options.max_concurrent = config.rpc_max_concurrent;
-    options.slot_wait_ms = patience_ms;
+    options.slot_wait_ms = patience.wait_ms;
+    options.waits_beside_others = patience.beside_others;
     options.slots_path = config.database_path + "-rpc-slots";
     return std::make_unique<RpcChain>(std::make_unique<HttpTransport>(std::move(options)),
                                       config.registry_address, config.verification_mirror_address,

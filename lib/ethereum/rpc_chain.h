@@ -7,7 +7,12 @@
 namespace ethereum {
 
 // What the contracts' functions return, decoded strictly. Throw Error(chain_unavailable) for anything else.
-std::string decode_primary_name(std::string_view data);  // the label; empty: no name
+struct PrimaryName
+{
+    std::string label;       // empty: no name
+    std::string parent_node; // 32 raw bytes
+};
+PrimaryName decode_primary_name(std::string_view data);
 std::uint64_t decode_verified_at(std::string_view data); // unix seconds; 0: never
 
 class RpcChain : public Chain
@@ -18,7 +23,7 @@ class RpcChain : public Chain
     RpcChain(std::unique_ptr<Transport> transport, std::string registry, std::string verification_mirror,
              std::string escrow = {}, CallObserver* observer = nullptr);
 
-    bool has_heaven_name(const std::string& wallet) override;
+    std::optional<std::string> heaven_name(const std::string& wallet) override;
     bool is_celo_verified(const std::string& wallet) override;
     Booking booking(const Uint256& booking_id) override;
     Slot slot(const Uint256& slot_id) override;

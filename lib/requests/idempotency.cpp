@@ -30,12 +30,22 @@ std::optional<Start> find_obstacle(sqlite::Database& db, const KeyedRequest& req
     if (!is_within(answer_ttl_seconds, started_at, request.now)) // the sweep will get to it
         return std::nullopt;
     if (row.text(0) != request.fingerprint)
-        return Start{Turn::key_reused, {}};
+        return Start{Turn::key_reused, {}, 0};
     if (const auto status = row.optional_integer(2))
-        return Start{Turn::answered, {static_cast<int>(*status), row.text(3)}};
+        return Start{Turn::answered, {static_cast<int>(*status), row.text(3)}, 0};
     if (is_within(lease_seconds, started_at, request.now))
-        return Start{Turn::in_progress, {}};
+        return Start{Turn::in_progress, {}, 0};
     return std::nullopt;
+}
+
+std::optional<Start> refuse_too_many(sqlite::Database& db, const KeyedRequest& request)
+{
+    auto row = db.prepare("SELECT count(*), min(started_at) FROM idempotent_requests WHERE wallet = :wallet");
+    row.bind(":wallet", request.wallet).step();
+    if (row.integer(0) < most_keys)
+        return std::nullopt;
+    const auto wait_seconds = row.integer(1) + answer_ttl_seconds - request.now;
+    return Start{Turn::too_many, {}, std::clamp(wait_seconds, std::int64_t{1}, answer_ttl_seconds)};
 }
 
 } // namespace
@@ -60,6 +70,8 @@ Start start(sqlite::Database& db, const KeyedRequest& request)
         // Should a power cut take it back, it has taken the attempt as well.
         sqlite::Transaction tx(db, sqlite::Durability::relaxed);
         obstacle = find_obstacle(db, request); // another process may have been first
+        if (!obstacle)
+            obstacle = refuse_too_many(db, request);
         if (!obstacle) {
             db.prepare("REPLACE INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at) "
                        "VALUES (:wallet, :idempotency_key, :fingerprint, :started_at)")
@@ -94,7 +106,7 @@ bool keep_answer(sqlite::Database& db, const KeyedRequest& request, const Answer
     return is_kept;
 }
 
-void give_up(sqlite::Database& db, const KeyedRequest& request)
+bool give_up(sqlite::Database& db, const KeyedRequest& request)
 {
     sqlite::Transaction tx(db, sqlite::Durability::relaxed);
     // Unless a later attempt has taken over meanwhile.
@@ -105,7 +117,9 @@ void give_up(sqlite::Database& db, const KeyedRequest& request)
         .bind(":idempotency_key", request.idempotency_key)
         .bind(":started_at", request.now)
         .run();
+    const bool was_ours = db.changes() == 1;
     tx.commit();
+    return was_ours;
 }
 
 std::int64_t purge(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit)

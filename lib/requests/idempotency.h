@@ -22,6 +22,9 @@ constexpr std::int64_t answer_ttl_seconds = 24 * 3600;
 // harm: when it ends after all, either it is the first to keep an answer or it is rolled back.
 constexpr std::int64_t lease_seconds = 30;
 
+// How many keys a wallet may have at a time, which is what it can make us keep.
+constexpr std::int64_t most_keys = 1000;
+
 // 1 to 255 visible ASCII characters.
 bool is_idempotency_key(std::string_view text);
 
@@ -48,12 +51,14 @@ enum class Turn
     answered,    // before; see `answer`
     in_progress, // another attempt is at it
     key_reused,  // the key stands for another request
+    too_many,    // the wallet has most_keys
 };
 
 struct Start
 {
     Turn turn = Turn::ours;
-    Answer answer; // if answered
+    Answer answer;                        // if answered
+    std::int64_t retry_after_seconds = 0; // if too_many: until the oldest key is forgotten
 };
 
 Start start(sqlite::Database& db, const KeyedRequest& request);
@@ -62,8 +67,9 @@ Start start(sqlite::Database& db, const KeyedRequest& request);
 // answered, or taken over, meanwhile: the effect must then be rolled back.
 bool keep_answer(sqlite::Database& db, const KeyedRequest& request, const Answer& answer);
 
-// Frees the key of an attempt that came to nothing, for a next one. Call it without a Transaction.
-void give_up(sqlite::Database& db, const KeyedRequest& request);
+// Frees the key of an attempt that came to nothing or changed nothing, for a next one. False if another
+// attempt has taken over meanwhile. Call it without a Transaction.
+bool give_up(sqlite::Database& db, const KeyedRequest& request);
 
 // Forgets keys that are a day old; returns how many. At most `limit` at a time.
 std::int64_t purge(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit);

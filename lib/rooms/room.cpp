@@ -1,5 +1,7 @@
 #include "rooms/room.h"
 
+#include "rooms/ban.h"
+
 #include <algorithm>
 
 namespace rooms {
@@ -91,6 +93,31 @@ std::optional<Error> refuse_all_but_host(sqlite::Database& db, const std::string
     return std::nullopt;
 }
 
+// The active free rooms with somebody in them, or those without, the newest first. What the sweep has not
+// settled yet is left out by the clock: reading never waits for a writer. One pass along the index of active
+// rooms, which ends with the last one that is wanted.
+std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
+                                    bool occupied, std::int64_t limit, base::UnixSeconds now)
+{
+    auto row = db.prepare(
+        "SELECT " ROOM_COLUMNS ", count(*) FILTER (WHERE c.token_expires_at > :now) AS present "
+        "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON c.room_id = r.room_id "
+        "AND c.left_at IS NULL "
+        "WHERE r.closed_at IS NULL AND r.kind = 'free' AND (r.visibility = 'open' OR NOT :only_open) "
+        "GROUP BY r.created_at, r.rowid HAVING (present > 0) = :occupied AND (present > 0 OR "
+        "(count(c.room_id) = 0 AND r.created_at > :now - :unjoined_room_ttl_seconds)) "
+        "ORDER BY r.created_at DESC, r.rowid DESC LIMIT :limit");
+    row.bind(":now", now)
+        .bind(":only_open", std::int64_t{only_open})
+        .bind(":occupied", std::int64_t{occupied})
+        .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds)
+        .bind(":limit", limit);
+    std::vector<ActiveRoom> list;
+    while (row.step())
+        list.push_back({read_room(row), row.integer(7)});
+    return list;
+}
+
 } // namespace
 
 std::optional<StoredRoom> find_room(sqlite::Database& db, const std::string& room_id)
@@ -107,10 +134,11 @@ std::string channel_of(const std::string& room_id)
 }
 
 Room create(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-            credits::NameLookup lookup, const CreateOptions& options, base::UnixSeconds now,
+            const credits::NameLookup& lookup, const CreateOptions& options, base::UnixSeconds now,
             base::Random& random)
 {
     sqlite::Transaction tx(db);
+    refuse_banned(db, wallet, now);
     const auto refuse = [&](Error error) {
         tx.commit(); // what was settled and granted stands
         throw error;
@@ -136,10 +164,11 @@ Room create(sqlite::Database& db, const base::Rules& rules, const std::string& w
 }
 
 Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
-          const std::string& wallet, credits::NameLookup lookup, const std::string& room_id,
+          const std::string& wallet, const credits::NameLookup& lookup, const std::string& room_id,
           base::UnixSeconds now, base::Random& random)
 {
     sqlite::Transaction tx(db);
+    refuse_banned(db, wallet, now);
     const auto refuse = [&](Error error) {
         tx.commit(); // what was settled and granted stands
         throw error;
@@ -204,6 +233,7 @@ Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::Token
                              random);
 
     sqlite::Transaction tx(db);
+    refuse_banned(db, caller.wallet, now);
     auto connection = load_callers(db, tx, rules, caller, now);
     Renewal result;
     result.remaining_seconds = meter(db, rules, connection, now);
@@ -350,23 +380,11 @@ std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, con
 std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
                                     std::int64_t limit, base::UnixSeconds now)
 {
-    // What the sweep has not settled yet is left out by the clock: reading never waits for a writer. One pass
-    // along the index of active rooms, which ends with the last one that is wanted.
-    auto row = db.prepare(
-        "SELECT " ROOM_COLUMNS ", count(*) FILTER (WHERE c.token_expires_at > :now) AS present "
-        "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON c.room_id = r.room_id "
-        "AND c.left_at IS NULL "
-        "WHERE r.closed_at IS NULL AND r.kind = 'free' AND (r.visibility = 'open' OR NOT :only_open) "
-        "GROUP BY r.created_at, r.rowid HAVING present > 0 OR (count(c.room_id) = 0 "
-        "AND r.created_at > :now - :unjoined_room_ttl_seconds) "
-        "ORDER BY r.created_at DESC, r.rowid DESC LIMIT :limit");
-    row.bind(":now", now)
-        .bind(":only_open", std::int64_t{only_open})
-        .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds)
-        .bind(":limit", limit);
-    std::vector<ActiveRoom> list;
-    while (row.step())
-        list.push_back({read_room(row), row.integer(7)});
+    auto list = list_active(db, rules, only_open, true, limit, now);
+    // The empty ones come after them: they cost nothing, and must not push the others out.
+    const auto empty =
+        list_active(db, rules, only_open, false, limit - static_cast<std::int64_t>(list.size()), now);
+    list.insert(list.end(), empty.begin(), empty.end());
     return list;
 }
 

@@ -42,10 +42,11 @@ struct CreateOptions
     std::optional<std::int64_t> capacity; // 2 to 6; free_room_capacity if nothing is said
 };
 
-// Throws what credits::refuse_to_spend() says, then already_in_free_room and already_hosting_free_room
-// (conflict; with the room_id in the way, and the connection_id of the caller in it).
+// Throws banned, what credits::refuse_to_spend() says, then already_in_free_room and
+// already_hosting_free_room (conflict; with the room_id in the way, and the connection_id of the caller in
+// it).
 Room create(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-            credits::NameLookup lookup, const CreateOptions& options, base::UnixSeconds now,
+            const credits::NameLookup& lookup, const CreateOptions& options, base::UnixSeconds now,
             base::Random& random);
 
 struct Seat
@@ -56,10 +57,10 @@ struct Seat
     std::int64_t remaining_seconds = 0;
 };
 
-// Throws what credits::refuse_to_spend() says, then already_in_free_room, room_not_found, room_type_mismatch,
-// room_full. The token that the caller issues for the seat must end at connection.token_expires_at.
+// Throws banned, what credits::refuse_to_spend() says, then already_in_free_room, room_not_found,
+// room_type_mismatch, room_full.
 Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
-          const std::string& wallet, credits::NameLookup lookup, const std::string& room_id,
+          const std::string& wallet, const credits::NameLookup& lookup, const std::string& room_id,
           base::UnixSeconds now, base::Random& random);
 
 // Which connection a request speaks for. Every function that takes one throws not_your_connection
@@ -89,7 +90,8 @@ struct Renewal
     std::vector<Event> events;
 };
 
-// Meters, then prolongs the presence to now + free_token_ttl_seconds and issues a token that ends there.
+// Throws banned. Meters, then prolongs the presence to now + free_token_ttl_seconds and issues a token that
+// ends there.
 Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
               const Caller& caller, base::UnixSeconds now, base::Random& random);
 
@@ -174,7 +176,8 @@ struct ActiveRoom
     std::int64_t participant_count = 0; // present at `now`
 };
 
-// Active free rooms, the newest first. `only_open` leaves out the private ones.
+// Active free rooms: those with somebody in them, then the others, the newest first within both. `only_open`
+// leaves out the private ones.
 std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
                                     std::int64_t limit, base::UnixSeconds now);
 

@@ -18,7 +18,6 @@ using Atomic = std::atomic<std::uint64_t>;
 static_assert(Atomic::is_always_lock_free);
 
 constexpr std::uint64_t format = 0x53564c494d000001; // "SVLIM", version 1
-constexpr std::int64_t minute = 60000;
 
 // A place holds 22 bits of the hash and, below them, the instant at which all that was taken will have grown
 // again: the "theoretical arrival time" of the generic cell rate algorithm. 0 is an empty place.
@@ -28,6 +27,22 @@ constexpr std::uint64_t instant_mask = (std::uint64_t{1} << instant_bits) - 1;
 constexpr std::size_t places_in_set = 8; // one cache line
 using Set = std::array<Atomic, places_in_set>;
 constexpr std::size_t sets = (RateLimiter::file_bytes - MappedFile::header_bytes) / sizeof(Set);
+
+using Seen = std::array<std::uint64_t, places_in_set>;
+
+Seen read(const Set& set)
+{
+    Seen seen{};
+    std::transform(set.begin(), set.end(), seen.begin(),
+                   [](const Atomic& place) { return place.load(std::memory_order_relaxed); });
+    return seen;
+}
+
+Seen::const_iterator find(const Seen& seen, std::uint64_t tag)
+{
+    return std::find_if(seen.begin(), seen.end(),
+                        [&](std::uint64_t place) { return place != 0 && (place & ~instant_mask) == tag; });
+}
 
 } // namespace
 
@@ -49,26 +64,31 @@ MappedFile& RateLimiter::table()
     return *own_;
 }
 
-std::int64_t RateLimiter::take(std::string_view what, std::string_view who, std::int64_t per_minute,
-                               UnixMilliseconds now)
+struct RateLimiter::Key
+{
+    std::uint64_t tag;
+    Set& set;
+};
+
+RateLimiter::Key RateLimiter::key_of(std::string_view what, std::string_view who)
 {
     auto& file = table();
-    const std::string_view key(reinterpret_cast<const char*>(file.extra()), MappedFile::extra_bytes);
-    const auto digest = base::hmac_sha256(key, std::string(what) + "|" + std::string(who));
+    const std::string_view secret(reinterpret_cast<const char*>(file.extra()), MappedFile::extra_bytes);
+    const auto digest = base::hmac_sha256(secret, std::string(what) + "|" + std::string(who));
     std::uint64_t hash = 0;
     std::memcpy(&hash, digest.data(), sizeof hash);
-    const auto tag = hash & ~instant_mask;
-    auto& set = reinterpret_cast<Set*>(file.content())[(hash & instant_mask) % sets];
+    return {hash & ~instant_mask, reinterpret_cast<Set*>(file.content())[(hash & instant_mask) % sets]};
+}
 
-    const auto interval = minute / per_minute; // until one more has grown
-    const auto capacity = interval * per_minute;
+std::int64_t RateLimiter::take(std::string_view what, std::string_view who, std::int64_t count,
+                               UnixMilliseconds now, Milliseconds period)
+{
+    const auto [tag, set] = key_of(what, who);
+    const auto interval = period / count; // until one more has grown
+    const auto capacity = interval * count;
     for (;;) {
-        std::array<std::uint64_t, places_in_set> seen{};
-        for (std::size_t i = 0; i < places_in_set; ++i)
-            seen[i] = set[i].load(std::memory_order_relaxed);
-        const auto known = std::find_if(seen.begin(), seen.end(), [&](std::uint64_t place) {
-            return place != 0 && (place & ~instant_mask) == tag;
-        });
+        const auto seen = read(set);
+        const auto known = find(seen, tag);
         const auto stalest = std::min_element(seen.begin(), seen.end(), [](auto left, auto right) {
             return (left & instant_mask) < (right & instant_mask);
         });
@@ -85,6 +105,16 @@ std::int64_t RateLimiter::take(std::string_view what, std::string_view who, std:
             continue;
         return is_taken ? 0 : full_again_at + interval - now - capacity;
     }
+}
+
+std::int64_t RateLimiter::wait(std::string_view what, std::string_view who, UnixMilliseconds now,
+                               Milliseconds period)
+{
+    const auto [tag, set] = key_of(what, who);
+    const auto seen = read(set);
+    const auto known = find(seen, tag);
+    const auto stored = known != seen.end() ? static_cast<std::int64_t>(*known & instant_mask) : 0;
+    return std::clamp(stored - now, std::int64_t{0}, period);
 }
 
 std::string payer_of_address(const std::string& address)

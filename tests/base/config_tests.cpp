@@ -4,6 +4,7 @@
 #include "temporary_folder.h"
 
 #include <sstream>
+#include <sys/stat.h>
 
 namespace {
 
@@ -98,6 +99,17 @@ const Integer integers[] = {
     {"RPC_TIMEOUT_MS", 1, 60000, [](const auto& c) { return c.rpc_timeout_ms; }},
     {"ORACLE_MAX_FEE_GWEI", 1, 1000000000, [](const base::Config& c) { return c.oracle_max_fee_gwei; }},
     {"RPC_MAX_CONCURRENT", 1, 1000, [](const auto& c) { return c.rpc_max_concurrent; }},
+    {"CHAIN_NO_TTL_SECONDS", 0, 60, [](const auto& c) { return c.chain_no_ttl_seconds; }},
+    {"RATE_LIMIT_SIGN_IN_PER_MINUTE", 0, 6000, [](const auto& c) { return c.rate_limit_sign_in_per_minute; }},
+    {"RATE_LIMIT_CREATE_PER_MINUTE", 0, 6000, [](const auto& c) { return c.rate_limit_create_per_minute; }},
+    {"RATE_LIMIT_CREATE_PER_HOUR", 0, 6000, [](const auto& c) { return c.rate_limit_create_per_hour; }},
+    {"RATE_LIMIT_JOIN_PER_HOUR", 0, 6000, [](const auto& c) { return c.rate_limit_join_per_hour; }},
+    {"RATE_LIMIT_KEYED_PER_MINUTE", 0, 6000, [](const auto& c) { return c.rate_limit_keyed_per_minute; }},
+    {"RATE_LIMIT_CHAIN_PER_MINUTE", 0, 6000, [](const auto& c) { return c.rate_limit_chain_per_minute; }},
+    {"RATE_LIMIT_CHAIN_PER_ADDRESS_PER_MINUTE", 0, 6000,
+     [](const auto& c) { return c.rate_limit_chain_per_address_per_minute; }},
+    {"RATE_LIMIT_ATTEST_PER_MINUTE", 0, 6000, [](const auto& c) { return c.rate_limit_attest_per_minute; }},
+    {"BASE_GRANT_PER_NAME", 0, 1, [](const auto& c) { return std::int64_t{c.rules.base_grant_per_name}; }},
     {"BASE_GRANT_SECONDS", 1, year, [](const auto& c) { return c.rules.base_grant_seconds; }},
     {"CELO_BONUS_SECONDS", 1, year, [](const auto& c) { return c.rules.celo_bonus_seconds; }},
     {"MINIMUM_CREDIT_SECONDS", 1, year, [](const auto& c) { return c.rules.minimum_credit_seconds; }},
@@ -527,6 +539,47 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_read_is_no_empty_file)
     }
 }
 
+// A device never ends, a pipe waits for its writer.
+BOOST_AUTO_TEST_CASE(a_settings_file_is_a_regular_file_of_at_most_a_mebibyte)
+{
+    const TemporaryFolder folder;
+    const auto pipe = folder / "pipe";
+    BOOST_REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    constexpr std::size_t most_bytes = 1024 * 1024;
+    const std::string setting = "CHAIN_ID=7\n";
+    const auto comment = [&](std::size_t bytes) {
+        return setting + "#" + std::string(bytes - setting.size() - 1, 'x');
+    };
+    const auto largest = folder.write("largest", comment(most_bytes));
+    const auto too_large = folder.write("too-large", comment(most_bytes + 1));
+    for (const auto& path : {std::string("/dev/zero"), std::string("/dev/null"), pipe, too_large})
+        require_one_line_about("the settings file " + path, complete(), Program::server, path);
+    BOOST_TEST(load(complete(), Program::server, largest).chain_id == 7);
+}
+
+// With CGI a client's headers become variables (RFC 3875, 4.1.18), and so do its query and path.
+BOOST_AUTO_TEST_CASE(no_setting_has_a_name_that_a_client_can_set)
+{
+    std::set<std::string> names;
+    const base::Environment environment = [&](const std::string& name) -> std::optional<std::string> {
+        names.insert(name);
+        return std::nullopt;
+    };
+    BOOST_CHECK_THROW(base::load_config({}, environment, Program::server), base::Error);
+    BOOST_TEST(names.size() > 40);
+    for (const auto* variable :
+         {"AUTH_TYPE",      "CONTENT_LENGTH", "CONTENT_TYPE",    "DOCUMENT_ROOT",  "GATEWAY_INTERFACE",
+          "HTTPS",          "PATH_INFO",      "PATH_TRANSLATED", "QUERY_STRING",   "REMOTE_ADDR",
+          "REMOTE_HOST",    "REMOTE_IDENT",   "REMOTE_PORT",     "REMOTE_USER",    "REQUEST_METHOD",
+          "REQUEST_SCHEME", "REQUEST_URI",    "SCRIPT_FILENAME", "SCRIPT_NAME",    "SERVER_ADDR",
+          "SERVER_NAME",    "SERVER_PORT",    "SERVER_PROTOCOL", "SERVER_SOFTWARE"})
+        BOOST_TEST(names.count(variable) == 0u, variable);
+    for (const auto& name : names) {
+        for (const auto* prefix : {"HTTP_", "REDIRECT_", "SSL_", "REMOTE_", "QUERY_"})
+            BOOST_TEST(name.rfind(prefix, 0) != 0u, name);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_variable_of_the_process_counts_as_not_set)
 {
     const auto environment = base::process_environment();
@@ -548,11 +601,19 @@ BOOST_AUTO_TEST_CASE(limits_are_on_in_production_and_off_in_development)
     BOOST_TEST(production.rate_limit_sign_in_per_minute == 300);
     BOOST_TEST(production.rate_limit_create_per_minute == 20);
     BOOST_TEST(production.rate_limit_chain_per_minute == 60);
+    BOOST_TEST(production.rate_limit_chain_per_address_per_minute == 300);
+    BOOST_TEST(production.rate_limit_create_per_hour == 120);
+    BOOST_TEST(production.rate_limit_join_per_hour == 600);
+    BOOST_TEST(production.rate_limit_keyed_per_minute == 60);
+    BOOST_TEST(production.rate_limit_attest_per_minute == 120);
+    BOOST_TEST(production.chain_no_ttl_seconds == 10);
     const auto development =
         load(with(with(complete(), "ENVIRONMENT", "development"), "RATE_LIMIT_CREATE_PER_MINUTE", "7"));
     BOOST_TEST(development.rate_limit_sign_in_per_minute == 0);
     BOOST_TEST(development.rate_limit_create_per_minute == 7);
     BOOST_TEST(development.rate_limit_chain_per_minute == 0);
+    BOOST_TEST(development.rate_limit_chain_per_address_per_minute == 0);
+    BOOST_TEST(development.chain_no_ttl_seconds == 0);
     BOOST_TEST(load(with(complete(), "RATE_LIMIT_CHAIN_PER_MINUTE", "0")).rate_limit_chain_per_minute == 0);
     for (const auto* wrong : {"-1", "6001", "1.5", "many"})
         BOOST_TEST(problems(with(complete(), "RATE_LIMIT_CHAIN_PER_MINUTE", wrong)).size() == 1);
@@ -566,17 +627,21 @@ BOOST_AUTO_TEST_CASE(watching_can_be_set)
     BOOST_TEST(load(with(complete(), "METRICS_TOKEN", "0123456789abcdef")).metrics_token ==
                "0123456789abcdef");
     BOOST_TEST(load(with(complete(), "METRICS_TEXTFILE", "/a/b.prom")).metrics_textfile == "/a/b.prom");
-    const std::pair<const char*, const char*> wrong[] = {{"LOG_REQUESTS", "yes"},
-                                                         {"METRICS_TOKEN", "0123456789abcde"},
-                                                         {"METRICS_TOKEN", "0123456789abcdef 0123"},
-                                                         {"METRICS_TEXTFILE", "a.prom"},
-                                                         {"METRICS_TEXTFILE", "/a/b"},
-                                                         {"METRICS_TEXTFILE", ".prom"}};
+    const std::string token = "0123456789abcdef0123456789abcdef";
+    BOOST_TEST(load(with(complete(), "ORACLE_SERVICE_TOKEN", token)).oracle_service_token == token);
+    const std::pair<const char*, const char*> wrong[] = {
+        {"LOG_REQUESTS", "yes"},
+        {"METRICS_TOKEN", "0123456789abcde"},
+        {"METRICS_TOKEN", "0123456789abcdef 0123"},
+        {"ORACLE_SERVICE_TOKEN", "0123456789abcdef0123456789abcde"},
+        {"METRICS_TEXTFILE", "a.prom"},
+        {"METRICS_TEXTFILE", "/a/b"},
+        {"METRICS_TEXTFILE", ".prom"}};
     for (const auto& [name, value] : wrong) {
         const auto lines = problems(with(complete(), name, value));
         BOOST_TEST_REQUIRE(lines.size() == 1, name << "=" << value);
         BOOST_TEST(lines[0].find(name) != std::string::npos);
-        if (std::string(name) == "METRICS_TOKEN")
+        if (std::string(name).find("_TOKEN") != std::string::npos)
             BOOST_TEST(lines[0].find(value) == std::string::npos);
     }
 }

@@ -1,7 +1,7 @@
 // What hosts may do, what a room shows, titles and capacities, bans, and the change of the JWT secret.
 #include "auth/access_token.h"
-#include "auth/ban.h"
 #include "handler_fixture.h"
+#include "rooms/ban.h"
 #include "rooms/room.h"
 
 namespace {
@@ -32,7 +32,7 @@ class ModerationHandlerFixture : public HandlerFixture
     void ban(const std::string& wallet, std::optional<std::int64_t> duration_seconds = std::nullopt)
     {
         sqlite::Transaction tx(db());
-        auth::ban(db(), wallet, "was rude", duration_seconds, now);
+        rooms::ban(db(), wallet, "was rude", duration_seconds, now);
         tx.commit();
     }
     // What `work` is to leave as it was.
@@ -282,16 +282,31 @@ BOOST_AUTO_TEST_CASE(a_host_closes_the_room_from_inside_or_outside)
 
 // ---- bans ----
 
-BOOST_AUTO_TEST_CASE(a_banned_wallet_cannot_sign_in_and_its_nonce_is_spent)
+// Or it would lose its booked sessions, and with them what the escrow holds.
+BOOST_AUTO_TEST_CASE(a_banned_wallet_signs_in_as_before)
 {
     ban(host);
     const auto nonce = nonce_for(1);
-    check_refusal(post("/auth/verify", {{"wallet", host}, {"nonce", nonce}, {"signature", "0x00"}}), 401,
-                  "invalid signature"); // strangers are not told
     check_refusal(sign_in(1, std::string(64, '0')), 401, "invalid or expired nonce");
-    check_banned(sign_in(1, nonce));
+    BOOST_TEST(sign_in(1, nonce).status == 200);
     check_refusal(sign_in(1, nonce), 401, "invalid or expired nonce");
-    BOOST_TEST(sign_in(2, nonce_for(2)).status == 200);
+}
+
+// The chain is asked for seconds, and an operator does not wait for it.
+BOOST_AUTO_TEST_CASE(a_ban_that_comes_while_the_chain_is_asked_counts)
+{
+    const auto room_id = create_room(guest);
+    for (const auto& [path, body] : {std::pair<const char*, Json>{"/rooms/create", Json::object()},
+                                     {"/rooms/join", {{"room_id", room_id}}}}) {
+        const auto wallet = named(path == std::string("/rooms/create") ? 3 : 4);
+        chain.before = [&](const char*) { ban(wallet); };
+        check_banned(post(path, body, wallet));
+        chain.before = {};
+        BOOST_TEST(remaining(wallet) == 0); // nor is the base grant made
+    }
+    BOOST_TEST(query("SELECT count(*) FROM connections") == 0);
+    BOOST_TEST(query("SELECT count(*) FROM rooms") == 1);
+    require_clean_audit();
 }
 
 BOOST_AUTO_TEST_CASE(a_banned_wallet_cannot_create_join_or_renew)
@@ -354,7 +369,7 @@ BOOST_AUTO_TEST_CASE(a_banned_wallet_keeps_the_rest)
 BOOST_AUTO_TEST_CASE(a_reason_in_another_encoding_is_told_as_far_as_it_goes)
 {
     sqlite::Transaction tx(db());
-    auth::ban(db(), host, "caf\xe9", std::nullopt, now);
+    rooms::ban(db(), host, "caf\xe9", std::nullopt, now);
     tx.commit();
     const auto reply = create(host);
     check_refusal(reply, 403, "banned");
@@ -372,7 +387,7 @@ BOOST_AUTO_TEST_CASE(a_change_of_the_secret_signs_nobody_out)
     settings.jwt_secret_previous = config.jwt_secret;
     ModerationHandlerFixture rotated;
     rotated.config = settings;
-    App app_of_both(rotated.config, rotated.chain, rotated.random, rotated.counters);
+    App app_of_both(rotated.config, rotated.chain, rotated.random, rotated.counters, rotated.clock);
     const auto ask = [&](http::Request asked) {
         asked.now = now;
         return dispatch(app_of_both, asked);

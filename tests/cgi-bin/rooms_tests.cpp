@@ -407,6 +407,25 @@ BOOST_AUTO_TEST_CASE(joining_answers_with_all_that_a_client_needs)
     require_clean_audit();
 }
 
+// Or the stay would be charged for seconds before it had a seat.
+BOOST_AUTO_TEST_CASE(a_stay_begins_once_the_chain_has_answered)
+{
+    const auto room_id = create_room(address(1));
+    chain.names.insert(address(2));
+    chain.before = [&](const char*) { now += 4; };
+    const auto asked_at = now;
+    const auto seat = join(address(2), room_id);
+    chain.before = {};
+    BOOST_TEST(query("SELECT joined_at FROM connections") == asked_at + 4);
+    BOOST_TEST(query("SELECT token_expires_at FROM connections") == asked_at + 94);
+    BOOST_TEST(post("/rooms/leave", caller(seat), address(2)).body["debited_seconds"] == 0);
+    chain.names.insert(address(3));
+    chain.before = [&](const char*) { now += 4; };
+    create_room(address(3), 0);
+    BOOST_TEST(query("SELECT max(created_at) FROM rooms") == asked_at + 8);
+    require_clean_audit();
+}
+
 BOOST_AUTO_TEST_CASE(the_token_admits_this_uid_to_this_channel_for_90_seconds)
 {
     const auto room_id = create_room(address(1), 1000);
@@ -785,6 +804,27 @@ BOOST_AUTO_TEST_CASE(the_newest_of_at_most_50_come_first)
         now += number % 3 == 0 ? 0 : 1; // some within one second
     }
     expected.resize(50);
+    BOOST_TEST(listed_ids() == expected, boost::test_tools::per_element());
+    require_clean_audit();
+}
+
+// Or fifty wallets with an empty room each would push all others out.
+BOOST_AUTO_TEST_CASE(rooms_with_people_come_before_empty_ones)
+{
+    std::vector<std::string> with_people;
+    std::vector<std::string> empty;
+    for (unsigned number = 1; number <= 60; ++number) {
+        const auto room_id = create_room(address(number));
+        if (number <= 3) {
+            join(address(number), room_id);
+            with_people.insert(with_people.begin(), room_id);
+        } else {
+            empty.insert(empty.begin(), room_id);
+        }
+        ++now;
+    }
+    auto expected = with_people;
+    expected.insert(expected.end(), empty.begin(), empty.begin() + 47);
     BOOST_TEST(listed_ids() == expected, boost::test_tools::per_element());
     require_clean_audit();
 }

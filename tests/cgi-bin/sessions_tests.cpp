@@ -1253,7 +1253,7 @@ BOOST_FIXTURE_TEST_CASE(a_502_never_repeats_the_node_or_the_transaction, AttestF
 {
     auto* node = new TalkativeNode(host, guest, start);
     ethereum::RpcChain rpc_chain(std::unique_ptr<ethereum::Transport>(node), "", "", config.escrow_address);
-    App service(config, rpc_chain, random, counters);
+    App service(config, rpc_chain, random, counters, clock);
     auto asked = attest_request("7");
     asked.now = start + 1200;
     const auto response = dispatch(service, asked);

@@ -150,6 +150,21 @@ BOOST_AUTO_TEST_CASE(a_request_is_one_line_of_json)
                                   .dump());
 }
 
+// The address of a private room is all that it takes to enter it.
+BOOST_AUTO_TEST_CASE(what_is_said_of_a_failure_names_the_pattern_of_the_path)
+{
+    const auto room_id = create_room(address(1));
+    execute("ALTER TABLE connections RENAME TO elsewhere");
+    for (const auto* method : {"GET", "DELETE"}) {
+        const auto asked = signed_in(request(method, "/rooms/" + room_id), address(1));
+        const auto text = logged([&] { BOOST_TEST(send(asked).status == 500); });
+        BOOST_TEST(text.find(room_id) == std::string::npos, text);
+        BOOST_TEST(text.find(std::string(" session-voice: ") + method + " /rooms/:room_id: ") !=
+                       std::string::npos,
+                   text);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_line_names_the_route_and_never_what_stands_in_its_place)
 {
     const auto route_of = [&](const std::string& method, const std::string& path) {

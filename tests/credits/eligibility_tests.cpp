@@ -8,7 +8,7 @@ using credits::NameLookup;
 
 struct EligibilityFixture : AppFixture
 {
-    NameLookup look_up() { return credits::look_up_name(db(), chain, alice); }
+    NameLookup look_up() { return credits::look_up_name(chain, alice); }
     // The refusal's name, or "" for none.
     std::string refuse_to_spend(NameLookup lookup)
     {
@@ -17,13 +17,7 @@ struct EligibilityFixture : AppFixture
         tx.commit();
         return last_refusal ? last_refusal->name() : "";
     }
-    std::optional<credits::CeloBonus> verify_celo() { return verify_celo(chain); }
-    std::optional<credits::CeloBonus> verify_celo(ethereum::Chain& asked)
-    {
-        if (!credits::look_up_celo(db(), asked, alice))
-            return std::nullopt;
-        return credits::take_celo_bonus(db(), config.rules, alice, now);
-    }
+    credits::CeloBonus take_celo_bonus() { return credits::take_celo_bonus(db(), config.rules, alice, now); }
     void grant_base(std::int64_t seconds)
     {
         sqlite::Transaction tx(db());
@@ -33,13 +27,9 @@ struct EligibilityFixture : AppFixture
     std::int64_t events() { return query("SELECT count(*) FROM credit_events"); }
 
     const std::string alice = address(1);
+    const NameLookup with_name{NameLookup::has_name, std::string(64, 'a')};
     std::optional<base::Error> last_refusal;
 };
-
-bool is_chain_unavailable(const base::Error& error)
-{
-    return error.code() == base::ErrorCode::chain_unavailable;
-}
 
 } // namespace
 
@@ -53,12 +43,9 @@ BOOST_AUTO_TEST_CASE(a_name_is_looked_up_until_the_base_grant_was_made)
     BOOST_TEST((look_up() == NameLookup::has_name)); // asking grants nothing
     BOOST_TEST(chain.questions == 3);
     BOOST_TEST(events() == 0);
+    BOOST_TEST(credits::needs_name(db(), alice));
     grant_base(1);
-    chain.names.clear();
-    BOOST_TEST((look_up() == NameLookup::not_needed));
-    chain.is_down = true;
-    BOOST_TEST((look_up() == NameLookup::not_needed));
-    BOOST_TEST(chain.questions == 3);
+    BOOST_TEST(!credits::needs_name(db(), alice));
 }
 
 BOOST_AUTO_TEST_CASE(a_chain_that_is_down_is_told_apart_from_no_name)
@@ -71,13 +58,12 @@ BOOST_AUTO_TEST_CASE(what_is_a_bug_is_not_taken_for_a_chain_that_is_down)
 {
     struct BrokenChain : ScriptedChain
     {
-        bool has_heaven_name(const std::string&) override
+        std::optional<std::string> heaven_name(const std::string&) override
         {
             throw base::Error(base::ErrorCode::internal, "internal_error", "scripted");
         }
-        bool is_celo_verified(const std::string&) override { return false; }
     } broken;
-    BOOST_CHECK_EXCEPTION(credits::look_up_name(db(), broken, alice), base::Error,
+    BOOST_CHECK_EXCEPTION(credits::look_up_name(broken, alice), base::Error,
                           [](const base::Error& error) { return error.code() == base::ErrorCode::internal; });
 }
 
@@ -92,7 +78,7 @@ BOOST_AUTO_TEST_CASE(who_may_spend_depends_on_credit_first_and_on_the_name_then)
         const char* refusal;
         std::int64_t remaining_seconds; // afterwards
     } table[] = {
-        {"a name brings the base grant", 0, 0, NameLookup::has_name, "", 1800},
+        {"a name brings the base grant", 0, 0, with_name, "", 1800},
         {"no name, no credit", 0, 0, NameLookup::no_name, "heaven_name_required", 0},
         {"nobody knows", 0, 0, NameLookup::chain_unavailable, "chain_unavailable", 0},
         {"credit from elsewhere needs no name", 0, 90, NameLookup::no_name, "", 90},
@@ -100,11 +86,11 @@ BOOST_AUTO_TEST_CASE(who_may_spend_depends_on_credit_first_and_on_the_name_then)
         {"but it must be enough", 0, 89, NameLookup::no_name, "heaven_name_required", 89},
         {"and whether the grant would help is up to the chain", 0, 89, NameLookup::chain_unavailable,
          "chain_unavailable", 89},
-        {"the grant comes on top", 0, 89, NameLookup::has_name, "", 1889},
+        {"the grant comes on top", 0, 89, with_name, "", 1889},
         {"granted before and enough left", 90, 0, NameLookup::not_needed, "", 90},
         {"granted before and too little left", 89, 0, NameLookup::not_needed, "insufficient_credits", 89},
         {"both together are enough", 45, 45, NameLookup::not_needed, "", 90},
-        {"a name does not grant twice", 89, 0, NameLookup::has_name, "insufficient_credits", 89},
+        {"a name does not grant twice", 89, 0, with_name, "insufficient_credits", 89},
         {"granted meanwhile, by another request", 89, 0, NameLookup::no_name, "insufficient_credits", 89},
         {"granted meanwhile, and the chain was down", 89, 0, NameLookup::chain_unavailable,
          "insufficient_credits", 89},
@@ -150,74 +136,47 @@ BOOST_AUTO_TEST_CASE(a_refusal_is_of_the_kind_that_the_client_needs_to_know)
 BOOST_AUTO_TEST_CASE(a_grant_stands_beside_a_refusal)
 {
     config.rules.base_grant_seconds = 60;
-    BOOST_TEST(refuse_to_spend(NameLookup::has_name) == "insufficient_credits");
+    BOOST_TEST(refuse_to_spend(with_name) == "insufficient_credits");
     BOOST_TEST(remaining(alice) == 60);
     require_clean_audit();
 }
 
-BOOST_AUTO_TEST_CASE(the_celo_bonus_is_granted_once_and_the_chain_asked_once)
+BOOST_AUTO_TEST_CASE(a_name_that_is_passed_on_brings_the_grant_again_unless_the_settings_say_once)
 {
-    chain.verified.insert(alice);
-    const auto first = verify_celo();
-    BOOST_REQUIRE(first.has_value());
-    BOOST_TEST(first->granted);
-    BOOST_TEST(first->remaining_seconds == 1800);
-    BOOST_TEST(chain.questions == 1);
-
-    chain.verified.clear();
-    chain.is_down = true;
-    const auto second = verify_celo();
-    BOOST_REQUIRE(second.has_value());
-    BOOST_TEST(!second->granted);
-    BOOST_TEST(second->remaining_seconds == 1800);
-    BOOST_TEST(chain.questions == 1);
-    BOOST_TEST(events() == 1);
+    BOOST_TEST(refuse_to_spend(with_name) == "");
+    const auto next_owner = [&](unsigned number, const NameLookup& lookup) {
+        sqlite::Transaction tx(db());
+        last_refusal = credits::refuse_to_spend(db(), config.rules, address(number), lookup, now);
+        tx.commit();
+        return remaining(address(number));
+    };
+    BOOST_TEST(next_owner(2, with_name) == 1800);
+    config.rules.base_grant_per_name = true;
+    BOOST_TEST(next_owner(3, with_name) == 0);
+    BOOST_REQUIRE(last_refusal.has_value());
+    BOOST_TEST(last_refusal->name() == "heaven_name_required");
+    BOOST_REQUIRE(last_refusal->fields().size() == 1u);
+    BOOST_TEST(last_refusal->fields()[0].first == "reason");
+    BOOST_TEST(std::get<std::string>(last_refusal->fields()[0].second) == "name_granted_before");
+    BOOST_TEST(next_owner(3, {NameLookup::has_name, std::string(64, 'b')}) == 1800); // with a name of its own
+    // Credit from elsewhere needs no grant.
+    give(address(4), 90);
+    BOOST_TEST(next_owner(4, with_name) == 90);
+    BOOST_TEST(!last_refusal.has_value());
+    BOOST_TEST(query("SELECT count(*) FROM granted_names") == 3);
     require_clean_audit();
 }
 
-BOOST_AUTO_TEST_CASE(a_wallet_that_is_not_verified_is_asked_about_again)
+BOOST_AUTO_TEST_CASE(the_celo_bonus_is_granted_once)
 {
-    BOOST_TEST(!verify_celo().has_value());
-    BOOST_TEST(!verify_celo().has_value());
-    BOOST_TEST(chain.questions == 2);
-    BOOST_TEST(query("SELECT count(*) FROM credit_accounts") == 0);
-    chain.verified.insert(alice);
-    BOOST_TEST(verify_celo()->granted);
-}
-
-BOOST_AUTO_TEST_CASE(a_chain_that_is_down_is_no_answer_about_celo)
-{
-    chain.is_down = true;
-    BOOST_CHECK_EXCEPTION(verify_celo(), base::Error, is_chain_unavailable);
-    BOOST_TEST(!db().in_transaction());
-    BOOST_TEST(query("SELECT count(*) FROM credit_accounts") == 0);
-    chain.is_down = false;
-    chain.verified.insert(alice);
-    BOOST_TEST(verify_celo()->granted);
-}
-
-// Two requests ask the chain at the same time; the other one was faster.
-BOOST_AUTO_TEST_CASE(a_bonus_that_was_granted_while_the_chain_was_asked_is_not_granted_again)
-{
-    struct RacingChain : ScriptedChain
-    {
-        std::function<void()> meanwhile;
-        bool has_heaven_name(const std::string&) override { return false; }
-        bool is_celo_verified(const std::string&) override
-        {
-            meanwhile();
-            return true;
-        }
-    } racing;
-    racing.meanwhile = [&] {
-        sqlite::Transaction tx(db());
-        credits::grant_celo_bonus(db(), alice, config.rules.celo_bonus_seconds, now);
-        tx.commit();
-    };
-    const auto bonus = verify_celo(racing);
-    BOOST_REQUIRE(bonus.has_value());
-    BOOST_TEST(!bonus->granted);
-    BOOST_TEST(bonus->remaining_seconds == 1800);
+    BOOST_TEST(!credits::has_celo_bonus(db(), alice));
+    const auto first = take_celo_bonus();
+    BOOST_TEST(first.granted);
+    BOOST_TEST(first.remaining_seconds == 1800);
+    BOOST_TEST(credits::has_celo_bonus(db(), alice));
+    const auto second = take_celo_bonus();
+    BOOST_TEST(!second.granted);
+    BOOST_TEST(second.remaining_seconds == 1800);
     BOOST_TEST(events() == 1);
     require_clean_audit();
 }

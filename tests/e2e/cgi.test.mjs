@@ -25,7 +25,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 describe('plain CGI', () => {
     // Mounted at /cgi-bin/session-voice, as `uri` arrives from the client; { status, headers, body }.
-    async function request(method, uri, { body = '', variables = {} } = {}) {
+    async function request(method, uri, { body = '', variables = {}, args = [] } = {}) {
         const script = '/cgi-bin/session-voice';
         const env = environment({
             ...settings,
@@ -43,7 +43,7 @@ describe('plain CGI', () => {
                 : { CONTENT_LENGTH: String(Buffer.byteLength(body)), CONTENT_TYPE: 'application/json' }),
             ...variables,
         });
-        const { code, stdout, stderr } = await run(program, [], { env, input: body });
+        const { code, stdout, stderr } = await run(program, args, { env, input: body });
         assert.equal(code, 0, stderr);
         const [head, ...rest] = stdout.split('\r\n\r\n');
         const lines = head.split('\r\n').map((line) => line.split(/: (.*)/s));
@@ -136,6 +136,57 @@ describe('plain CGI', () => {
         assert.deepEqual([unknown.status, json(unknown).error], [400, 'invalid_json']);
         const none = await request('POST', '/auth/nonce', { body, variables: { CONTENT_LENGTH: '' } }); // as from nginx
         assert.deepEqual([none.status, json(none).error], [400, 'missing wallet']);
+    });
+
+    // Apache makes arguments of a query without "=" (RFC 3875, 4.4): they are a client's.
+    it('takes no argument from a request', async () => {
+        const theirs = path.join(folder, 'theirs.env');
+        const secret = 'b-jwt-secret-of-more-than-thirty-two-bytes';
+        const lines = Object.entries({ ...settings, JWT_SECRET: secret, METRICS_TOKEN: 'theirs-of-16-and-more' });
+        writeFileSync(theirs, lines.map(([name, value]) => `${name}=${value}`).join('\n'));
+        const none = { DATABASE_PATH: '', JWT_SECRET: '', SESSION_VOICE_CONFIG: theirs }; // as a file would give them
+        const expected = await request('GET', '/health');
+        for (const args of [
+            ['--config', theirs],
+            [`--config=${theirs}`],
+            ['--config', '/dev/stdin'],
+            ['--config', '/dev/zero'],
+            ['--check'],
+            ['--help'],
+            ['-h'],
+            ['--version'],
+            ['--workers', '2'],
+            ['--with-parent'],
+            ['--unknown'],
+            ['--', 'x'],
+        ]) {
+            const uri = `/health?${args.map(encodeURIComponent).join('+')}`;
+            const reply = await request('GET', uri, { args, body: lines.map((pair) => pair.join('=')).join('\n') });
+            assert.deepEqual([reply.status, Object.keys(json(reply))], [200, Object.keys(json(expected))], args.join(' '));
+            const metrics = await request('GET', '/metrics', {
+                args,
+                variables: { HTTP_AUTHORIZATION: 'Bearer theirs-of-16-and-more' },
+            });
+            assert.equal(metrics.status, 404, args.join(' '));
+            // Either variable tells that it is a request.
+            for (const missing of ['GATEWAY_INTERFACE', 'REQUEST_METHOD']) {
+                const one = await request('GET', uri, { args, variables: { [missing]: undefined } });
+                assert.doesNotMatch(one.body, /usage|settings/, args.join(' '));
+            }
+        }
+        // The file is good, and read where the operator names it.
+        const named = { ...none, HTTP_AUTHORIZATION: 'Bearer theirs-of-16-and-more' };
+        assert.equal((await request('GET', '/metrics', { variables: named })).status, 200);
+    });
+
+    it('is the only program that answers a request', async () => {
+        for (const name of ['session-voice-meter', 'session-voice-attest', 'session-voice-admin'])
+            for (const args of [[], ['--help'], ['--config', '/dev/zero'], ['migrate'], ['audit', '--json']]) {
+                const env = environment({ ...settings, GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET' });
+                const { code, stdout, stderr } = await run(path.join(build, name), args, { env });
+                assert.deepEqual([code, stderr], [0, ''], name);
+                assert.match(stdout, /^Status: 404 Not Found\r\nContent-Type: text\/plain\r\n\r\n[^-]*$/);
+            }
     });
 
     it('answers 503 without a database, and logs why', async () => {

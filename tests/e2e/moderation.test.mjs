@@ -157,11 +157,10 @@ describe('moderation', () => {
             expect(reply, 403, 'banned');
             assert.deepEqual(reply.json, forGood);
         }
-        const nonce = await banned.nonce();
-        const body = { wallet: banned.wallet, nonce, signature: await banned.sign(nonce) };
-        assert.deepEqual((await service.post('/auth/verify', body)).json, forGood);
-        expect(await service.post('/auth/verify', body), 401, 'invalid or expired nonce');
+        // The rest is open to it: its credit, and the sessions that others have booked with it.
+        await banned.signIn();
         ok(await service.get('/credits', { token: banned.token }));
+        expect(await banned.post('/session/join', { booking_id: '7' }), 404, 'booking not found');
 
         // The newest ban counts.
         assert.match(await admin('ban', banned.wallet, '--reason', 'insults', '--for', '2'), /banned until \d{4}-/);

@@ -2,7 +2,7 @@
 // and whatever the programs and the web servers write for others is searched for it: logs, errors, metrics, names of
 // files, command lines. service.mjs and servers.mjs do both, so a test need not think of it.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
 const keyLength = 8;
@@ -48,7 +48,7 @@ export function rememberSettings(settings) {
 export function rememberSettingsFile(file) {
     let text = '';
     try {
-        text = readFileSync(file, 'utf8');
+        if (statSync(file).isFile()) text = readFileSync(file, 'utf8');
     } catch {} // a test of a file that is missing
     const lines = [...text.matchAll(/^\s*(\w+)\s*=\s*"?([^"\n]*)"?$/gm)];
     rememberSettings(Object.fromEntries(lines.map(([, name, value]) => [name, value])));

@@ -64,7 +64,7 @@ class SessionAt
   public:
     explicit SessionAt(const base::Config& config)
         : config_(config), db_(sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms)),
-          chain_(ethereum::make_chain(config, config.rpc_timeout_ms)),
+          chain_(ethereum::make_chain(config, {config.rpc_timeout_ms, true})),
           tokens_(config.agora_app_id, config.agora_app_certificate)
     {
     }

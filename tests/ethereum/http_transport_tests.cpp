@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <atomic>
 #include <chrono>
+#include <fcntl.h>
 #include <future>
 #include <poll.h>
 #include <sys/socket.h>
@@ -389,6 +390,64 @@ BOOST_AUTO_TEST_CASE(one_call_more_than_allowed_is_refused_quickly)
     hanging.stop();
     first.join();
     BOOST_TEST(second.post("{}") == "fine");
+}
+
+// Whoever waits for the node holds a worker that somebody may need who asks nothing.
+BOOST_AUTO_TEST_CASE(one_call_waits_and_the_next_is_refused_at_once)
+{
+    const TemporaryFolder folder;
+    const auto limited = [&](const Node& node, std::int64_t wait_ms, bool beside_others) {
+        auto options = options_for(node.url(), 20000);
+        options.max_concurrent = 1;
+        options.slots_path = folder / "slots";
+        options.slot_wait_ms = wait_ms;
+        options.waits_beside_others = beside_others;
+        return options;
+    };
+    std::promise<void> is_hanging;
+    Node hanging([&](Node& self, int connection) {
+        is_hanging.set_value();
+        hang(self, connection);
+    });
+    Node healthy(says(response("fine")));
+    std::thread first([&] {
+        ethereum::HttpTransport transport(limited(hanging, 100, false));
+        BOOST_CHECK_THROW(transport.post("{}"), base::Error);
+    });
+    is_hanging.get_future().wait();
+
+    std::string waited_for;
+    std::thread second([&] {
+        ethereum::HttpTransport transport(limited(healthy, 20000, false));
+        waited_for = transport.post("{}");
+    });
+    const auto is_waiting = [&] { // the byte behind the slots is taken
+        struct flock range = {};
+        range.l_type = F_WRLCK;
+        range.l_whence = SEEK_SET;
+        range.l_start = 1;
+        range.l_len = 1;
+        const int fd = ::open((folder / "slots").c_str(), O_RDWR | O_CLOEXEC);
+        const bool is_known = ::fcntl(fd, F_OFD_GETLK, &range) == 0;
+        ::close(fd);
+        return is_known && range.l_type != F_UNLCK;
+    };
+    while (!is_waiting())
+        std::this_thread::yield();
+    ethereum::HttpTransport third(limited(healthy, 20000, false));
+    BOOST_TEST(refusal(third).took_ms < 2000); // of 20000 that it would have waited
+    // The sweep may: it holds nobody's worker.
+    std::string swept;
+    std::thread sweep([&] {
+        ethereum::HttpTransport transport(limited(healthy, 20000, true));
+        swept = transport.post("{}");
+    });
+    hanging.stop();
+    for (auto* thread : {&first, &second, &sweep})
+        thread->join();
+    BOOST_TEST(waited_for == "fine");
+    BOOST_TEST(swept == "fine");
+    BOOST_TEST(!is_waiting());
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_fails_gives_its_slot_back)

@@ -157,7 +157,8 @@ BOOST_AUTO_TEST_CASE(the_published_returns_are_decoded_or_refused)
                            vector["value"].get<std::string>());
                 continue;
             }
-            const auto label = ethereum::decode_primary_name(data);
+            const auto [label, parent_node] = ethereum::decode_primary_name(data);
+            BOOST_TEST("0x" + base::to_hex(parent_node) == vector["value"][1].get<std::string>());
             // A label that is no UTF-8 is one all the same: it is never shown, only whether there is one
             // counts.
             if (is_utf8(label))
@@ -173,11 +174,13 @@ BOOST_AUTO_TEST_CASE(a_wallet_has_a_name_if_the_registry_gives_a_label)
 {
     const auto node_word = std::string(64, 'a');
     node->returns[registry] = "0x" + word(64) + node_word + word(5) + "616c696365" + std::string(54, '0');
-    BOOST_TEST(chain.has_heaven_name(wallet));
+    // keccak256(the parent's node, keccak256("alice")), by viem
+    BOOST_TEST(chain.heaven_name(wallet).value() ==
+               "cdaf191c2f57d91065d0bd0f48efb083a1323b0c5571cafa31b70dd52d018fee");
     BOOST_TEST(node->last_call["data"].get<std::string>() ==
                "0xeba951aa00000000000000000000000019e7e376e7c213b7e7e7e46cc70a5dd086daff2a");
     node->returns[registry] = "0x" + word(64) + std::string(64, '0') + word(0);
-    BOOST_TEST(!chain.has_heaven_name(wallet));
+    BOOST_TEST(!chain.heaven_name(wallet).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_wallet_is_verified_if_the_mirror_gives_a_time)
@@ -196,7 +199,7 @@ BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_read_is_never_a_no)
     for (const auto& answer : {std::string("0x"), std::string("0x00"), "0x" + word(0).substr(2),
                                "0x" + word(255) + word(0), "0x08c379a0" + word(32) + word(0)}) {
         node->returns[registry] = answer;
-        BOOST_CHECK_EXCEPTION(chain.has_heaven_name(wallet), base::Error, is_chain_unavailable);
+        BOOST_CHECK_EXCEPTION(chain.heaven_name(wallet), base::Error, is_chain_unavailable);
     }
     for (const auto& answer :
          {std::string("0x"), std::string("0x00"), "0x" + word(0).substr(2), "0x01" + word(0).substr(2)}) {
@@ -210,7 +213,7 @@ BOOST_AUTO_TEST_CASE(the_settings_choose_the_chain)
     auto config = test_config();
     config.chain_mode = base::ChainMode::mock;
     const auto mock = ethereum::make_chain(config);
-    BOOST_TEST(mock->has_heaven_name(wallet));
+    BOOST_TEST(mock->heaven_name(wallet).has_value());
     BOOST_TEST(mock->is_celo_verified(wallet));
 
     const TemporaryFolder folder;
@@ -220,7 +223,7 @@ BOOST_AUTO_TEST_CASE(the_settings_choose_the_chain)
     config.registry_address = registry;
     config.verification_mirror_address = mirror;
     const auto asked = ethereum::make_chain(config);
-    BOOST_CHECK_EXCEPTION(asked->has_heaven_name(wallet), base::Error, [](const base::Error& error) {
+    BOOST_CHECK_EXCEPTION(asked->heaven_name(wallet), base::Error, [](const base::Error& error) {
         return is_chain_unavailable(error) && std::string(error.what()).find("5ca1ab1e") == std::string::npos;
     });
     // All processes on one database share the limit of calls under way.

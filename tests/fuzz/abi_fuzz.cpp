@@ -49,9 +49,11 @@ void check_booking(std::string_view data)
 
 void check_string(std::string_view data)
 {
-    std::string name;
+    ethereum::PrimaryName name;
     if (fuzz::accepts(refusal, [&] { name = ethereum::decode_primary_name(data); }))
-        fuzz::require(data.find(word(static_cast<std::int64_t>(name.size())) + name) != data.npos,
+        fuzz::require(data.find(word(static_cast<std::int64_t>(name.label.size())) + name.label) !=
+                              data.npos &&
+                          data.substr(32, 32) == name.parent_node,
                       "a string that is not in the data");
 }
 

@@ -13,7 +13,6 @@
 // @t1 to @t3 stand for the wallets' tokens, @w1 for an address, @s1 for a signature under the last nonce; @n,
 // @r and @c for the last nonce, room_id and connection_id that were answered, @o for the operator's token.
 #include "auth/access_token.h"
-#include "auth/ban.h"
 #include "base/hex.h"
 #include "credits/ledger.h"
 #include "ethereum/abi.h"
@@ -21,6 +20,7 @@
 #include "ethereum/rpc_chain.h"
 #include "fuzz.h"
 #include "gateway.h"
+#include "rooms/ban.h"
 #include "rooms/room.h"
 #include "rooms/sweep.h"
 #include "routes.h"
@@ -348,7 +348,7 @@ class Service
     void ban(const std::string& address)
     {
         sqlite::Transaction tx(app_.database());
-        auth::ban(app_.database(), address, "fuzz", 3600, now_);
+        rooms::ban(app_.database(), address, "fuzz", 3600, now_);
         tx.commit();
     }
 
@@ -395,9 +395,10 @@ class Service
     Node* node_ = new Node;
     ethereum::RpcChain chain_{std::unique_ptr<ethereum::Transport>(node_), wallet(0).address(),
                               wallet(0).address(), config_.escrow_address};
-    App app_{config_, chain_, random_, counters_};
-    std::int64_t changes_ = changes();
     base::UnixSeconds now_ = first_now;
+    StandingClock clock_{now_};
+    App app_{config_, chain_, random_, counters_, clock_};
+    std::int64_t changes_ = changes();
     std::string nonce_;
     std::string room_id_;
     std::string connection_id_;

@@ -41,7 +41,7 @@ using Ask = void (*)(ethereum::Chain&);
 
 // By the letter that an input begins with.
 const std::map<char, Ask> questions = {
-    {'n', [](ethereum::Chain& chain) { chain.has_heaven_name(account); }},
+    {'n', [](ethereum::Chain& chain) { chain.heaven_name(account); }},
     {'v', [](ethereum::Chain& chain) { chain.is_celo_verified(account); }},
     {'b', [](ethereum::Chain& chain) { chain.booking(ethereum::Uint256(7)); }},
     {'s', [](ethereum::Chain& chain) { chain.slot(ethereum::Uint256(7)); }},

@@ -1,11 +1,11 @@
 // What a wrong clock does: steps of a second, an hour and a day either way, a second that comes twice, a
 // machine that was suspended, and the end of 32-bit time. Scenes as a client lives through them.
 #include "auth/access_token.h"
-#include "auth/ban.h"
 #include "auth/nonce.h"
 #include "base/clock.h"
 #include "requests/idempotency.h"
 #include "room_fixture.h"
+#include "rooms/ban.h"
 #include "sessions/session.h"
 #include "shared/rate_limiter.h"
 
@@ -286,11 +286,11 @@ BOOST_AUTO_TEST_CASE(a_ban_lasts_by_the_clock_of_the_moment_and_a_lifted_one_sta
     const auto wallet = RoomFixture::address(1);
     const auto ban = [&](Seconds seconds) {
         sqlite::Transaction tx(service.db());
-        auth::ban(service.db(), wallet, "spam", seconds, service.now);
+        rooms::ban(service.db(), wallet, "spam", seconds, service.now);
         tx.commit();
     };
     const auto is_banned = [&](Seconds off) {
-        return auth::find_active_ban(service.db(), wallet, service.now + off).has_value();
+        return rooms::find_active_ban(service.db(), wallet, service.now + off).has_value();
     };
     ban(hour);
     for (const auto off : {-day, -hour, Seconds{-1}, Seconds{0}, hour - 1})
@@ -300,7 +300,7 @@ BOOST_AUTO_TEST_CASE(a_ban_lasts_by_the_clock_of_the_moment_and_a_lifted_one_sta
     service.now -= day; // lifted under a late clock
     {
         sqlite::Transaction tx(service.db());
-        BOOST_TEST(auth::lift_ban(service.db(), wallet, service.now));
+        BOOST_TEST(rooms::lift_ban(service.db(), wallet, service.now));
         tx.commit();
     }
     service.now += day;

@@ -64,6 +64,35 @@ BOOST_AUTO_TEST_CASE(every_number_per_minute_is_what_it_says)
     }
 }
 
+BOOST_AUTO_TEST_CASE(so_many_in_an_hour)
+{
+    const auto take_of_hour = [&] { return limiter.take("thing", "a", 4, now, shared::hour); };
+    for (int i = 0; i < 4; ++i)
+        BOOST_TEST(take_of_hour() == 0);
+    BOOST_TEST(take_of_hour() == shared::hour / 4);
+    now += shared::hour / 4 - 1;
+    BOOST_TEST(take_of_hour() == 1);
+    now += 1;
+    BOOST_TEST(take_of_hour() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(one_may_ask_without_taking)
+{
+    const auto wait = [&](const std::string& who) { return limiter.wait("thing", who, now, 10000); };
+    BOOST_TEST(wait("a") == 0);
+    BOOST_TEST(limiter.take("thing", "a", 1, now, 10000) == 0);
+    BOOST_TEST(wait("a") == 10000);
+    BOOST_TEST(wait("a") == 10000);
+    BOOST_TEST(wait("b") == 0);
+    BOOST_TEST(limiter.wait("another thing", "a", now, 10000) == 0);
+    now += 9999;
+    BOOST_TEST(wait("a") == 1);
+    now += 1;
+    BOOST_TEST(wait("a") == 0);
+    now -= 1000000; // the clock steps back
+    BOOST_TEST(wait("a") == 10000);
+}
+
 BOOST_AUTO_TEST_CASE(nobody_pays_for_another)
 {
     BOOST_TEST(accepted("a", 20) == 5);

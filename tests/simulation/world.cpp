@@ -234,11 +234,9 @@ void World::sign_in(const std::string& wallet)
         const base::Json signed_nonce{
             {"wallet", wallet}, {"nonce", nonce}, {"signature", this->wallet(number).personal_sign(nonce)}};
         const auto reply = post("/auth/verify", signed_nonce);
-        const bool is_banned = model_.wallets[wallet].is_banned(now);
-        require(reply, is_banned ? "banned" : "");
+        require(reply, "");
         require(post("/auth/verify", signed_nonce), "invalid or expired nonce");
-        // Those who were signed in before they were banned stay so.
-        token = is_banned ? token_for(wallet) : reply.body["token"].get<std::string>();
+        token = reply.body["token"].get<std::string>();
     }
     ends = now + config.rules.jwt_ttl_seconds;
 }
@@ -280,7 +278,19 @@ void World::arm(Fault fault)
 void World::restart()
 {
     std::destroy_at(&app);
-    std::construct_at(&app, config, chain, random, counters);
+    std::construct_at(&app, config, chain, random, counters, clock);
+}
+
+// Whether a request that is refused may all the same change something.
+bool World::is_something_to_settle(const std::string& wallet)
+{
+    const bool is_grant_due = chain.names.count(wallet) > 0 && credits::needs_name(db(), wallet);
+    return is_grant_due ||
+           query("SELECT EXISTS (SELECT 1 FROM connections WHERE left_at IS NULL AND "
+                 "token_expires_at <= " +
+                 std::to_string(now) +
+                 ") OR EXISTS (SELECT 1 FROM rooms WHERE closed_at IS NULL AND created_at <= " +
+                 std::to_string(now - config.rules.unjoined_room_ttl_seconds) + ")") != 0;
 }
 
 std::optional<Reply> World::ask(const char* method, const std::string& path, const base::Json& body,
@@ -297,6 +307,7 @@ std::optional<Reply> World::ask(const char* method, const std::string& path, con
         request.authorization = "Bearer " + tokens_[wallet].second;
     request.service_token = config.oracle_service_token;
     request.idempotency_key = key;
+    const bool can_settle = key && is_something_to_settle(wallet);
     Reply reply;
     const bool is_heard = attempt([&] {
         reply = send(request);
@@ -312,12 +323,11 @@ std::optional<Reply> World::ask(const char* method, const std::string& path, con
         if (requests.size() >= 60)
             requests.erase(requests.begin());
         ModelRequest made{wallet, path, request.body, *key, now, 0, {}};
-        if (is_heard) {
+        if (is_heard && reply.status == 200) {
             made.status = reply.status;
             made.answer = reply.text;
-            if (reply.status < 500 && reply.status != 401)
-                requests.push_back(made);
-        } else {
+            requests.push_back(made);
+        } else { // a refusal is kept if something was settled on the way to it
             auto row = db().prepare(
                 "SELECT ifnull(status, 0), ifnull(body, ''), started_at FROM idempotent_requests "
                 "WHERE wallet = :wallet AND idempotency_key = :idempotency_key");
@@ -327,6 +337,8 @@ std::optional<Reply> World::ask(const char* method, const std::string& path, con
                 made.answer = row.text(1);
                 made.started = row.integer(2);
                 requests.push_back(made);
+                if (is_heard)
+                    check(can_settle && made.answer == reply.text, "a refusal is kept for nothing", reply);
             }
         }
     }

@@ -117,6 +117,7 @@ class World : private QuickFolder, public AppFixture
     void restart();
     template <class Do>
     bool attempt(Do&& work);
+    bool is_something_to_settle(const std::string& wallet);
     std::optional<Reply> ask(const char* method, const std::string& path, const base::Json& body,
                              const std::string& wallet, const std::optional<std::string>& key = std::nullopt);
     void go_back_to(const Model& before);

@@ -1,9 +1,9 @@
 // What operators and cron do in a world, and how it is held against the model.
-#include "auth/ban.h"
 #include "auth/nonce.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
 #include "requests/idempotency.h"
+#include "rooms/ban.h"
 #include "rooms/history.h"
 #include "rooms/room.h"
 #include "rooms/sweep.h"
@@ -193,7 +193,7 @@ void World::ban(const std::string& address)
     if (wallet.is_banned(now) && roll(2) == 0) {
         attempt([&] {
             sqlite::Transaction tx(db());
-            auth::lift_ban(db(), address, now);
+            rooms::lift_ban(db(), address, now);
             tx.commit();
         });
         model_.lift_bans(address, now);
@@ -203,7 +203,7 @@ void World::ban(const std::string& address)
     const auto seconds = any(terms);
     attempt([&] {
         sqlite::Transaction tx(db());
-        auth::ban(db(), address, "simulation", seconds, now);
+        rooms::ban(db(), address, "simulation", seconds, now);
         rooms::expel(db(), config.rules, address, now);
         tx.commit();
     });

@@ -1,4 +1,5 @@
-// Wallets that an operator keeps out: they cannot sign in, nor create, join or stay in free rooms.
+// Wallets that an operator keeps out of free rooms: they cannot create, join or stay in one. They sign in as
+// before, and their credit and booked sessions are theirs.
 #pragma once
 
 #include "base/clock.h"
@@ -9,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace auth {
+namespace rooms {
 
 struct Ban
 {
@@ -24,6 +25,8 @@ struct Ban
 };
 
 std::optional<Ban> find_active_ban(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now);
+// Throws Error(permission_denied, "banned"), with `reason` and `expires_at`, if the wallet is banned now.
+void refuse_banned(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now);
 
 // The newest `limit` bans of all wallets, active or not, the newest first.
 std::vector<Ban> list_bans(sqlite::Database& db, std::int64_t limit);
@@ -36,4 +39,4 @@ void ban(sqlite::Database& db, const std::string& wallet, const std::string& rea
 // False if the wallet is not banned. Call inside a Transaction.
 bool lift_ban(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now);
 
-} // namespace auth
+} // namespace rooms

@@ -1,8 +1,10 @@
-#include "auth/ban.h"
+#include "rooms/ban.h"
+
+#include "base/error.h"
 
 #include <cassert>
 
-namespace auth {
+namespace rooms {
 
 namespace {
 
@@ -24,6 +26,17 @@ std::optional<Ban> find_active_ban(sqlite::Database& db, const std::string& wall
     if (!row.bind(":wallet", wallet).bind(":now", now).step())
         return std::nullopt;
     return read(row);
+}
+
+void refuse_banned(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now)
+{
+    const auto ban = find_active_ban(db, wallet, now);
+    if (!ban)
+        return;
+    using Value = base::Error::Value;
+    throw base::Error(base::ErrorCode::permission_denied, "banned")
+        .with("reason", ban->reason)
+        .with("expires_at", ban->expires_at ? Value(base::iso8601(*ban->expires_at)) : Value(nullptr));
 }
 
 std::vector<Ban> list_bans(sqlite::Database& db, std::int64_t limit)
@@ -62,4 +75,4 @@ bool lift_ban(sqlite::Database& db, const std::string& wallet, base::UnixSeconds
     return db.changes() > 0;
 }
 
-} // namespace auth
+} // namespace rooms

@@ -1,4 +1,4 @@
-#include "auth/ban.h"
+#include "rooms/ban.h"
 
 #include "fixture.h"
 
@@ -10,20 +10,20 @@ struct BanFixture : AppFixture
              const std::string& wallet = address(1))
     {
         sqlite::Transaction tx(db());
-        auth::ban(db(), wallet, reason, duration_seconds, now);
+        rooms::ban(db(), wallet, reason, duration_seconds, now);
         tx.commit();
     }
     bool lift(const std::string& wallet = address(1))
     {
         sqlite::Transaction tx(db());
-        const bool was_banned = auth::lift_ban(db(), wallet, now);
+        const bool was_banned = rooms::lift_ban(db(), wallet, now);
         tx.commit();
         return was_banned;
     }
     // The reason, or nothing.
     std::string active(const std::string& wallet = address(1))
     {
-        const auto found = auth::find_active_ban(db(), wallet, now);
+        const auto found = rooms::find_active_ban(db(), wallet, now);
         return found ? found->reason : "";
     }
 };
@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(a_ban_for_good_holds_until_it_is_lifted)
     BOOST_TEST(active(address(2)) == "");
     now += 3650 * 86400;
     BOOST_TEST(active() == "spam");
-    BOOST_TEST(!auth::find_active_ban(db(), address(1), now)->expires_at.has_value());
+    BOOST_TEST(!rooms::find_active_ban(db(), address(1), now)->expires_at.has_value());
     BOOST_TEST(lift());
     BOOST_TEST(active() == "");
     BOOST_TEST(!lift());
@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(a_ban_for_good_holds_until_it_is_lifted)
 BOOST_AUTO_TEST_CASE(a_ban_for_a_while_is_over_at_its_second)
 {
     ban("noise", 60);
-    BOOST_TEST(auth::find_active_ban(db(), address(1), now)->expires_at.value() == now + 60);
+    BOOST_TEST(rooms::find_active_ban(db(), address(1), now)->expires_at.value() == now + 60);
     now += 59;
     BOOST_TEST(active() == "noise");
     now += 1;
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(the_list_has_every_ban_and_what_became_of_it)
     now += 5;
     lift(address(2));
     ban("active", 100, address(3));
-    const auto bans = auth::list_bans(db(), 10);
+    const auto bans = rooms::list_bans(db(), 10);
     BOOST_TEST_REQUIRE(bans.size() == 3u);
     BOOST_TEST(bans[0].reason == "active");
     BOOST_TEST(bans[0].wallet == address(3));
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(the_list_has_every_ban_and_what_became_of_it)
     BOOST_TEST(!bans[1].is_active(now));
     BOOST_TEST(!bans[2].lifted_at.has_value());
     BOOST_TEST(!bans[2].is_active(now));
-    BOOST_TEST(auth::list_bans(db(), 2).size() == 2u);
+    BOOST_TEST(rooms::list_bans(db(), 2).size() == 2u);
 }
 
 // It may: a ban is then lifted in the second of its beginning.
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_lifts_all_the_same)
     BOOST_TEST(active() == "spam");
     BOOST_TEST(lift());
     BOOST_TEST(active() == "");
-    BOOST_TEST(auth::list_bans(db(), 1).at(0).lifted_at.value() == now + 3600);
+    BOOST_TEST(rooms::list_bans(db(), 1).at(0).lifted_at.value() == now + 3600);
 }
 
 // Every request of some routes asks for it.

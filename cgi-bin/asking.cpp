@@ -1,0 +1,64 @@
+#include "asking.h"
+
+#include "rate_limits.h"
+
+#include <cassert>
+
+namespace {
+
+constexpr const char* no_name = "no name";
+constexpr const char* not_verified = "not verified";
+
+shared::Milliseconds memory(const App& app)
+{
+    return app.config.chain_no_ttl_seconds * 1000;
+}
+
+bool is_remembered(App& app, const Call& call, const char* what)
+{
+    return memory(app) > 0 && app.limits.wait(what, call.wallet, call.request.now_ms, memory(app)) > 0;
+}
+
+void remember(App& app, const Call& call, const char* what)
+{
+    if (memory(app) > 0)
+        app.limits.take(what, call.wallet, 1, call.request.now_ms, memory(app));
+}
+
+} // namespace
+
+credits::NameLookup look_up_name(App& app, const Call& call)
+{
+    using credits::NameLookup;
+    auto& db = app.database();
+    assert(!db.in_transaction());
+    if (!credits::needs_name(db, call.wallet))
+        return NameLookup::not_needed;
+    if (is_remembered(app, call, no_name))
+        return NameLookup::no_name;
+    const bool has_credit =
+        credits::account(db, call.wallet).remaining_seconds >= app.config.rules.minimum_credit_seconds;
+    if (!has_credit)
+        count_question(app, call.request);
+    else if (take_question(app, call.request) > 0)
+        return NameLookup::chain_unavailable; // nor is it needed now
+    auto lookup = credits::look_up_name(app.chain, call.wallet);
+    if (lookup == NameLookup::no_name)
+        remember(app, call, no_name);
+    return lookup;
+}
+
+bool is_celo_verified(App& app, const Call& call)
+{
+    auto& db = app.database();
+    assert(!db.in_transaction());
+    if (credits::has_celo_bonus(db, call.wallet))
+        return true;
+    if (is_remembered(app, call, not_verified))
+        return false;
+    count_question(app, call.request);
+    const bool is_verified = app.chain.is_celo_verified(call.wallet);
+    if (!is_verified)
+        remember(app, call, not_verified);
+    return is_verified;
+}
