@@ -7,9 +7,9 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <pwd.h>
 #include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 namespace sqlite {
@@ -27,6 +27,13 @@ Error file_exists(const std::string& path)
     return Error(ErrorCode::conflict, "file_exists", path + " exists already");
 }
 
+// Root's own files may be out of reach: an operator's command goes on as the database's owner.
+std::string reason(int error)
+{
+    const auto* user = error == EACCES ? ::getpwuid(::geteuid()) : nullptr;
+    return std::strerror(error) + (user != nullptr ? std::string(" for user ") + user->pw_name : "");
+}
+
 [[noreturn]] void not_a_backup(const std::string& path, const std::string& why)
 {
     throw Error(ErrorCode::invalid_argument, "not_a_backup", path + ": " + why);
@@ -41,7 +48,8 @@ std::int64_t read_integer(Database& database, std::string_view sql)
 
 std::string refuse_existing(std::string path)
 {
-    if (fs::exists(fs::symlink_status(path)))
+    std::error_code none; // of what cannot be seen: it cannot be written either
+    if (fs::exists(fs::symlink_status(path, none)))
         throw file_exists(path);
     return path;
 }
@@ -84,46 +92,23 @@ void sync_folder(const fs::path& folder) noexcept
 
 // ---- ScratchFile ----
 
-ScratchFile::ScratchFile(std::string path)
-    : path_(std::move(path)), beside_{path_ + "-journal", path_ + "-wal", path_ + "-shm", path_ + "-lock"}
+ScratchFile::ScratchFile(const std::string& prefix)
+    : path_(prefix + "-XXXXXX"), beside_{path_ + "-journal", path_ + "-wal", path_ + "-shm", path_ + "-lock"}
 {
-    for (;;) {
-        fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd_ < 0)
-            throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(errno));
-        if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
-            ::close(fd_);
-            throw Error(ErrorCode::conflict, "busy", "another process is writing " + path_);
-        }
-        // It may have been another's, and have got its name since it was opened here.
-        struct stat opened = {};
-        struct stat named = {};
-        if (::fstat(fd_, &opened) == 0 && ::stat(path_.c_str(), &named) == 0 &&
-            opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
-            break;
-        ::close(fd_);
-    }
-    remove_what_is_beside();
-    if (::ftruncate(fd_, 0) != 0) {
-        const int error = errno;
-        ::unlink(path_.c_str());
-        ::close(fd_);
-        throw Error(ErrorCode::invalid_argument, "cannot_write", path_ + ": " + std::strerror(error));
-    }
+    fd_ = ::mkostemp(path_.data(), O_CLOEXEC);
+    if (fd_ < 0)
+        throw Error(ErrorCode::invalid_argument, "cannot_write", prefix + ": " + reason(errno));
+    for (auto& path : beside_)
+        path.replace(0, path_.size(), path_);
 }
 
 ScratchFile::~ScratchFile()
 {
-    remove_what_is_beside();
+    for (const auto& path : beside_)
+        ::unlink(path.c_str());
     if (!kept_)
         ::unlink(path_.c_str());
     ::close(fd_);
-}
-
-void ScratchFile::remove_what_is_beside() noexcept
-{
-    for (const auto& path : beside_)
-        ::unlink(path.c_str());
 }
 
 void ScratchFile::keep_as(const std::string& name)
@@ -133,11 +118,7 @@ void ScratchFile::keep_as(const std::string& name)
             return true;
         if (errno != EINVAL) // EINVAL: this file system cannot do it in one
             return false;
-        if (::access(name.c_str(), F_OK) == 0) {
-            errno = EEXIST;
-            return false;
-        }
-        return ::rename(path_.c_str(), name.c_str()) == 0;
+        return ::link(path_.c_str(), name.c_str()) == 0 && ::unlink(path_.c_str()) == 0;
     };
     const auto folder = fs::path(name).parent_path(); // once the file has its name, memory is not to fail
     if (::fsync(fd_) == 0 && give_name()) {
@@ -175,6 +156,8 @@ Restoration::Restoration(const std::string& backup_path, const std::string& data
     : scratch_(database_path + "-restore")
 {
     std::error_code none;
+    if (::access(backup_path.c_str(), R_OK) != 0 && errno != ENOENT)
+        not_a_backup(backup_path, reason(errno));
     if (!fs::is_regular_file(backup_path, none))
         not_a_backup(backup_path, "there is no such file");
     if (fs::equivalent(backup_path, database_path, none))

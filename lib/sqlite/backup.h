@@ -1,5 +1,5 @@
 // Copies of a database that is in use, and their return into it. Neither can be seen half done: a kill at any
-// moment leaves at most a file with a name of its own behind, which the next run takes away.
+// moment leaves at most a file with a name of its own behind, which nobody else takes for anything.
 #pragma once
 
 #include "sqlite/database.h"
@@ -16,13 +16,13 @@ namespace sqlite {
 using Audit = std::function<std::vector<std::string>(Database&)>;
 
 // A database file that one process makes for itself; gone with what SQLite puts beside it at the end of the
-// scope. A killed process leaves it behind for the next.
+// scope. A killed process leaves it behind: no other removes what it did not make.
 class ScratchFile
 {
   public:
-    // Makes it, empty, for its owner alone. Throws Error(conflict, "busy") while another process has it,
-    // Error(invalid_argument, "cannot_write") if it cannot be made.
-    explicit ScratchFile(std::string path);
+    // Makes it, empty, for its owner alone. Its name is `prefix`, a "-" and six letters that nobody can
+    // guess. Throws Error(invalid_argument, "cannot_write") if it cannot be made.
+    explicit ScratchFile(const std::string& prefix);
     ~ScratchFile();
     ScratchFile(const ScratchFile&) = delete;
     ScratchFile& operator=(const ScratchFile&) = delete;
@@ -32,8 +32,6 @@ class ScratchFile
     void keep_as(const std::string& name);
 
   private:
-    void remove_what_is_beside() noexcept;
-
     std::string path_;
     std::array<std::string, 4> beside_; // named at once: the end of the scope may find no memory
     int fd_ = -1;
@@ -50,7 +48,7 @@ class Backup
     Backup(Database& database, std::string path, const Audit& audit);
 
     std::int64_t size_bytes() const { return size_bytes_; }
-    // Until then there is only a file PATH.partial, which goes with this.
+    // Until then there is only a file PATH.partial-XXXXXX, which goes with this.
     void keep() { scratch_.keep_as(path_); }
 
   private:

@@ -220,12 +220,14 @@ class Torture
 
     static void remove(const std::string& path, bool with_scratch = true)
     {
-        for (const std::string suffix : {"", "-wal", "-shm", "-lock"}) {
+        for (const std::string suffix : {"", "-wal", "-shm", "-lock"})
             fs::remove(path + suffix);
-            if (with_scratch) {
-                fs::remove(path + ".partial" + suffix);
-                fs::remove(path + "-restore" + suffix);
-            }
+        if (!with_scratch)
+            return;
+        for (const auto& entry : fs::directory_iterator(fs::path(path).parent_path())) {
+            const auto name = entry.path().string();
+            if (name.rfind(path + ".partial-", 0) == 0 || name.rfind(path + "-restore-", 0) == 0)
+                fs::remove(entry.path());
         }
     }
 
