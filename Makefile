@@ -239,13 +239,13 @@ define install
 if [ -n "$$missing" ]; then \
     if [ $$(id -u) -eq 0 ]; then as_root=; else as_root=sudo; fi; \
     echo "installing Debian packages$${as_root:+ by sudo}:" $$missing; \
-    policy=; trap 'test -z "$$policy" || $$as_root rm -f $$policy' EXIT; trap 'exit 1' INT TERM; \
+    policy=; said=$$(mktemp); \
+    trap 'rm -f "$$said"; test -z "$$policy" || $$as_root rm -f $$policy' EXIT; trap 'exit 1' INT TERM; \
     if [ ! -e /usr/sbin/policy-rc.d ]; then policy=/usr/sbin/policy-rc.d; \
         printf '#!/bin/sh\nexit 101\n' | $$as_root install -m 755 /dev/stdin $$policy; fi; \
     $$as_root apt-get -qq update && \
     $$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing \
-        >/tmp/session-voice-apt.$$$$ 2>&1 || { cat /tmp/session-voice-apt.$$$$; exit 1; }; \
-    rm -f /tmp/session-voice-apt.$$$$; \
+        >"$$said" 2>&1 || { cat "$$said"; exit 1; }; \
 fi
 endef
 

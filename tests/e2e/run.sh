@@ -13,15 +13,15 @@ if [ ! -e "$installed" ] || [ "$here/package-lock.json" -nt "$installed" ]; then
 fi
 
 [ $# -gt 0 ] || set -- "$here"/*.test.mjs
-output=$(mktemp)
-trap 'rm -f "$output" "$output.status"' EXIT
+said=$(mktemp -d)
+trap 'rm -rf "$said"' EXIT
 # Mostly they wait, so none of the processors needs to be left alone.
-{ node --test --test-concurrency="$(nproc)" "$@" 2>&1 && echo 0 >"$output.status" || echo $? >"$output.status"; } | tee "$output"
-status=$(cat "$output.status")
+{ node --test --test-concurrency="$(nproc)" "$@" 2>&1 && echo 0 >"$said/status" || echo $? >"$said/status"; } | tee "$said/output"
+status=$(cat "$said/status")
 
 # Of the summary at the end: "# pass 12" or "ℹ pass 12".
 summary() {
-    number=$(sed -n "s/^[^ ]* $1 \([0-9][0-9]*\)\$/\1/p" "$output" | tail -n 1)
+    number=$(sed -n "s/^[^ ]* $1 \([0-9][0-9]*\)\$/\1/p" "$said/output" | tail -n 1)
     echo "${number:-0}"
 }
 passed=$(summary pass)
