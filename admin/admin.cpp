@@ -293,13 +293,13 @@ class CommandLine
         take_file(add(app_, "backup",
                       "Write a checked copy of the database; the service goes on meanwhile. Refuses a FILE "
                       "that exists.",
-                      "backup /var/backups/session-voice-$(date +%F).db", backup, Effect::changes),
+                      "backup /var/backups/session-voice/$(date +%F).db", backup, Effect::changes),
                   "to be written");
         auto& restore_command =
             add(app_, "restore",
                 "Check a backup and put it in the database's place, in one step; the service may go on "
                 "meanwhile. What was written since the backup is lost.",
-                "restore /var/backups/session-voice-2026-01-31.db --dry-run", restore, Effect::changes);
+                "restore /var/backups/session-voice/2026-01-31.db --dry-run", restore, Effect::changes);
         take_file(restore_command, "a backup");
         restore_command.add_flag("--yes", arguments_.yes, "really do it");
         add(app_, "migrate", "Bring the database to this program's schema.", "migrate --dry-run", migrate,

@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "base/error.h"
+#include "base/startup.h"
 #include "ethereum/address.h"
 
 #include <filesystem>
@@ -23,8 +24,7 @@ void bring_up_to_date(sqlite::Database& db)
 } // namespace
 
 Command::Command(const Arguments& given)
-    : arguments(given),
-      config(base::load_config(given.config_path, base::process_environment(), given.program)),
+    : arguments(given), config(base::start(given.config_path, given.program)),
       wallet(ethereum::parse_address(given.wallet).value_or("")), now(base::system_now())
 {
 }

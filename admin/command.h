@@ -39,7 +39,7 @@ struct Arguments
 class Command
 {
   public:
-    // Loads the settings that the arguments name.
+    // Starts with the settings that the arguments name.
     explicit Command(const Arguments& given);
 
     const Arguments& arguments;

@@ -3,6 +3,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "base/startup.h"
 #include "ethereum/chain.h"
 #include "rooms/sweep.h"
 #include "sessions/oracle.h"
@@ -56,6 +57,8 @@ bool may(const User& user, const struct stat& file, unsigned permissions)
     return ((file.st_mode >> shift) & permissions) == permissions;
 }
 
+constexpr const char* suffixes_beside[] = {"-wal", "-shm", "-lock", "-metrics", "-limits", "-rpc-slots"};
+
 constexpr unsigned may_read_and_write = 6;
 constexpr unsigned may_write_and_enter = 3;
 
@@ -66,7 +69,9 @@ class Doctor
 
     int examine(const std::string& config_path, const std::vector<std::string>& users)
     {
-        const auto config = examine_settings(config_path);
+        auto config = examine_settings(config_path);
+        if (config)
+            base::enter_database_folder(*config);
         examine_sqlite();
         examine_clock();
         if (config) {
@@ -201,15 +206,29 @@ class Doctor
         }
         for (const auto& user : users)
             examine_access(user, folder, folder_stat, database_path);
-        for (const char* suffix : {"-wal", "-shm", "-lock", "-metrics", "-limits"}) {
+        for (const char* suffix : suffixes_beside) {
             struct stat beside = {};
-            if (exists && ::stat((database_path + suffix).c_str(), &beside) == 0 &&
+            if (exists && ::lstat((database_path + suffix).c_str(), &beside) == 0 &&
                 beside.st_uid != file.st_uid)
                 warn(database_path + suffix + " belongs to another user than the database",
                      "run the web server's workers, cron and this program as one user");
         }
         if (exists && (file.st_mode & (S_IROTH | S_IWOTH)) != 0)
             warn("everybody on this machine can read " + database_path, "chmod o-rw " + database_path);
+        examine_scratch_files(database);
+    }
+
+    void examine_scratch_files(const fs::path& database)
+    {
+        std::error_code none; // the folder may be closed to us
+        for (const auto& entry : fs::directory_iterator(database.parent_path(), none)) {
+            const auto path = entry.path().string();
+            for (const char* kind : {"-restore-", "-rehearsal-"}) {
+                if (path.rfind(database.string() + kind, 0) == 0)
+                    warn("there is " + path + ", as a command leaves it that was killed",
+                         "if neither restore nor attest retry is under way: rm " + path);
+            }
+        }
     }
 
     void examine_access(const User& user, const std::string& folder, const struct stat& folder_stat,
@@ -217,13 +236,16 @@ class Doctor
     {
         bool fits = may(user, folder_stat, may_write_and_enter);
         std::string what = folder;
-        for (const char* suffix : {"", "-wal", "-shm", "-lock", "-metrics", "-limits"}) {
+        const auto look_at = [&](const std::string& path) {
             struct stat file = {};
-            if (fits && ::stat((database_path + suffix).c_str(), &file) == 0) {
+            if (fits && ::stat(path.c_str(), &file) == 0) {
                 fits = may(user, file, may_read_and_write);
-                what = database_path + suffix;
+                what = path;
             }
-        }
+        };
+        look_at(database_path);
+        for (const char* suffix : suffixes_beside)
+            look_at(database_path + suffix);
         if (fits)
             ok("user " + user.name +
                " can use the database; the web server's workers and cron must be that user");

@@ -3,6 +3,7 @@
 #include "base/cgi.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/startup.h"
 #include "gateway.h"
 #include "metrics/report.h"
 #include "routes.h"
@@ -204,8 +205,7 @@ int main(int argc, char** argv)
     }
 
     try {
-        const auto config =
-            base::load_config(options.config_path, base::process_environment(), base::Program::server);
+        const auto config = base::start(options.config_path, base::Program::server);
         if (options.only_check) {
             std::puts("session-voice: the settings are complete");
             return 0;

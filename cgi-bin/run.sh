@@ -3,6 +3,11 @@
 # usage: run.sh BUILD PORT VAR
 set -eu
 
+# What another user may have put into the folder must not be done as root.
+if [ "$(id -u)" -eq 0 ] && [ -e "$3" ] && [ "$(stat -L -c %u "$3")" -ne 0 ]; then
+    echo "$3 belongs to another user than root; run this as that user, or choose another: make run VAR=/root/var" >&2
+    exit 1
+fi
 mkdir -p "$3/empty"
 build=$(cd "$1" && pwd) port=$2 var=$(cd "$3" && pwd)
 program=$build/session-voice

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/startup.h"
 #include "metrics/report.h"
 
 #include <charconv>
@@ -116,8 +117,7 @@ int run(const Sweeper& sweeper, int argc, char** argv)
     if (const int status = read_options(sweeper, argc, argv, options); status >= 0)
         return status;
     try {
-        const auto config =
-            base::load_config(options.config_path, base::process_environment(), sweeper.program);
+        const auto config = base::start(options.config_path, sweeper.program);
         shared::Counters counters(config.database_path);
         const std::chrono::seconds every(options.every_seconds);
         const std::chrono::seconds lasting(options.for_seconds);

@@ -223,7 +223,8 @@ void write_textfile(const std::string& path, const std::string& text)
         throw base::Error(base::ErrorCode::internal, "internal_error",
                           std::string(what) + " " + temporary + ": " + std::strerror(error));
     };
-    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    ::unlink(temporary.c_str()); // what a killed process of that number left, or anybody's link
+    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         refuse("cannot write");
     errno = ENOSPC; // of a write that stops short

@@ -2,9 +2,9 @@
 // heartbeat every 30 s and renews every 45 s; all of it 60 days ago, so that it can be pruned at once. Prints
 // the bytes of the database before and after, and the participant-hours between.  usage: grow SETTINGS ROOMS
 // HOURS
-#include "base/config.h"
 #include "base/hex.h"
 #include "base/random.h"
+#include "base/startup.h"
 #include "credits/ledger.h"
 #include "rooms/room.h"
 #include "sqlite/migrate.h"
@@ -28,7 +28,7 @@ int main(int argc, char** argv)
 {
     if (argc != 4)
         return 2;
-    const auto config = base::load_config(argv[1], base::process_environment(), base::Program::server);
+    const auto config = base::start(argv[1], base::Program::server);
     const auto& rules = config.rules;
     const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
     const agora::TokenIssuer tokens(config.agora_app_id, config.agora_app_certificate);

@@ -4,9 +4,9 @@
 // would send: access token, room_id, connection_id; for a visitor a - stands for the last.  usage: seed
 // SETTINGS PARTICIPANTS [VISITORS]
 #include "auth/access_token.h"
-#include "base/config.h"
 #include "base/hex.h"
 #include "base/random.h"
+#include "base/startup.h"
 #include "credits/ledger.h"
 #include "sqlite/migrate.h"
 
@@ -89,7 +89,7 @@ int main(int argc, char** argv)
 {
     if (argc < 3)
         return 2;
-    const auto config = base::load_config(argv[1], base::process_environment(), base::Program::server);
+    const auto config = base::start(argv[1], base::Program::server);
     const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
     const auto now = base::system_now();
     const auto minute_ago = now - 60;

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "base/startup.h"
 #include "sessions/oracle.h"
 #include "sqlite/migrate.h"
 
@@ -182,7 +183,7 @@ int main(int argc, char** argv)
         return 2;
     }
     try {
-        const auto config = base::load_config(argv[2], base::process_environment(), base::Program::server);
+        const auto config = base::start(argv[2], base::Program::server);
         SessionAt session_at(config);
         std::string line;
         if (argc > 3) {

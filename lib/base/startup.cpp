@@ -1,0 +1,90 @@
+#include "base/startup.h"
+
+#include "base/error.h"
+
+#include <filesystem>
+#include <grp.h>
+#include <optional>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace base {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int max_links = 40; // as the kernel has it
+
+struct stat nearest_that_exists(fs::path folder)
+{
+    struct stat found = {};
+    while (::stat(folder.c_str(), &found) != 0 && folder != "/")
+        folder = folder.parent_path();
+    return found;
+}
+
+void become_owner_of(const Place& place)
+{
+    const auto* user = ::getpwuid(place.owner);
+    const auto group = user != nullptr ? user->pw_gid : place.group;
+    const bool has_groups =
+        user != nullptr ? ::initgroups(user->pw_name, group) == 0 : ::setgroups(0, nullptr) == 0;
+    const bool is_done = has_groups && ::setresgid(group, group, group) == 0 &&
+                         ::setresuid(place.owner, place.owner, place.owner) == 0;
+    if (!is_done || ::setuid(0) == 0)
+        throw Error(ErrorCode::internal, "internal_error",
+                    "this process cannot become user " + std::to_string(place.owner) +
+                        ", who owns the folder of " + place.path + "; run it as that user");
+}
+
+} // namespace
+
+Place find_place(const std::string& path)
+{
+    fs::path here = "/";
+    std::vector<fs::path> names; // that are left to go, the next one last
+    const auto go = [&](const fs::path& way) {
+        const std::vector<fs::path> parts(way.begin(), way.end());
+        names.insert(names.end(), parts.rbegin(), parts.rend());
+    };
+    go(fs::absolute(path));
+    std::optional<struct stat> foreign_link;
+    for (int links = 0; !names.empty();) {
+        const auto name = names.back();
+        names.pop_back();
+        const auto next = (name == ".." ? here.parent_path() : here / name).lexically_normal();
+        struct stat found = {};
+        if (::lstat(next.c_str(), &found) == 0 && S_ISLNK(found.st_mode) && links < max_links) {
+            ++links;
+            if (!foreign_link && found.st_uid != 0)
+                foreign_link = found;
+            go(fs::read_symlink(next));
+        } else {
+            here = next;
+        }
+    }
+    const auto decides = foreign_link ? *foreign_link : nearest_that_exists(here.parent_path());
+    return {here, decides.st_uid, decides.st_gid};
+}
+
+void enter_database_folder(Config& config)
+{
+    if (config.database_path == ":memory:")
+        return;
+    const auto place = find_place(config.database_path);
+    config.database_path = place.path;
+    if (::geteuid() == 0 && place.owner != 0)
+        become_owner_of(place);
+}
+
+Config start(const std::string& settings_path, Program program)
+{
+    auto config = load_config(settings_path, process_environment(), program);
+    enter_database_folder(config);
+    return config;
+}
+
+} // namespace base

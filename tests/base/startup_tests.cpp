@@ -1,0 +1,135 @@
+#include "base/startup.h"
+
+#include "fixture.h"
+#include "sqlite/child_process.h"
+#include "temporary_folder.h"
+
+#include <filesystem>
+#include <unistd.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uid_t stranger = 4711; // has no entry anywhere
+constexpr gid_t strangers = 4712;
+
+bool is_root(boost::unit_test::test_unit_id)
+{
+    return ::geteuid() == 0;
+}
+
+std::string place_of(const std::string& path)
+{
+    return base::find_place(path).path;
+}
+
+void give(const std::string& path)
+{
+    BOOST_REQUIRE(::lchown(path.c_str(), stranger, strangers) == 0);
+}
+
+// The user that a process is once it has gone to the database.
+int user_at(const std::string& database_path)
+{
+    ChildProcess child([&] {
+        base::Config config;
+        config.database_path = database_path;
+        base::enter_database_folder(config);
+        const bool is_for_good = ::getuid() == ::geteuid() && (::getuid() == 0 || ::setuid(0) != 0);
+        const bool has_groups_of_root = ::getuid() != 0 && (::getgroups(0, nullptr) != 0 || ::getegid() == 0);
+        if (!is_for_good || has_groups_of_root)
+            return 1;
+        return ::geteuid() == 0 ? 2 : ::geteuid() == stranger && ::getegid() == strangers ? 3 : 4;
+    });
+    return child.wait();
+}
+
+constexpr int root_still = 2;
+constexpr int the_stranger = 3;
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(startup_tests)
+
+BOOST_AUTO_TEST_CASE(every_name_of_a_file_leads_to_one_place)
+{
+    const TemporaryFolder folder;
+    fs::create_directories(folder / "data/deep");
+    folder.write("data/test.db", "");
+    const auto real = fs::canonical(folder / "data/test.db").string();
+    fs::create_symlink(folder / "data/test.db", folder / "whole.db");
+    fs::create_symlink("data/test.db", folder / "relative.db");
+    fs::create_symlink("../test.db", folder / "data/deep/up.db");
+    fs::create_symlink("data", folder / "linked");
+    fs::create_symlink("linked/deep/up.db", folder / "twice.db");
+    for (const char* name : {"data/test.db", "whole.db", "relative.db", "data/deep/up.db", "linked/test.db",
+                             "twice.db", "data/../data//./test.db", "linked/deep/../test.db"})
+        BOOST_TEST(place_of(folder / name) == real, name);
+    const auto before = fs::current_path();
+    fs::current_path(folder / "data/deep");
+    BOOST_TEST(place_of("../test.db") == real);
+    fs::current_path(before);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_yet_to_be_made_has_a_place)
+{
+    const TemporaryFolder folder;
+    const auto real = fs::canonical(folder.path()).string();
+    fs::create_symlink("later.db", folder / "link.db");
+    fs::create_symlink("missing", folder / "folder");
+    BOOST_TEST(place_of(folder / "later.db") == real + "/later.db");
+    BOOST_TEST(place_of(folder / "link.db") == real + "/later.db");
+    BOOST_TEST(place_of(folder / "folder/later.db") == real + "/missing/later.db");
+    fs::create_symlink("b", folder / "a");
+    fs::create_symlink("a", folder / "b");
+    BOOST_TEST(place_of(folder / "a").rfind(real + "/", 0) == 0u); // and comes to an end
+}
+
+BOOST_AUTO_TEST_CASE(a_database_in_memory_has_no_place)
+{
+    base::Config config;
+    config.database_path = ":memory:";
+    base::enter_database_folder(config);
+    BOOST_TEST(config.database_path == ":memory:");
+}
+
+BOOST_AUTO_TEST_CASE(root_stays_root_in_a_folder_of_its_own, *boost::unit_test::precondition(is_root))
+{
+    const TemporaryFolder folder;
+    BOOST_TEST(user_at(folder / "test.db") == root_still);
+    folder.write("test.db", "");
+    give(folder / "test.db");
+    BOOST_TEST(user_at(folder / "test.db") == root_still);
+}
+
+BOOST_AUTO_TEST_CASE(root_becomes_the_owner_of_the_folder_for_good, *boost::unit_test::precondition(is_root))
+{
+    const TemporaryFolder folder;
+    fs::create_directory(folder / "data");
+    give(folder / "data");
+    BOOST_TEST(user_at(folder / "data/test.db") == the_stranger);
+    BOOST_TEST(user_at(folder / "data/missing/test.db") == the_stranger);
+    fs::create_symlink("data/test.db", folder / "link.db");
+    BOOST_TEST(user_at(folder / "link.db") == the_stranger);
+    folder.write("data/test.db", ""); // root's own file
+    BOOST_TEST(user_at(folder / "data/test.db") == the_stranger);
+}
+
+// They lead to folders of root's.
+BOOST_AUTO_TEST_CASE(root_follows_no_link_of_another_user_as_root, *boost::unit_test::precondition(is_root))
+{
+    const TemporaryFolder folder;
+    for (const char* name : {"data", "roots"})
+        fs::create_directory(folder / name);
+    folder.write("roots/test.db", "");
+    fs::create_symlink("../roots/test.db", folder / "data/test.db");
+    fs::create_symlink("../roots", folder / "data/deep");
+    fs::create_symlink("data/test.db", folder / "twice.db");
+    for (const char* name : {"data", "data/test.db", "data/deep"})
+        give(folder / name);
+    for (const char* name : {"data/test.db", "data/deep/test.db", "twice.db"})
+        BOOST_TEST(user_at(folder / name) == the_stranger, name);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
