@@ -1,6 +1,5 @@
 #include "sessions/attestation.h"
 
-#include "base/error.h"
 #include "base/hex.h"
 
 namespace sessions {
@@ -80,6 +79,28 @@ std::optional<Attestation> find_attestation(sqlite::Database& db, const std::str
     return read(row);
 }
 
+Attestation load_attestation(sqlite::Database& db, const std::string& booking_id)
+{
+    auto found = find_attestation(db, booking_id);
+    if (!found)
+        throw gone(booking_id);
+    return *std::move(found);
+}
+
+AttestationTransaction load_last_transaction(sqlite::Database& db, const std::string& booking_id)
+{
+    auto found = find_transactions(db, booking_id);
+    if (found.empty())
+        throw gone(booking_id);
+    return std::move(found.back());
+}
+
+base::Error gone(const std::string& booking_id)
+{
+    return {base::ErrorCode::database_unavailable, "database_unavailable",
+            "what was stored of booking " + booking_id + " is gone: another database is in its place"};
+}
+
 std::int64_t count_attestations(sqlite::Database& db, AttestationState state)
 {
     auto row = db.prepare("SELECT count(*) FROM attestations WHERE state = :state");
@@ -125,7 +146,7 @@ std::string hash_of(sqlite::Database& db, const Attestation& attestation)
 {
     if (!attestation.mined_hash.empty())
         return attestation.mined_hash;
-    return find_transactions(db, attestation.booking_id).back().tx_hash;
+    return load_last_transaction(db, attestation.booking_id).tx_hash;
 }
 
 std::int64_t next_nonce(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle)

@@ -1,6 +1,7 @@
 // Attestations as they are stored: what was decided, and the signed transactions that carry it to the escrow.
 #pragma once
 
+#include "base/error.h"
 #include "ethereum/transaction.h"
 #include "sessions/outcome.h"
 #include "sqlite/database.h"
@@ -52,12 +53,19 @@ struct AttestationTransaction
 };
 
 std::optional<Attestation> find_attestation(sqlite::Database& db, const std::string& booking_id);
+// One that was there a moment ago, and its last transaction. Throw what gone() gives if it is not there any
+// more.
+Attestation load_attestation(sqlite::Database& db, const std::string& booking_id);
+AttestationTransaction load_last_transaction(sqlite::Database& db, const std::string& booking_id);
+// While the chain was asked, an older database may have been put in this one's place: database_unavailable.
+base::Error gone(const std::string& booking_id);
 std::int64_t count_attestations(sqlite::Database& db, AttestationState state);
 // In the order of their nonces, which is that in which they can be mined.
 std::vector<Attestation> find_submitted_attestations(sqlite::Database& db);
 // All of them, the one that counts last.
 std::vector<AttestationTransaction> find_transactions(sqlite::Database& db, const std::string& booking_id);
-// The hash to look for on the chain: of the transaction that was mined, or of the last one.
+// The hash to look for on the chain: of the transaction that was mined, or of the last one. Throws what
+// gone() gives.
 std::string hash_of(sqlite::Database& db, const Attestation& attestation);
 // The least nonce that none of the account's transactions has.
 std::int64_t next_nonce(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle);

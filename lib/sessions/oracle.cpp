@@ -52,6 +52,14 @@ Metrics measure_presence(sqlite::Database& db, const Session& session, base::Uni
     return measure(stays(session.host), stays(session.guest));
 }
 
+// Presence that was there and is not any more.
+bool is_lost(const Metrics& seen, const Metrics& now)
+{
+    return (seen.host_joined_at != 0 && now.host_joined_at != seen.host_joined_at) ||
+           (seen.guest_joined_at != 0 && now.guest_joined_at != seen.guest_joined_at) ||
+           now.overlap_seconds < seen.overlap_seconds;
+}
+
 const char* too_early(Outcome outcome)
 {
     return outcome == Outcome::completed ? "overlap_not_met" : "grace_not_over";
@@ -117,9 +125,19 @@ std::optional<Attestation> Oracle::resume(const std::string& booking_id, base::U
 
 Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced, base::UnixSeconds now)
 {
+    return attest(session, forced, Metrics{}, now);
+}
+
+Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced, const Metrics& seen,
+                           base::UnixSeconds now)
+{
     Attestation attestation;
+    attestation.metrics = seen;
     const auto decide_now = [&] {
-        attestation.metrics = measure_presence(db_, session, now);
+        const auto metrics = measure_presence(db_, session, now);
+        if (is_lost(attestation.metrics, metrics))
+            throw gone(session.booking_id);
+        attestation.metrics = metrics;
         attestation.outcome = forced.value_or(decide(attestation.metrics, session.terms));
         attestation.metrics_hash = metrics_hash(session.booking_id, attestation.metrics);
         if (const char* why =
@@ -153,7 +171,9 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
             tx.commit();
         }
     }
-    return *resume(session.booking_id, now);
+    if (auto known = resume(session.booking_id, now))
+        return *std::move(known);
+    throw gone(session.booking_id);
 }
 
 Attestation Oracle::retry(const Uint256& booking_id, base::UnixSeconds now)
@@ -165,7 +185,9 @@ Attestation Oracle::retry(const Uint256& booking_id, base::UnixSeconds now)
         look_up(chain_, booking_id, Asker::oracle, now);
         replace_nonce(*attestation, find_transactions(db_, attestation->booking_id), now);
     }
-    return *resume(attestation->booking_id, now);
+    if (auto known = resume(attestation->booking_id, now))
+        return *std::move(known);
+    throw gone(attestation->booking_id);
 }
 
 // ---- from a decision to signed bytes ----
@@ -234,8 +256,8 @@ void Oracle::replace_nonce(Attestation& attestation, const std::vector<Attestati
 {
     const auto offer = prepare(calldata_of(attestation));
     sqlite::Transaction tx(db_);
-    const auto stored = find_attestation(db_, attestation.booking_id);
-    if (stored->nonce == attestation.nonce && stored->state == attestation.state &&
+    const auto stored = load_attestation(db_, attestation.booking_id);
+    if (stored.nonce == attestation.nonce && stored.state == attestation.state &&
         find_transactions(db_, attestation.booking_id).size() == seen.size()) {
         attestation.oracle = address_;
         attestation.nonce = std::max(offer.least_nonce, next_nonce(db_, attestation.chain_id, address_));
@@ -248,7 +270,7 @@ void Oracle::replace_nonce(Attestation& attestation, const std::vector<Attestati
                                 offer.fees.max_priority_fee_per_gas, now));
         tx.commit();
     } else {
-        attestation = *stored;
+        attestation = stored;
     }
 }
 
@@ -258,7 +280,7 @@ void Oracle::settle(Attestation& attestation, AttestationState state, const std:
                     const std::string& failure, base::UnixSeconds now)
 {
     sqlite::Transaction tx(db_);
-    attestation = *find_attestation(db_, attestation.booking_id);
+    attestation = load_attestation(db_, attestation.booking_id);
     const bool is_correction = // what was taken for another's turns out to be ours
         attestation.state == AttestationState::failed && state == AttestationState::confirmed;
     if (is_settled(attestation) && !is_correction) // by another process
@@ -321,6 +343,8 @@ bool Oracle::look_and_deliver(Attestation& attestation, base::UnixSeconds now)
         fail("it was signed for chain " + std::to_string(attestation.chain_id) + ", CHAIN_ID is " +
              std::to_string(config_.chain_id));
     const auto transactions = find_transactions(db_, attestation.booking_id);
+    if (transactions.empty())
+        throw gone(attestation.booking_id);
     const bool was_sent = transactions.back().sent_at != 0;
     if (was_sent && settle_by_receipt(attestation, transactions, now))
         return true;
@@ -380,9 +404,9 @@ Oracle::raise_fee(const Attestation& attestation, const AttestationTransaction& 
         max_tip = raised(tip, *max_tip);
 
     sqlite::Transaction tx(db_);
-    const auto stored = find_transactions(db_, attestation.booking_id);
-    if (stored.back().tx_hash != last.tx_hash) // another process was faster
-        return stored.back();
+    const auto stored = load_last_transaction(db_, attestation.booking_id);
+    if (stored.tx_hash != last.tx_hash) // another process was faster
+        return stored;
     auto same_call = attestation;
     same_call.nonce = last.nonce; // another process may have replaced it since `attestation` was read
     auto transaction = sign(same_call, last.gas_limit, max_fee, max_tip, now);
@@ -395,7 +419,7 @@ Oracle::raise_fee(const Attestation& attestation, const AttestationTransaction& 
 // used.
 bool Oracle::deliver(const Attestation& attestation, base::UnixSeconds now)
 {
-    auto transaction = find_transactions(db_, attestation.booking_id).back();
+    auto transaction = load_last_transaction(db_, attestation.booking_id);
     const bool was_sent = transaction.sent_at != 0;
     if (was_sent && std::abs(now - transaction.sent_at) < resend_after_seconds)
         return true;
@@ -443,9 +467,10 @@ void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::Uni
         tx.commit();
         return;
     }
+    Metrics metrics;
     if (known.terms) {
         const Session session{known.booking_id, known.host, known.guest, *known.terms, known.looked_up_at};
-        const auto metrics = measure_presence(db_, session, now);
+        metrics = measure_presence(db_, session, now);
         const auto outcome = decide(metrics, session.terms);
         // Too late now is too late for ever: the other outcomes need presence after the end.
         if (now > window_of(outcome, session.terms).closes_at && now > session.terms.ends_at) {
@@ -481,11 +506,13 @@ void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::Uni
     }
     {
         sqlite::Transaction tx(db_, sqlite::Durability::relaxed);
+        if (!find_session(db_, known.booking_id))
+            throw gone(known.booking_id);
         remember(db_, *session);
         tx.commit();
     }
     try {
-        attest(*session, std::nullopt, now);
+        attest(*session, std::nullopt, metrics, now);
         tally.submitted += 1;
     } catch (const Error& error) {
         if (error.code() != ErrorCode::invalid_argument)

@@ -4,7 +4,8 @@
 // From then on every call and every sweep only carries those bytes to the chain: sends them again if the node
 // has not taken them or has lost them, signs the same call with the same nonce and a higher fee if the
 // network has become dearer, and looks for the receipt. Should another program have used up the nonce, the
-// same decision gets a new one. Any number of processes may do this at once.
+// same decision gets a new one. Any number of processes may do this at once. All of it throws
+// database_unavailable if what it works on is gone when the chain has answered: a restore.
 #pragma once
 
 #include "base/config.h"
@@ -44,7 +45,7 @@ class Oracle
     // Decides by the presence up to `now`, or as `forced`, and submits. Throws overlap_not_met,
     // completed_too_late, grace_not_over or no_show_too_late (invalid_argument) outside the outcome's window,
     // "session still in progress" (invalid_argument) while the outcome can change, and what resume() throws.
-    // Was it decided before, it does what resume() does.
+    // If it was decided before, this does what resume() does.
     Attestation attest(const Session& session, std::optional<Outcome> forced, base::UnixSeconds now);
 
     // A failed attestation once more: the same decision in a new transaction. Does what resume() does for one
@@ -57,6 +58,10 @@ class Oracle
 
   private:
     struct Offer; // what the node says a transaction takes
+
+    // `seen` is presence that was measured before: it only ever grows.
+    Attestation attest(const Session& session, std::optional<Outcome> forced, const Metrics& seen,
+                       base::UnixSeconds now);
 
     Offer prepare(const std::string& calldata);
     AttestationTransaction sign(const Attestation& attestation, std::uint64_t gas_limit,
