@@ -147,6 +147,11 @@ class Doctor
             } catch (const Error&) {
             }
         }
+        if (config)
+            ok(config->rules.base_grant_per_name ? "a name brings the base grant once"
+                                                 : "a name that is passed on brings its next owner the base "
+                                                   "grant, too; BASE_GRANT_PER_NAME=1 "
+                                                   "would change that");
         if (config && !config->production)
             warn("ENVIRONMENT is development", "set ENVIRONMENT=production before anybody depends on it");
         return config;

@@ -81,8 +81,11 @@ describe('doctor', () => {
             /^the verification mirror answers$/,
             /^the escrow answers$/,
             new RegExp(`^the oracle ${oracle} holds 5 wei$`),
+            /^a name that is passed on brings its next owner the base grant, too; BASE_GRANT_PER_NAME=1 would change that$/,
         ])
             assert.ok(oks.some((line) => pattern.test(line)), `${pattern} in ${stdout}`);
+        const once = await doctor({ BASE_GRANT_PER_NAME: '1' });
+        assert.ok(once.oks.includes('a name brings the base grant once'), once.stdout);
     });
 
     it('says the same in JSON', async () => {
