@@ -11,11 +11,13 @@ count() {
     echo "== $3: $1 passed, $2 failed"
 }
 
-# boost NAME PROGRAM [ARGUMENTS]: what the service logs meanwhile goes to a file.
+# boost NAME PROGRAM [ARGUMENTS]: what the service logs meanwhile goes to a file. One that hangs is ended, and has failed.
 boost() {
     name=$1; shift
     log=$(dirname "$1")/tests.log
-    report=$("$@" --report_level=short --report_sink="$log.report" 2>"$log")
+    rm -f "$log.report"
+    report=$(timeout --foreground --kill-after=10 "${BOOST_SECONDS:-1800}" \
+        "$@" --report_level=short --report_sink="$log.report" 2>"$log")
     status=$?
     echo "$report" | tail -n 60
     grep -a 'SIMULATION_SEED=\|ERROR: AddressSanitizer\|runtime error' "$log"

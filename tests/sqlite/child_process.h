@@ -2,14 +2,32 @@
 // not be carried across fork(): connections to a database, and threads.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdexcept>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+// How long anything is waited for that another process does; who waits for longer has found a fault.
+constexpr int patience_seconds = 120;
+
+// Whether it is true before long.
+template <class Condition>
+bool comes_true(Condition condition)
+{
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(patience_seconds);
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > deadline)
+            return false;
+        ::usleep(100);
+    }
+    return true;
+}
 
 // Something that one process tells another, once or several times.
 class Signal
@@ -36,9 +54,13 @@ class Signal
     }
     void await()
     {
-        char byte = 0;
-        while (::read(ends_[0], &byte, 1) < 0 && errno == EINTR) {
+        struct pollfd there = {ends_[0], POLLIN, 0};
+        int ready = 0;
+        while ((ready = ::poll(&there, 1, patience_seconds * 1000)) < 0 && errno == EINTR) {
         }
+        char byte = 0;
+        if (ready != 1 || ::read(ends_[0], &byte, 1) != 1)
+            throw std::runtime_error("nobody gives the signal");
     }
     // Without waiting for it; await() still has to be called.
     bool is_given() const
@@ -63,6 +85,7 @@ class ChildProcess
             throw std::runtime_error("cannot fork");
         if (pid_ > 0)
             return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL); // no longer than its parent
         // The test framework's handlers would go on with the parent's tests in here.
         for (const int number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTERM})
             std::signal(number, SIG_DFL);
@@ -86,6 +109,13 @@ class ChildProcess
     {
         if (pid_ > 0)
             ::kill(pid_, SIGKILL);
+    }
+    bool has_ended() const
+    {
+        siginfo_t state = {};
+        return pid_ < 0 ||
+               (::waitid(P_PID, static_cast<id_t>(pid_), &state, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+                state.si_pid == pid_);
     }
     // Its exit code; 128 and the signal's number if one ended it.
     int wait()

@@ -114,8 +114,7 @@ BOOST_AUTO_TEST_CASE(who_gives_it_back_and_wants_it_again_comes_behind_those_who
     BOOST_TEST(!lock.is_awaited());
     for (int turn = 0; turn < 20; ++turn) {
         may_begin.give();
-        while (!lock.is_awaited())
-            ::usleep(100);
+        BOOST_TEST_REQUIRE(comes_true([&] { return lock.is_awaited(); }));
         lock.unlock();
         lock.lock(60000);
         BOOST_TEST_REQUIRE(has_had_it.is_given());
