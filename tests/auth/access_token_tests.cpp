@@ -101,6 +101,24 @@ BOOST_AUTO_TEST_CASE(nothing_can_be_cut_from_or_added_to_a_token)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_token_has_4096_bytes_at_most)
+{
+    const auto padded_to = [](std::size_t bytes) {
+        const auto payload = R"({"sub":")" + std::string(wallet) + R"(","exp":1767225601,"pad":")";
+        for (std::size_t count = 2900;; ++count) {
+            const auto token = with_claims(payload + std::string(count, 'x') + "\"}");
+            if (token.size() >= bytes)
+                return token;
+        }
+    };
+    const auto longest = padded_to(4096);
+    BOOST_TEST_REQUIRE(longest.size() == 4096u);
+    BOOST_TEST((auth::verify_access_token(secret, longest, now) == wallet));
+    const auto too_long = padded_to(4097);
+    BOOST_TEST_REQUIRE(too_long.size() == 4097u);
+    BOOST_TEST(!auth::verify_access_token(secret, too_long, now).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(another_secret_makes_another_token)
 {
     const auto token = auth::issue_access_token(secret, wallet, now, 3600);

@@ -204,6 +204,17 @@ BOOST_AUTO_TEST_CASE(a_spent_nonce_is_remembered_for_a_day_beyond_its_expiry)
     BOOST_TEST(auth::purge_spent_nonces(db(), expires_at + 86400, 100) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_purge_takes_nothing_along_that_is_younger)
+{
+    BOOST_TEST(spend(issue()));
+    now += 1;
+    const auto young = issue();
+    BOOST_TEST(spend(young));
+    BOOST_TEST(auth::purge_spent_nonces(db(), now - 1 + 300 + 86400, 100) == 1);
+    BOOST_TEST(stored() == 1);
+    BOOST_TEST(!spend(young));
+}
+
 BOOST_AUTO_TEST_CASE(a_purge_stops_at_its_limit_and_takes_the_oldest_first)
 {
     for (int i = 0; i < 10; ++i) {
