@@ -6,6 +6,7 @@
 #include "credits/ledger.h"
 #include "faults/faulty_vfs.h"
 #include "faults/town.h"
+#include "sqlite/backup.h"
 
 #include <iostream>
 #include <sqlite3.h>
@@ -230,6 +231,73 @@ BOOST_AUTO_TEST_CASE(a_power_cut_takes_back_no_more_than_it_may)
               << figures.answers << " answers, " << figures.rolled_back
               << " of them older than the last commit, seed " << seed << "\n";
     BOOST_TEST(figures.rolled_back > 0u);
+}
+
+std::vector<std::string> nothing_wrong(sqlite::Database&)
+{
+    return {};
+}
+
+// A checkpoint syncs the log as well, but not while a reader holds it back.
+BOOST_AUTO_TEST_CASE(a_vacuum_and_a_restoration_are_on_the_disk_when_they_are_over)
+{
+    const Town town;
+    const Silence silence;
+    FaultyVfs vfs;
+    const auto check_synced = [&](const auto& work) {
+        const TemporaryFolder folder("/dev/shm");
+        town.found(folder.path());
+        sqlite::Backup(town.open(folder.path())->db(), folder / "backup.db", nothing_wrong).keep();
+        sqlite::Restoration restoration(folder / "backup.db", folder / "town.db", nothing_wrong);
+        vfs.track();
+        const auto world = town.open(folder.path());
+        auto reading = world->db().prepare("SELECT name FROM sqlite_schema");
+        BOOST_TEST_REQUIRE(reading.step());
+        sqlite::Database db(world->path);
+        work(db, restoration);
+        BOOST_TEST(vfs.is_log_synced());
+    };
+    check_synced([](sqlite::Database& db, sqlite::Restoration&) { db.vacuum(); });
+    check_synced([](sqlite::Database& db, sqlite::Restoration& restoration) { restoration.replace(db); });
+}
+
+BOOST_AUTO_TEST_CASE(a_restoration_that_loses_its_power_was_done_or_not_done)
+{
+    const Town town;
+    const Silence silence;
+    FaultyVfs vfs;
+    std::mt19937_64 dice(setting("FAULT_SEED", 1));
+    int cuts = 0;
+    for (std::uint64_t round = 0; round < setting("FAULT_ROUNDS", 40) / 4; ++round) {
+        const TemporaryFolder folder("/dev/shm");
+        const TemporaryFolder image("/dev/shm");
+        town.found(folder.path());
+        const auto world = town.open(folder.path());
+        sqlite::Backup(world->db(), folder / "backup.db", nothing_wrong).keep();
+        const auto restored = contents(world->path);
+        BOOST_TEST(town.operation("POST /rooms/create").run(*world) != unavailable);
+        const auto before = contents(world->path);
+        BOOST_TEST((before != restored));
+        world->app.close_database();
+
+        sqlite::Restoration restoration(folder / "backup.db", world->path, nothing_wrong);
+        vfs.track();
+        sqlite::Database db(world->path);
+        vfs.cut_at(static_cast<std::int64_t>(1 + dice() % 150));
+        bool is_done = true;
+        try {
+            restoration.replace(db);
+        } catch (const base::Error&) {
+            is_done = false;
+        }
+        cuts += vfs.is_cut() ? 1 : 0;
+        vfs.write_image(image.path(), dice);
+        vfs.track(); // the power is back
+        const auto found = contents(town.open(image.path())->path);
+        BOOST_TEST((found == restored || (!is_done && found == before)), "round " << round);
+        BOOST_TEST(violations(image / "town.db") == "");
+    }
+    BOOST_TEST(cuts > 0);
 }
 
 // Who waits for the disk has let go of the lock, and others see what it committed.

@@ -9,6 +9,23 @@
 #include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+
+namespace {
+
+std::function<int(int fd)> on_fsync; // asked first, while it is set
+
+} // namespace
+
+// In the place of libc's, so that the tests see what is synced without SQLite.
+extern "C" int fsync(int fd)
+{
+    if (on_fsync && on_fsync(fd) != 0) {
+        errno = EIO;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_fsync, fd));
+}
 
 namespace {
 
@@ -109,6 +126,38 @@ BOOST_AUTO_TEST_CASE(a_backup_is_a_whole_database_by_itself)
     auto expected = own;
     expected.insert("backup.db");
     BOOST_TEST((files() == expected));
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_is_on_the_disk_before_it_has_its_name_and_its_name_is_thereafter)
+{
+    const auto inode_of = [](const std::string& name) {
+        struct stat status = {};
+        BOOST_REQUIRE(::stat(name.c_str(), &status) == 0);
+        return status.st_ino;
+    };
+    Backup backup(*open(), file, nothing_wrong);
+    std::vector<std::pair<ino_t, bool>> synced; // what, and whether the backup had its name by then
+    on_fsync = [&](int fd) {
+        struct stat status = {};
+        synced.emplace_back(::fstat(fd, &status) == 0 ? status.st_ino : 0, fs::exists(file));
+        return 0;
+    };
+    backup.keep();
+    on_fsync = nullptr;
+    BOOST_TEST_REQUIRE(synced.size() == 2u);
+    BOOST_TEST((synced[0] == std::pair(inode_of(file), false)));
+    BOOST_TEST((synced[1] == std::pair(inode_of(folder.path()), true)));
+}
+
+BOOST_AUTO_TEST_CASE(a_backup_that_the_disk_does_not_take_gets_no_name)
+{
+    {
+        Backup backup(*open(), file, nothing_wrong);
+        on_fsync = [](int) { return -1; };
+        BOOST_CHECK_EXCEPTION(backup.keep(), base::Error, is_database_unavailable);
+        on_fsync = nullptr;
+    }
+    BOOST_TEST((files() == own));
 }
 
 BOOST_AUTO_TEST_CASE(a_backup_that_is_not_kept_leaves_nothing)
@@ -389,23 +438,29 @@ BOOST_AUTO_TEST_CASE(a_restoration_killed_anywhere_was_done_or_not_done)
 {
     add_rows(*open(), 10, 3000);
     back_up();
+    Signal begins;
     const auto restore = [&] {
+        begins.give();
         Restoration(file, path, nothing_wrong).replace(*open());
         return 0;
     };
     const auto begun = std::chrono::steady_clock::now();
     ChildProcess(restore).wait();
+    begins.await();
     const auto whole_us =
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun)
             .count();
     std::mt19937_64 dice(11);
     int done = 0;
+    int killed_midway = 0;
     for (int round = 0; round < 30; ++round) {
         add_rows(*open(), 100000, 3000); // what the restoration takes away
         {
             ChildProcess child(restore);
+            begins.await();
             ::usleep(static_cast<useconds_t>(dice() % static_cast<std::uint64_t>(whole_us * 3 / 2)));
             child.kill();
+            killed_midway += child.wait() == 128 + SIGKILL ? 1 : 0;
         }
         const auto db = open();
         BOOST_TEST(db->integrity_problems().empty());
@@ -414,6 +469,7 @@ BOOST_AUTO_TEST_CASE(a_restoration_killed_anywhere_was_done_or_not_done)
         done += count == 3010 ? 1 : 0;
         execute(*db, "DELETE FROM spent_nonces WHERE nonce >= '" + nonce(100000) + "'");
     }
+    BOOST_TEST(killed_midway > 0);
     BOOST_TEST_MESSAGE(done << " of 30 were done");
     BOOST_TEST(rows_of_file(file) == 3010);
 }

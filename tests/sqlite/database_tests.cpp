@@ -676,6 +676,19 @@ BOOST_FIXTURE_TEST_CASE(a_busy_database_is_waited_for_and_then_reported, FileFix
     BOOST_TEST(count(db) == 2);
 }
 
+// Or it might change the journal of a file that the other one writes to.
+BOOST_FIXTURE_TEST_CASE(who_starts_first_waits_for_another_who_does, FileFixture)
+{
+    const auto fresh = folder / "new.db";
+    sqlite::WriteLockFile other(fresh + "-lock");
+    other.lock(0);
+    BOOST_CHECK_EXCEPTION(Database(fresh, DatabaseOptions{1}), base::Error, is_database_unavailable);
+    other.unlock();
+    Database db(fresh, DatabaseOptions{1});
+    BOOST_TEST(journal_mode(db) == "wal");
+    other.lock(0); // nobody has kept it
+}
+
 BOOST_FIXTURE_TEST_CASE(a_waiting_writer_gets_its_turn, FileFixture)
 {
     Signal is_writing;

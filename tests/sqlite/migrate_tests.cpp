@@ -293,6 +293,35 @@ BOOST_AUTO_TEST_CASE(first_starts_at_the_same_moment_make_one_schema)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_program_at_work_writes_nothing_once_the_schema_has_moved_on)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "test.db";
+    const auto newest = schema_migrations.size();
+    const auto old_program = sqlite::open_migrated(path, 1000);
+    const auto new_program = sqlite::open_migrated(path, 1000);
+    const auto set_version = [&](std::size_t version) {
+        Database other(path); // expects nothing
+        execute(other, "PRAGMA user_version = " + std::to_string(version));
+    };
+    const auto table = [](const std::string& name) { return "CREATE TABLE " + name + " (number INTEGER)"; };
+    execute(*old_program, table("first"));
+    for (const auto version : {newest + 1, newest - 1}) {
+        set_version(version);
+        BOOST_CHECK_EXCEPTION(execute(*old_program, table("second")), base::Error, [&](const auto& error) {
+            return error.code() == base::ErrorCode::database_newer &&
+                   error.name() == "database_unavailable" &&
+                   std::string(error.what()).find("version " + std::to_string(version)) != std::string::npos;
+        });
+        BOOST_TEST(!old_program->in_transaction());
+    }
+    set_version(newest);
+    execute(*old_program, table("second"));
+    new_program->expect_schema_version(static_cast<std::int64_t>(newest) + 1);
+    BOOST_CHECK_THROW(execute(*new_program, table("third")), base::Error);
+    BOOST_TEST(integer(*new_program, "SELECT count(*) FROM second") == 0); // to read is no harm
+}
+
 BOOST_AUTO_TEST_CASE(an_opened_database_waits_for_others_as_long_as_told)
 {
     const TemporaryFolder folder;
