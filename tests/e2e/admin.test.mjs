@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { build, environment, expect, ok, run, sleep, startService } from './service.mjs';
+import { build, clockAt, environment, expect, ok, run, sleep, sqlite, startService } from './service.mjs';
 
 const hasSqlite = spawnSync('sqlite3', ['--version']).status === 0;
 
@@ -129,8 +129,7 @@ describe('session-voice-admin', () => {
         return JSON.parse(stderr);
     };
     // Everything in the database but the sweep's instant.
-    const dump = () => {
-        const database = path.join(service.folder, 'session-voice.db');
+    const dump = (database = path.join(service.folder, 'session-voice.db')) => {
         const { status, stdout, stderr } = spawnSync('sqlite3', [database, '.dump'], { encoding: 'utf8' });
         assert.equal(status, 0, stderr);
         return stdout.replace(/^INSERT INTO sweeps .*$/m, '');
@@ -294,11 +293,130 @@ describe('session-voice-admin', () => {
         const pruned = await json('prune', '--older-than-days', '0', '--vacuum');
         assert.equal(pruned.free_bytes, 0);
         for (const name of ['events_merged', 'rooms_deleted', 'connections_deleted', 'nonces_purged'])
-            assert.ok(pruned[name] >= 0, name);
+            assert.equal(pruned[name], 0, name); // all of it is of today
         assert.deepEqual(await json('credits', 'statement', client.wallet), before);
         assert.match(await admin('prune'), /^of what is older than \d{4}-\d\d-\d\dT00:00:00.000Z: /);
         await refused('prune', '--older-than-days', '-1');
         await service.audit();
+    });
+
+    // A copy of the database as it is now.
+    const copied = async (name) => {
+        const file = path.join(service.folder, name);
+        await admin('backup', file);
+        return file;
+    };
+    const daySeconds = 24 * 3600;
+    // What a command on such a copy answers some time later.
+    const later = async (file, seconds, ...args) => {
+        const env = { ...service.env, DATABASE_PATH: file, ...clockAt(Math.floor(Date.now() / 1000) + seconds) };
+        const program = path.join(build, 'session-voice-admin');
+        const { code, stdout, stderr } = await run(program, ['--config', service.config, ...args, '--json'], { env });
+        assert.equal(code, 0, stdout + stderr);
+        return JSON.parse(stdout);
+    };
+
+    it('prunes what is as old as it is told, and in a dry run nothing', { skip: !hasSqlite && 'sqlite3 is not installed' }, async () => {
+        const client = await service.signedIn();
+        await client.host();
+        for (let beats = 0; beats < 2; beats += 1) {
+            await sleep(1100);
+            ok(await client.heartbeat());
+        }
+        ok(await client.leave());
+        const host = await service.signedIn();
+        await admin('rooms', 'close', ok(await host.create()).room_id); // in which nobody was charged
+        const file = await copied('old.db');
+        await sqlite(file, "INSERT INTO spent_nonces SELECT printf('%064d', value), 7 FROM generate_series(1, 2500)");
+        const before = dump(file);
+        const count = async (table) => Number(await sqlite(file, `SELECT count(*) FROM ${table}`));
+        const [events, rooms, nonces] = [await count('credit_events'), await count('rooms'), await count('spent_nonces')];
+        const vacuums = () => sqlite(file, 'PRAGMA schema_version'); // which VACUUM counts up
+        const schemaVersion = await vacuums();
+
+        const prune = (...args) => later(file, 40 * daySeconds, 'prune', ...args);
+        const done = ({ events_merged, rooms_deleted, nonces_purged }) => [events_merged, rooms_deleted, nonces_purged];
+        const young = await prune('--older-than-days', '40', '--dry-run');
+        assert.deepEqual(done(young), [0, 0, nonces]);
+        const rehearsed = await prune('--older-than-days', '39', '--vacuum', '--dry-run');
+        const [merged, deleted] = done(rehearsed);
+        assert.ok(merged > 0 && deleted > 0, JSON.stringify(rehearsed));
+        assert.equal(rehearsed.nonces_purged, nonces);
+        assert.equal(dump(file), before);
+        assert.equal(await vacuums(), schemaVersion);
+
+        const pruned = await prune('--older-than-days', '39');
+        assert.deepEqual(done(pruned), done(rehearsed));
+        assert.deepEqual([await count('credit_events'), await count('rooms'), await count('spent_nonces')], [events - merged, rooms - deleted, 0]);
+        assert.ok(pruned.free_bytes > 0);
+        assert.equal(await vacuums(), schemaVersion);
+        const vacuumed = await prune('--older-than-days', '39', '--vacuum');
+        assert.deepEqual(done(vacuumed), [0, 0, 0]);
+        assert.equal(vacuumed.free_bytes, 0);
+        assert.ok(vacuumed.size_bytes_after < vacuumed.size_bytes_before, JSON.stringify(vacuumed));
+        assert.deepEqual(await later(file, 40 * daySeconds, 'audit'), { violations: [] });
+    });
+
+    it('charges a stay that is over before it adjusts or refunds', async () => {
+        const client = await service.signedIn();
+        const { wallet } = client;
+        const room_id = await client.host();
+        const { connection_id } = client.seat;
+        const [toAdjust, toRefund, toShow] = [await copied('adjust.db'), await copied('refund.db'), await copied('show.db')];
+        ok(await client.leave());
+        const life = 90;
+        const adjusted = await later(toAdjust, 200, 'credits', 'adjust', wallet, '-99999');
+        assert.deepEqual(adjusted, { wallet, adjusted_by_seconds: life - 1800, remaining_seconds: 0 });
+        const refunded = await later(toRefund, 200, 'credits', 'refund', connection_id, String(life), '--reason', 'no sound');
+        assert.deepEqual([refunded.remaining_seconds, refunded.consumed_seconds], [1800, 0]);
+        const states = async (seconds) => (await later(toShow, seconds, 'rooms', 'show', room_id)).connections.map(({ state }) => state);
+        assert.deepEqual(await states(0), ['present']);
+        assert.deepEqual(await states(200), ['lapsed']);
+        assert.equal((await later(toShow, 200, 'credits', 'show', wallet)).consumed_seconds, life);
+    });
+
+    it('states as many days as it is asked for', async () => {
+        const { client } = await talked();
+        const file = await copied('days.db');
+        const statement = (days) => later(file, 2 * daySeconds, 'credits', 'statement', client.wallet, '--days', String(days));
+        const { events, days, opening_balance_seconds, remaining_seconds } = await statement(3);
+        assert.equal(opening_balance_seconds, 0);
+        assert.ok(events.length >= 2 && days.length === 1);
+        assert.deepEqual(await statement(2), { wallet: client.wallet, opening_balance_seconds: remaining_seconds, remaining_seconds, events: [], days: [] });
+    });
+
+    it('says of a session why nothing will be attested', { skip: !hasSqlite && 'sqlite3 is not installed' }, async () => {
+        const file = await copied('sessions.db');
+        const party = `'0x${'a'.repeat(40)}'`;
+        for (const [booking, concluded] of [[41, 'NULL'], [42, "'window missed'"]])
+            await sqlite(
+                file,
+                `INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at)
+                 VALUES ('00000000-0000-4000-8000-0000000000${booking}', 'booked', ${party}, 'private', 0, 2, 1);
+                 INSERT INTO sessions (booking_id, room_id, host_wallet, guest_wallet, start_at, ends_at, grace_seconds,
+                                       min_overlap_seconds, looked_up_at, concluded)
+                 VALUES ('${booking}', '00000000-0000-4000-8000-0000000000${booking}', ${party}, ${party}, 1, 61, 0, 60, 1,
+                         ${concluded})`,
+            );
+        const show = (booking) => later(file, 0, 'sessions', 'show', String(booking));
+        assert.equal((await show(41)).concluded, undefined);
+        assert.equal((await show(42)).concluded, 'window missed');
+        const { sessions } = await later(file, 0, 'sessions', 'list');
+        assert.deepEqual(sessions.map(({ concluded }) => concluded).sort(), ['window missed', null].sort());
+    });
+
+    it('looks at the file itself when it audits', { skip: !hasSqlite && 'sqlite3 is not installed' }, async () => {
+        const file = await copied('damaged.db');
+        // An index that says something else than its table.
+        await sqlite(
+            file,
+            `PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = replace(sql, '(expires_at)', '(nonce)') WHERE name = 'spent_nonces_by_expiry'`,
+        );
+        const env = { ...service.env, DATABASE_PATH: file };
+        const { code, stdout } = await run(path.join(build, 'session-voice-admin'), ['--config', service.config, 'audit'], { env });
+        assert.equal(code, 1, stdout);
+        assert.match(stdout, /^integrity_check: /m);
     });
 
     it('backs up and restores beside the service', async () => {

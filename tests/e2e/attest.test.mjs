@@ -496,6 +496,18 @@ describe('the oracle and its node', () => {
         await escrow.checkAttested(1, 'completed', metrics);
     });
 
+    // Of all calls one at a time is allowed, and each takes longer than a request would wait for its turn.
+    it('waits for its turn at the node', async (t) => {
+        const node = await FakeNode.start((...exchange) => setTimeout(() => passTo(anvil.url)(...exchange), 300));
+        t.after(() => node.stop());
+        const escrow = await Escrow.deploy(anvil);
+        const { machine, metrics } = await dueSession(t, escrow, { RPC_URL: node.url, RPC_MAX_CONCURRENT: '1' });
+        const both = await Promise.all([attestingSweep(machine), attestingSweep(machine)]);
+        for (const { code, stderr } of both) assert.equal(code, 0, stderr);
+        await sweepUntilSettled([machine]);
+        await escrow.checkAttested(1, 'completed', metrics);
+    });
+
     it('signs nothing for another chain', async (t) => {
         const escrow = await Escrow.deploy(anvil);
         const { machine } = await dueSession(t, escrow, { CHAIN_ID: String(chainId + 1) });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { build, expect, ok, runAsCron, sleep, startService, until } from './service.mjs';
+import { build, expect, ok, runAsCron, sleep, sqlite, startService, until } from './service.mjs';
 
 const life = 3;
 const rules = {
@@ -153,7 +153,18 @@ describe('the sweep', { concurrency: 8 }, () => {
     it('works without a server, and fails without a database', async () => {
         const service = await startService();
         await service.stop({ keepFolder: true });
-        checkLine((await service.sweep())[0]);
+        const database = path.join(service.folder, 'session-voice.db');
+        // More than one step of what has expired.
+        await sqlite(
+            database,
+            `INSERT INTO spent_nonces SELECT printf('%064d', value), 7 FROM generate_series(1, 2500);
+             INSERT INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at)
+             SELECT '0x${'a'.repeat(40)}', value, '${'a'.repeat(64)}', 7 FROM generate_series(1, 1200)`,
+        );
+        const [line] = await service.sweep();
+        checkLine(line);
+        assert.deepEqual([line.nonces_purged, line.idempotency_keys_purged], [2500, 1200]);
+        assert.equal(await sqlite(database, 'SELECT count(*) FROM spent_nonces'), '0');
         await service.audit();
         const missing = { ...service.env, DATABASE_PATH: '/nonexistent/session-voice.db' };
         const { code, stdout, stderr } = await service.meter(['--json'], { env: missing });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { zeroAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { build, environment, run, startService, temporaryFolder } from './service.mjs';
+import { build, environment, run, sqlite, startService, temporaryFolder } from './service.mjs';
 import { Anvil, FakeNode, chainId, hang, json } from './node.mjs';
 
 const oracleKey = `0x${'7'.repeat(64)}`;
@@ -141,6 +141,49 @@ describe('doctor', () => {
         }
     });
 
+    // A copy of the database, with the files beside it that a program leaves.
+    async function copied() {
+        const file = path.join(temporaryFolder(), 'copy.db');
+        for (const args of [['backup', file], ['migrate']]) {
+            const env = { ...service.env, ...(args.length === 1 ? { DATABASE_PATH: file } : {}) };
+            const { code, stderr } = await run(path.join(build, 'session-voice-admin'), ['--config', service.config, ...args], { env });
+            assert.equal(code, 0, stderr);
+        }
+        return file;
+    }
+
+    it('sees whose the files are, and who else can read them', async () => {
+        const file = await copied();
+        const warned = async (pattern) => (await doctor({ DATABASE_PATH: file })).warnings.filter((line) => pattern.test(line)).length;
+        for (const [mode, warnings] of [[0o660, 0], [0o644, 1], [0o662, 1], [0o600, 0]]) {
+            chmodSync(file, mode);
+            assert.equal(await warned(/^everybody on this machine can read .*copy\.db$/), warnings, mode.toString(8));
+        }
+        const other = /^\S*copy\.db-lock belongs to another user than the database$/;
+        assert.equal(await warned(other), 0);
+        if (process.getuid() === 0) {
+            chownSync(`${file}-lock`, 65534, 65534);
+            assert.equal(await warned(other), 1);
+        }
+    });
+
+    it('sees an attestation that is not confirmed for a quarter of an hour', async () => {
+        const file = await copied();
+        const now = Math.floor(Date.now() / 1000);
+        for (const [booking, age] of [[41, 800], [42, 1000]])
+            await sqlite(
+                file,
+                `INSERT INTO attestations (booking_id, outcome, host_joined_at, host_left_at, guest_joined_at, guest_left_at,
+                                           overlap_seconds, metrics_hash, decided_at, chain_id, oracle, nonce, state)
+                 VALUES ('${booking}', 1, 0, 0, 0, 0, 0, '${'a'.repeat(64)}', ${now - age}, ${chainId}, '${oracle}', ${booking},
+                         'submitted')`,
+            );
+        const { warnings } = await doctor({ DATABASE_PATH: file });
+        const unconfirmed = warnings.filter((line) => /is not confirmed since/.test(line));
+        assert.equal(unconfirmed.length, 1, unconfirmed.join('\n'));
+        assert.match(unconfirmed[0], /^the attestation of booking 42 /);
+    });
+
     it('asks the chain', async () => {
         await fails({ CHAIN_ID: '1' }, new RegExp(`^its chain is ${chainId}, CHAIN_ID says 1$`));
         await fails({ REGISTRY_ADDRESS: unused }, /^the registry answers: /);
@@ -164,11 +207,7 @@ describe('doctor', () => {
 
     it('sees that cron does not run, and a database of another version', async () => {
         const database = path.join(service.folder, 'session-voice.db');
-        const sql = async (text) => {
-            const { code, stdout, stderr } = await run('sqlite3', [database, text]);
-            assert.equal(code, 0, stderr);
-            return stdout.trim();
-        };
+        const sql = (text) => sqlite(database, text);
         const version = await sql('PRAGMA user_version');
         await sql('UPDATE sweeps SET finished_at = finished_at - 400');
         await fails({}, /^the last sweep was 4\d\d s ago$/);

@@ -47,6 +47,28 @@ export function environment(settings = {}) {
 
 export const temporaryFolder = () => mkdtempSync(path.join(tmpdir(), 'voice-'));
 
+// For the environment of programs: the clock stands at that second.
+export function clockAt(unixSeconds) {
+    const places = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/faketime/libfaketime.so.1`);
+    const library = places.find((file) => existsSync(file));
+    assert.ok(library, 'libfaketime is installed');
+    return {
+        LD_PRELOAD: library,
+        FAKETIME: new Date(unixSeconds * 1000).toISOString().slice(0, 19).replace('T', ' '),
+        TZ: 'UTC',
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
+        NO_FAKE_STAT: '1',
+        ASAN_OPTIONS: 'verify_asan_link_order=0', // in programs with a sanitizer the library comes before it
+    };
+}
+
+// Runs SQL by the shell of SQLite; what it prints.
+export async function sqlite(database, sql) {
+    const { code, stdout, stderr } = await run('sqlite3', [database, sql]);
+    assert.equal(code, 0, stderr);
+    return stdout.trim();
+}
+
 // A tool that shows a test what is stored.
 const isTestsOwn = (program) => path.basename(program) === 'sqlite3';
 

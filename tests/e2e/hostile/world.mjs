@@ -2,11 +2,11 @@
 // the clock stands, so that whatever changes was changed by a request.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { privateKeyToAccount } from 'viem/accounts';
 import { Deployment, variants } from '../servers.mjs';
-import { ok, root } from '../service.mjs';
+import { clockAt, ok, root } from '../service.mjs';
 
 export const vectors = JSON.parse(readFileSync(path.join(root, 'tests/vectors/jwt.json'), 'utf8')).vectors;
 export const [{ now, secret }] = vectors;
@@ -62,22 +62,6 @@ export class Tables {
     }
 }
 
-// For the environment of programs: the clock stands at `now`.
-function stoppedClock() {
-    const places = readdirSync('/usr/lib').map((name) => `/usr/lib/${name}/faketime/libfaketime.so.1`);
-    const library = places.find((file) => existsSync(file));
-    assert.ok(library, 'libfaketime is installed');
-    const at = new Date(now * 1000).toISOString().slice(0, 19).replace('T', ' ');
-    return {
-        LD_PRELOAD: library,
-        FAKETIME: at,
-        TZ: 'UTC',
-        FAKETIME_DONT_FAKE_MONOTONIC: '1',
-        NO_FAKE_STAT: '1',
-        ASAN_OPTIONS: 'verify_asan_link_order=0', // in programs with a sanitizer the library comes before it
-    };
-}
-
 export class World {
     static async start(machine, serverName) {
         const world = new World();
@@ -96,7 +80,7 @@ export class World {
             RATE_LIMIT_CREATE_PER_MINUTE: '0',
             RATE_LIMIT_CHAIN_PER_MINUTE: '0',
         };
-        const variant = { ...variants[serverName], workersEnvironment: stoppedClock() };
+        const variant = { ...variants[serverName], workersEnvironment: clockAt(now) };
         world.service = await new Deployment(machine, variant, settings).start();
         world.tables = new Tables(world.service.settings.DATABASE_PATH);
         await world.populate();
