@@ -64,12 +64,12 @@ const ofEveryAnswer = [
     ...['accept-ranges', 'strict-transport-security', 'upgrade'],
 ];
 
-// Made by the web server without asking the program, which puts CORS headers on all that it says: a refusal, or what it
-// has on port 80 beside HTTPS.
+// Made by the web server without asking the program, which puts an id on all that it says: a refusal, or what it has on
+// port 80 beside HTTPS.
 function isWebServers(rawPath, { status, headers, json }) {
-    const statuses = [308, 400, 403, 404, 411, 413, 501, 502, 503, 504];
+    const statuses = [308, 400, 403, 404, 411, 413, 429, 431, 501, 502, 503, 504];
     if (rawPath.startsWith('/.well-known/')) statuses.push(200);
-    return headers['access-control-allow-origin'] === undefined && json === undefined && statuses.includes(status);
+    return headers['x-request-id'] === undefined && json === undefined && statuses.includes(status);
 }
 
 const patterns = Object.keys(document.paths)

@@ -234,6 +234,12 @@ export class Deployment extends Service {
         return [this.output, ...names.map((name) => this.log(name))].join('');
     }
 
+    async endWorkers() {
+        const workers = this.children.splice(0, 2);
+        for (const child of workers) child.kill('SIGTERM');
+        for (const child of workers) await child.exit;
+    }
+
     async end() {
         for (const child of this.children) child.kill('SIGTERM');
         for (const child of this.children) await child.exit;
@@ -305,7 +311,7 @@ function lighttpd(copy) {
 function lighttpdPrefix(copy) {
     const site = replaced(shipped('lighttpd-prefix.conf'), copy.places('/run/session-voice/'));
     copy.write('60-session-voice.conf', site);
-    const [needed] = site.match(/(?<=^# -\*- depends: )\w+(?= -\*-$)/m);
+    const needed = site.match(/(?<=^# -\*- depends: ).*(?= -\*-$)/m)[0].split(', ');
     return lighttpdCommand(
         copy.write(
             'lighttpd.conf',
@@ -324,7 +330,7 @@ server.http-parseopts = (
     "url-path-2f-decode" => "enable",
     "url-path-dotseg-remove" => "enable",
 )
-include "/etc/lighttpd/conf-available/10-${needed}.conf"
+${needed.map((name) => `include_shell "cat /etc/lighttpd/conf-available/*-${name}.conf"`).join('\n')}
 include "60-session-voice.conf"
 server.modules += ( "mod_dirlisting", "mod_staticfile" )
 `,
@@ -340,16 +346,19 @@ function lighttpdCgi(copy) {
 
 // ---- nginx ----
 
-// In the place of Debian's nginx.conf.
+// In the place of Debian's nginx.conf, changed as the operators' page says.
 function nginxCommand(copy, site) {
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+    const [edit] = commands("sed -i 's/^\\(\\s*worker_connections", 1);
     const file = copy.write(
         'nginx.conf',
         `${isRoot ? 'user www-data;' : ''}
 worker_processes 2;
 pid ${copy.folder}/nginx.pid;
 error_log ${copy.folder}/log/error.log;
-events { worker_connections 768; }
+events {
+    worker_connections 768;
+}
 http {
     ${temporary.map((name) => `${name}_temp_path ${copy.folder}/uploads/${name};`).join('\n    ')}
     sendfile on;
@@ -357,10 +366,12 @@ http {
     gzip on;
     access_log ${copy.folder}/log/access.log;
     default_type application/octet-stream;
+    include ${copy.write('limits', shipped('nginx-limits.conf'))};
     include ${site};
 }
 `,
     );
+    check(spawnSync('/bin/sh', ['-c', replaced(edit, { '/etc/nginx/nginx.conf': file })]));
     return ['nginx', '-e', `${copy.folder}/log/error.log`, '-c', file, '-g', 'daemon off;'];
 }
 
@@ -400,12 +411,12 @@ function nginxPrefix(copy) {
 // ---- Apache ----
 
 // What Debian turns on by itself, of what matters here.
-const debianModules = 'mpm_event alias authz_core dir env filter deflate mime reqtimeout setenvif'.split(' ');
+const debianModules = 'alias authz_core dir env filter deflate mime reqtimeout setenvif'.split(' ');
 const needs = { ssl: ['socache_shmcb'] };
 
 // In the place of Debian's apache2.conf and ports.conf.
-function apacheCommand(copy, modules, site) {
-    const all = new Set([...debianModules, ...modules.flatMap((name) => [...(needs[name] ?? []), name])]);
+function apacheCommand(copy, modules, site, mpm = 'mpm_event') {
+    const all = new Set([mpm, ...debianModules, ...modules.flatMap((name) => [...(needs[name] ?? []), name])]);
     const ports = copy.tls ? [copy.port, copy.tlsPort] : [copy.port];
     const file = copy.write(
         'apache2.conf',
@@ -428,6 +439,7 @@ LogFormat "%h %l %u %t \\"%r\\" %>s %O" combined
 <Directory ${copy.folder}/html>
     Require all granted
 </Directory>
+Include ${copy.write('limits', shipped('apache-limits.conf'))}
 Include ${site}
 `,
     );
@@ -463,11 +475,13 @@ function apachePrefix(copy) {
     return apacheCommand(copy, enabled(1), copy.write('site', site));
 }
 
-function apacheCgi(copy) {
+// Debian takes mod_cgid with threads, and mod_cgi without.
+const apacheCgi = (mpm, module) => (copy) => {
     install(copy.host);
     const places = { ...apachePlaces(copy), ...copy.places('voice.example.org', '/usr/lib/cgi-bin') };
-    return apacheCommand(copy, ['cgid'], copy.write('site', replaced(shipped('apache-cgi.conf'), places)));
-}
+    const site = copy.write('site', replaced(shipped('apache-cgi.conf'), places));
+    return apacheCommand(copy, [module, 'headers'], site, mpm);
+};
 
 // A host that leaves its users nothing but .htaccess: `allowed` is what may stand in it.
 const sharedApache = (allowed, htaccess) => (copy) => {
@@ -498,8 +512,8 @@ function install(host, htaccess) {
 const otherHtaccess = () =>
     replaced(shipped('htaccess'), { '\nCGIPassAuth On': '\n#CGIPassAuth On', '\n#SetEnvIf': '\nSetEnvIf' });
 
-// Apache passes a body on as it comes, and gives no length to the program for one in chunks.
-const streams = { streamsBodies: true, chunked: 411 };
+// Apache could not know the length of one in chunks beforehand.
+const streams = { chunked: 411 };
 const cgiMount = '/cgi-bin/session-voice';
 export const variants = {
     lighttpd: { server: lighttpd },
@@ -516,7 +530,13 @@ export const variants = {
 const shared = { ownSite: false, chunked: 400, countsBytes: false, crontab: true };
 export const cgiVariants = {
     'lighttpd, plain CGI': { server: lighttpdCgi, mount: cgiMount, alias: '/voice' },
-    'Apache, plain CGI': { server: apacheCgi, mount: cgiMount, alias: '/voice', chunked: 400 },
+    'Apache, plain CGI': { server: apacheCgi('mpm_event', 'cgid'), mount: cgiMount, alias: '/voice', chunked: 400 },
+    'Apache without threads, plain CGI': {
+        server: apacheCgi('mpm_prefork', 'cgi'),
+        mount: cgiMount,
+        alias: '/voice',
+        chunked: 400,
+    },
     'a shared host with Apache': {
         server: sharedApache('AuthConfig', shipped('htaccess')),
         mount: cgiMount,
