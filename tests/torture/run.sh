@@ -5,7 +5,7 @@
 set -u
 build=$1 sanitized=$2 seed=$3
 shift 3
-[ $# -gt 0 ] || set -- crash faults cuts simulation days wal backup fuzz leaks
+[ $# -gt 0 ] || set -- crash faults cuts simulation days wal backup fuzz leaks attack
 shm=$(mktemp -d /dev/shm/session-voice-torture.XXXXXX)
 trap 'kill 0' INT TERM
 trap 'rm -rf "$shm"' EXIT
@@ -62,8 +62,11 @@ leaks() {
     [ "$status" -eq 0 ] && [ "$errors" -eq 0 ] && [ "${good:-0}" -gt 0 ]
 }
 
+# What an attacker tries.
+attack() { tests/attack.sh "$build"; }
+
 # What a part says of itself, of all that it prints.
-figures='^# seed \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
+figures='^# seed \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^held \|^NOT HELD \|^[0-9]* held, \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
 
 echo "SEED=$seed"
 passed=0 failed=0
