@@ -185,6 +185,7 @@ export const json = (response, body) =>
 // (string label, bytes32 parentNode) with the label "name", for every wallet.
 const word = (number) => padHex(`0x${number.toString(16)}`).slice(2);
 export const encodedName = `0x${word(64)}${word(0)}${word(4)}${Buffer.from('name').toString('hex').padEnd(64, '0')}`;
+export const encodedNoName = `0x${word(64)}${word(0)}${word(0)}`;
 
 export const answerName = (request, response, call) =>
     json(response, { jsonrpc: '2.0', id: call.id, result: encodedName });

@@ -144,7 +144,7 @@ export function exchange(
     port,
     method,
     rawPath,
-    { token, headers = {}, body, agent = false, host = '127.0.0.1', mount = '', ca } = {},
+    { token, headers = {}, body, agent = false, host = '127.0.0.1', localAddress, mount = '', ca } = {},
 ) {
     return new Promise((resolve, reject) => {
         const begun = performance.now();
@@ -163,7 +163,7 @@ export function exchange(
         }
         rememberRequest(sent, body);
         const { request: open } = ca === undefined ? http : https;
-        const request = open({ host, port, method, path: mount + rawPath, headers: sent, agent, ca });
+        const request = open({ host, port, localAddress, method, path: mount + rawPath, headers: sent, agent, ca });
         request.setTimeout(answerMs, () => request.destroy(new Error(`no answer to ${method} ${rawPath}`)));
         request.on('error', reject);
         request.on('response', (response) => {

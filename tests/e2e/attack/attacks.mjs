@@ -1,9 +1,12 @@
-// What an attacker tries, and what must hold. Each is { name, run(deployment, size) }, where `run` throws if it did not
-// hold and else gives back a line of figures. `size` is `short` or `long`.
+// What an attacker tries, and what must hold. Each is { name, run(deployment, size), settings }, where `run` throws if it
+// did not hold and else gives back a line of figures. `size` is `short` or `long`.
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { build, exchangeBytes, ok, sleep } from '../service.mjs';
+import { FakeNode, answerName, encodedNoName, json } from '../node.mjs';
+import { Deployment } from '../servers.mjs';
+import { build, exchangeBytes, expect, ok, root, sleep, sqlite, until } from '../service.mjs';
 import { Attacker, latencies, p99 } from './load.mjs';
 
 // Two cores that build something else as well make any answer late now and then, so in short only what stands still is
@@ -11,8 +14,32 @@ import { Attacker, latencies, p99 } from './load.mjs';
 export const short = { seconds: 3, floorMs: 500 };
 export const long = { seconds: 10, floorMs: 10 };
 
-// Everybody but the attackers has one address, and signs in more often than a person would.
-export const settings = { ENVIRONMENT: 'development', CHAIN_MODE: 'mock', RATE_LIMIT_SIGN_IN_PER_MINUTE: '0' };
+// As in production; but everybody except the attackers has one address, and signs in more often than a person would.
+const address = `0x${'c0'.repeat(20)}`;
+const settings = { RATE_LIMIT_SIGN_IN_PER_MINUTE: '0', REGISTRY_ADDRESS: address, VERIFICATION_MIRROR_ADDRESS: address };
+
+// Limits the addresses that reach the deployment as deploy/nftables.conf does, in a network of our own.
+function raiseFirewall({ port }) {
+    const rules = readFileSync(path.join(root, 'deploy/nftables.conf'), 'utf8');
+    execFileSync('nft', ['-f', '-'], { input: rules.replaceAll('{ 80, 443 }', String(port)) });
+}
+
+// One attack on a deployment of its own; gives back its line.
+export async function attempt(host, variant, attack, size, { firewall = false } = {}) {
+    const node = await FakeNode.start(answerName);
+    const chain = { RPC_URL: `${node.url}/` };
+    const deployment = new Deployment(host, variant, { ...settings, ...chain, ...attack.settings });
+    try {
+        await deployment.start();
+        if (firewall) raiseFirewall(deployment);
+        const line = await attack.run(deployment, size, node);
+        await deployment.audit();
+        return line;
+    } finally {
+        await deployment.stop();
+        await node.stop();
+    }
+}
 
 const settleMs = 5000;
 const figures = (list) => `p99 ${list.map((each) => `${p99(each).toFixed(1)} ms`).join(' -> ')}`;
@@ -169,20 +196,24 @@ const queryAsArguments = {
 
 // ---- what a wallet can do to others ----
 
+const nobody = '11111111-1111-4111-8111-111111111111';
+
 const keyedFlood = {
     name: 'a new Idempotency-Key with every request',
     async run(deployment, size) {
         const client = await deployment.signedIn();
-        const count = size === long ? 2000 : 300;
+        const count = size === long ? 2000 : 100;
         const statuses = {};
         for (let number = 0; number < count; number += 1) {
             const headers = { 'Idempotency-Key': `key-of-an-attacker-${number}` };
-            const connection_id = '11111111-1111-4111-8111-111111111111';
-            const { status } = await client.post('/rooms/leave', { connection_id }, { headers });
+            const { status } = await client.post('/rooms/leave', { room_id: nobody, connection_id: nobody }, { headers });
             statuses[status] = (statuses[status] ?? 0) + 1;
         }
-        assert.ok(statuses[429] > 0, JSON.stringify(statuses));
-        return JSON.stringify(statuses);
+        const line = JSON.stringify(statuses);
+        assert.ok(statuses[429] > 0 && statuses[403] < 100, line);
+        const rows = await sqlite(deployment.settings.DATABASE_PATH, 'SELECT count(*) FROM idempotent_requests');
+        assert.equal(String(rows).trim(), '0');
+        return `${line}, no row`;
     },
 };
 
@@ -193,24 +224,122 @@ const bannedSignsIn = {
         const banned = await deployment.admin('ban', client.wallet, '--reason', 'spam');
         assert.equal(banned.code, 0, banned.stderr);
         await client.signIn();
-        const { status, json } = await client.create();
-        assert.deepEqual([status, json.error], [403, 'banned']);
+        expect(await client.create(), 403, 'banned');
         return 'signed in, and refused a room';
     },
 };
 
-const logs = {
-    name: 'control bytes and private ids in paths reach no log of the program',
+const banRace = {
+    name: 'a ban comes while the chain is asked',
+    async run(deployment, _, node) {
+        const [host, guest] = await deployment.signedInMany(2);
+        const room_id = await host.host();
+        let answer;
+        node.answer = (...exchange) => (answer = () => answerName(...exchange));
+        const joining = guest.join(room_id);
+        await until(() => answer !== undefined, 'the chain is asked');
+        const banned = await deployment.admin('ban', guest.wallet, '--reason', 'spam');
+        assert.equal(banned.code, 0, banned.stderr);
+        answer();
+        expect(await joining, 403, 'banned');
+        return 'refused';
+    },
+};
+
+// The other defences off: each has an address of its own, and each asks the node anew.
+const nameless = {
+    name: '360 wallets without a name, a join a second each',
+    settings: {
+        CHAIN_NO_TTL_SECONDS: '0',
+        RATE_LIMIT_CHAIN_PER_MINUTE: '0',
+        RATE_LIMIT_CHAIN_PER_ADDRESS_PER_MINUTE: '0',
+        RATE_LIMIT_JOIN_PER_HOUR: '0',
+    },
+    async run(deployment, size, node) {
+        const client = await deployment.signedIn();
+        ok(await client.create());
+        const ask = async () => expect(await client.join(nobody), 404, 'room_not_found');
+        const attackers = await deployment.signedInMany(size === long ? 360 : 60);
+        const sayNo = (request, response, call) =>
+            setTimeout(() => json(response, { jsonrpc: '2.0', id: call.id, result: encodedNoName }), 100);
+        node.answer = sayNo;
+        await latencies(ask, { seconds: 1 });
+        const without = await latencies(ask, size);
+        const statuses = {};
+        let over = false;
+        const attacking = attackers.map(async (attacker, number) => {
+            const localAddress = `127.0.1.${1 + (number % 250)}`;
+            await sleep((1000 * number) / attackers.length);
+            while (!over) {
+                const { status } = await attacker.join(nobody, { localAddress });
+                statuses[status] = (statuses[status] ?? 0) + 1;
+                await sleep(1000);
+            }
+        });
+        await sleep(1500);
+        const beside = await latencies(ask, size);
+        over = true;
+        await Promise.all(attacking);
+        const line = `${figures([without, beside])} ${JSON.stringify(statuses)}`;
+        assert.ok(p99(beside) <= 2 * Math.max(p99(without), size.floorMs), line);
+        return line;
+    },
+};
+
+const emptyRooms = {
+    name: '50 wallets with an empty room each, before a room with people',
     async run(deployment) {
-        const id = 'c0ffee00-0000-4000-8000-000000000000';
-        const ours = () => (deployment.output ?? '') + (deployment.cgi ? '' : deployment.logs());
-        await raw(deployment, `${deployment.mount ?? ''}/rooms/${id}/%1b%5b31m%0aforged`);
-        const lines = ours().split('\n').filter((line) => / session-voice: /.test(line) || line.startsWith('{'));
-        for (const line of lines) assert.doesNotMatch(line, new RegExp(`${id}|\u001b|^forged`));
-        return `${lines.length} lines`;
+        const [host, ...attackers] = await deployment.signedInMany(51);
+        const room_id = await host.host();
+        for (const attacker of attackers) ok(await attacker.create());
+        const { rooms } = ok(await deployment.get('/rooms/active'));
+        assert.deepEqual([rooms.length, rooms[0].room_id], [50, room_id]);
+        return 'the room with people comes first';
+    },
+};
+
+const guessedToken = {
+    name: 'a service token is guessed',
+    settings: { ORACLE_SERVICE_TOKEN: 'a service token that nobody will guess' },
+    async run(deployment) {
+        const statuses = {};
+        for (let number = 0; number < 130; number += 1) {
+            const headers = { 'X-Service-Token': `guess ${number}` };
+            const { status } = await deployment.post('/session/1/attest', undefined, { headers });
+            statuses[status] = (statuses[status] ?? 0) + 1;
+        }
+        assert.ok(statuses[403] >= 120 && statuses[403] < 130 && statuses[429] > 0, JSON.stringify(statuses));
+        return JSON.stringify(statuses);
+    },
+};
+
+const logs = {
+    name: 'private ids and control bytes in paths reach no log of the program',
+    async run(deployment) {
+        const client = await deployment.signedIn();
+        const room_id = await client.host();
+        ok(await client.get(`/rooms/${room_id}`));
+        await raw(deployment, `${deployment.mount ?? ''}/rooms/${room_id}/%1b%5b31m%0aforged`);
+        const ours = () =>
+            ((deployment.output ?? '') + deployment.logs())
+                .split('\n')
+                .filter((line) => /session-voice: |\broute\b/.test(line));
+        await until(() => ours().some((line) => line.includes('/rooms/:room_id')), 'the log says so');
+        for (const line of ours()) assert.doesNotMatch(line, new RegExp(`${room_id}|\u001b|forged`));
+        return `${ours().length} lines`;
     },
 };
 
 // For a web server with workers, and for one that starts a process a request.
-export const onWorkers = [slowClients, crowd, keyedFlood, bannedSignsIn, logs];
-export const onCgi = [queryAsArguments, bannedSignsIn, logs];
+export const onWorkers = [
+    slowClients,
+    crowd,
+    keyedFlood,
+    bannedSignsIn,
+    banRace,
+    nameless,
+    emptyRooms,
+    guessedToken,
+    logs,
+];
+export const onCgi = [queryAsArguments, bannedSignsIn, banRace, keyedFlood, logs];
