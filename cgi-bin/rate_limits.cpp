@@ -1,6 +1,7 @@
 #include "rate_limits.h"
 
 #include "base/error.h"
+#include "base/network.h"
 
 namespace {
 
@@ -51,7 +52,7 @@ void limit_address(App& app, const http::Request& request, unsigned limits)
 {
     for (const auto& rule : rules_for_addresses) {
         if ((limits & rule.limit) != 0)
-            refuse_for(take(app, request, shared::payer_of_address(request.address), rule));
+            refuse_for(take(app, request, base::network_of_address(request.address), rule));
     }
 }
 
@@ -65,7 +66,7 @@ void limit_wallet(App& app, const http::Request& request, const std::string& wal
 
 std::int64_t take_question(App& app, const http::Request& request)
 {
-    return take(app, request, shared::payer_of_address(request.address), rule_for_questions);
+    return take(app, request, base::network_of_address(request.address), rule_for_questions);
 }
 
 void count_question(App& app, const http::Request& request)

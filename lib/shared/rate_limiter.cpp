@@ -1,11 +1,9 @@
 #include "shared/rate_limiter.h"
 
 #include "base/error.h"
-#include "base/hex.h"
 #include "base/hmac.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -115,19 +113,6 @@ std::int64_t RateLimiter::wait(std::string_view what, std::string_view who, Unix
     const auto known = find(seen, tag);
     const auto stored = known != seen.end() ? static_cast<std::int64_t>(*known & instant_mask) : 0;
     return std::clamp(stored - now, std::int64_t{0}, period);
-}
-
-std::string payer_of_address(const std::string& address)
-{
-    std::array<unsigned char, sizeof(in6_addr)> bytes{};
-    if (::inet_pton(AF_INET, address.c_str(), bytes.data()) == 1)
-        return base::to_hex(bytes.data(), sizeof(in_addr));
-    if (::inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1)
-        return {};
-    constexpr unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (std::equal(std::begin(mapped), std::end(mapped), bytes.begin())) // IPv4 on a socket for both
-        return base::to_hex(bytes.data() + sizeof mapped, sizeof(in_addr));
-    return base::to_hex(bytes.data(), bytes.size() / 2);
 }
 
 } // namespace shared

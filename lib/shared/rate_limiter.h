@@ -46,8 +46,4 @@ class RateLimiter
     std::unique_ptr<MappedFile> own_;
 };
 
-// Whom an address (REMOTE_ADDR) stands for: itself, or for IPv6 the network of 64 bits, which is what one
-// customer gets. Empty if it is no address.
-std::string payer_of_address(const std::string& address);
-
 } // namespace shared

@@ -1,11 +1,11 @@
 // What handlers read out of a body, a query, a path and a header.
 #include "base/log.h"
+#include "base/network.h"
 #include "base/random.h"
 #include "ethereum/address.h"
 #include "fields.h"
 #include "fuzz.h"
 #include "requests/idempotency.h"
-#include "shared/rate_limiter.h"
 
 #include <algorithm>
 
@@ -104,10 +104,10 @@ void check_texts(const std::string& text)
     const bool is_key = !text.empty() && text.size() <= 255 &&
                         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
     fuzz::require(requests::is_idempotency_key(text) == is_key, "a key is accepted or refused wrongly");
-    const auto payer = shared::payer_of_address(text);
-    fuzz::require(payer.find_first_not_of(hex_digits) == std::string::npos &&
-                      (payer.empty() || payer.size() == 8 || payer.size() == 16),
-                  "a payer of another shape");
+    const auto network = base::network_of_address(text);
+    fuzz::require(network.find_first_not_of(hex_digits) == std::string::npos &&
+                      (network.empty() || network.size() == 8 || network.size() == 16),
+                  "a network of another shape");
     const auto trimmed = trim(text);
     fuzz::require(trim(trimmed) == trimmed && text.find(trimmed) != std::string::npos, "trimmed wrongly");
     base::log(text);
