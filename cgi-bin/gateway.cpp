@@ -25,9 +25,10 @@ enum Name : std::size_t
     idempotency_key,
     request_id,
     access_control_request_headers,
+    access_control_request_private_network,
     transfer_encoding,
 };
-constexpr std::array<std::string_view, 15> names = {
+constexpr std::array<std::string_view, 16> names = {
     "REQUEST_METHOD",
     "REQUEST_URI",
     "SCRIPT_NAME",
@@ -42,6 +43,7 @@ constexpr std::array<std::string_view, 15> names = {
     "HTTP_IDEMPOTENCY_KEY",
     "HTTP_X_REQUEST_ID",
     "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
+    "HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK",
     "HTTP_TRANSFER_ENCODING",
 };
 
@@ -194,6 +196,8 @@ http::Request read_request(Gateway& gateway)
     request.request_id = variables[request_id];
     request.address = variables[remote_addr];
     request.access_control_request_headers = variables[access_control_request_headers];
+    request.access_control_request_private_network =
+        variables[access_control_request_private_network] == "true";
     read_body(gateway, variables, request);
     return request;
 }

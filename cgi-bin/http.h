@@ -35,6 +35,7 @@ struct Request
     std::string if_none_match;
     std::optional<std::string> idempotency_key; // as it came, if it came
     std::string access_control_request_headers;
+    bool access_control_request_private_network = false;
     std::string request_id;    // as the client sent it
     std::string address;       // the client's, as the web server saw it
     base::UnixSeconds now = 0; // the one instant of this request,

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/hmac.h"
 #include "base/log.h"
+#include "base/origin.h"
 #include "rate_limits.h"
 #include "requests/idempotency.h"
 #include "sqlite/migrate.h"
@@ -357,7 +358,15 @@ Response serve(App& app, const Request& request, const Route* meant, std::vector
     return is_keyed ? answer_once(app, *known, call) : known->handler(app, call);
 }
 
-Response preflight(const Request& request)
+bool is_allowed_origin(const base::Config& config, const std::string& origin)
+{
+    const auto& allowed = config.cors_allowed_origins;
+    return allowed.front() == "*" || std::any_of(allowed.begin(), allowed.end(), [&](const auto& entry) {
+               return base::admits(entry, origin);
+           });
+}
+
+Response preflight(const base::Config& config, const Request& request)
 {
     Response response;
     response.status = 204;
@@ -368,6 +377,9 @@ Response preflight(const Request& request)
     response.headers.emplace_back("Access-Control-Allow-Headers",
                                   asked.empty() || !is_printable ? "Authorization, Content-Type" : asked);
     response.headers.emplace_back("Access-Control-Max-Age", preflight_lifetime_seconds);
+    // A page of the internet may ask a service in the browser's own network.
+    if (request.access_control_request_private_network && is_allowed_origin(config, request.origin))
+        response.headers.emplace_back("Access-Control-Allow-Private-Network", "true");
     return response;
 }
 
@@ -376,7 +388,7 @@ Response answer(App& app, const Request& request, const Route* meant, std::vecto
                 std::string& wallet)
 {
     try {
-        return request.method == "OPTIONS" ? preflight(request)
+        return request.method == "OPTIONS" ? preflight(app.config, request)
                                            : serve(app, request, meant, std::move(ids), wallet);
     } catch (const Error& error) {
         const bool is_ours =
@@ -400,10 +412,10 @@ void add_cors_headers(const base::Config& config, const Request& request, Respon
 {
     const auto& allowed = config.cors_allowed_origins;
     const bool is_list = allowed.front() != "*";
-    const bool is_listed = std::find(allowed.begin(), allowed.end(), request.origin) != allowed.end();
     // An origin that is not on the list gets another's name, and its browser keeps the answer from it.
     response.headers.emplace_back("Access-Control-Allow-Origin",
-                                  is_listed ? request.origin : allowed.front());
+                                  is_list && is_allowed_origin(config, request.origin) ? request.origin
+                                                                                       : allowed.front());
     response.headers.emplace_back("Access-Control-Expose-Headers",
                                   "ETag, Idempotency-Replayed, Retry-After, X-Request-Id");
     if (is_list)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/origin.h"
 
 #include <algorithm>
 #include <charconv>
@@ -340,7 +341,7 @@ class Loader
             "MINIMUM_CREDIT_SECONDS must be at least FREE_TOKEN_TTL_SECONDS, or a token outlasts its credit");
     }
 
-    // "*" or a list of origins (scheme://host[:port]), parted by commas or blanks.
+    // "*" or a list of origins, parted by commas or blanks.
     void read_origins()
     {
         if (cors_allowed_origins_.empty())
@@ -352,13 +353,12 @@ class Loader
             const auto end = std::min(origins.find(' ', at), origins.size());
             const auto origin = origins.substr(at, end - at);
             at = end;
-            const auto scheme_end = origin.find("://");
-            const bool is_origin = scheme_end != std::string::npos && scheme_end > 0 &&
-                                   scheme_end + 3 < origin.size() &&
-                                   origin.find('/', scheme_end + 3) == std::string::npos;
-            require(origin == "*" || is_origin,
-                    "CORS_ALLOWED_ORIGINS must be * or a list of origins such as https://app.example.org");
             config_.cors_allowed_origins.push_back(origin);
+            // Told by its place: it may hold a password.
+            if (const auto* fault = origin == "*" ? nullptr : fault_of_origin(origin))
+                problems_.push_back("CORS_ALLOWED_ORIGINS must be * or a list of origins such as "
+                                    "https://app.example.org; number " +
+                                    std::to_string(config_.cors_allowed_origins.size()) + " " + fault);
         }
         const auto& list = config_.cors_allowed_origins;
         require(!list.empty(),

@@ -425,6 +425,28 @@ BOOST_AUTO_TEST_CASE(origins_are_a_star_or_a_list)
     for (const auto* wrong : {"a.example", "https://", "://a", "https://a.example/", "https://a.example/path",
                               "https://a.example,*", "* https://a.example", "*,*", "null"})
         require_one_line_about("CORS_ALLOWED_ORIGINS", with(complete(), "CORS_ALLOWED_ORIGINS", wrong));
+    BOOST_TEST((origins("https://*.example.org") == List{"https://*.example.org"}));
+}
+
+// A list that lets nobody in must not pass for one that does.
+BOOST_AUTO_TEST_CASE(an_origin_that_no_browser_says_is_told_by_its_place)
+{
+    for (const auto* wrong : {"https://App.example", "https://a.example:443", "http://a.example:80",
+                              "https://a.example.", "https://user:hunter2@a.example", "https://a.example?b",
+                              "https://b\xc3\xbc"
+                              "cher.example",
+                              "https://*", "https://a.*.example", "HTTPS://a.example"}) {
+        const auto settings =
+            with(complete(), "CORS_ALLOWED_ORIGINS", std::string("https://good.example,") + wrong);
+        const auto lines = problems(settings, Program::server, {});
+        BOOST_TEST_CONTEXT(wrong)
+        {
+            BOOST_TEST_REQUIRE(lines.size() == 1);
+            BOOST_TEST(lines[0].find("CORS_ALLOWED_ORIGINS") != std::string::npos);
+            BOOST_TEST(lines[0].find("number 2 ") != std::string::npos, lines[0]);
+            BOOST_TEST(lines[0].find("hunter2") == std::string::npos, lines[0]);
+        }
+    }
 }
 
 // Whoever answers a request takes the first of the list.

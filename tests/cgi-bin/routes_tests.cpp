@@ -599,6 +599,55 @@ BOOST_AUTO_TEST_CASE(a_listed_origin_is_echoed_and_another_is_not)
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_wildcard_lets_in_what_is_below_its_domain)
+{
+    auto settings = test_config();
+    settings.cors_allowed_origins = {"https://*.example.org", "https://app.example"};
+    HandlerFixture service(settings);
+    const std::pair<const char*, const char*> table[] = {
+        {"https://a.example.org", "https://a.example.org"},
+        {"https://b.a.example.org", "https://b.a.example.org"},
+        {"https://app.example", "https://app.example"},
+        {"https://example.org", "https://*.example.org"},
+        {"https://evilexample.org", "https://*.example.org"},
+        {"https://a.example.org.evil.example", "https://*.example.org"},
+        {"", "https://*.example.org"},
+    };
+    for (const auto& [origin, echoed] : table) {
+        for (const auto& reply : one_of_each(service, origin)) {
+            BOOST_TEST_CONTEXT(origin << ": " << reply.status << " " << reply.body.dump())
+            {
+                BOOST_TEST(header_of(reply, "Access-Control-Allow-Origin") == echoed);
+                BOOST_TEST(header_of(reply, "Vary") == "Origin");
+            }
+        }
+    }
+}
+
+// A browser asks so before a page of the internet may reach a service on its own network.
+BOOST_AUTO_TEST_CASE(a_private_network_preflight_is_answered_to_an_allowed_origin)
+{
+    auto settings = test_config();
+    settings.cors_allowed_origins = {"https://app.example", "https://*.example.org"};
+    HandlerFixture listed(settings);
+    const auto ask = [](HandlerFixture& service, const std::string& method, const std::string& origin,
+                        bool is_private) {
+        auto asked = request(method, "/rooms/active");
+        asked.origin = origin;
+        asked.access_control_request_private_network = is_private;
+        return header_of(service.send(asked), "Access-Control-Allow-Private-Network");
+    };
+    for (const auto* origin : {"https://app.example", "https://a.example.org"}) {
+        BOOST_TEST(ask(listed, "OPTIONS", origin, true) == "true");
+        BOOST_TEST(ask(listed, "OPTIONS", origin, false) == "");
+        BOOST_TEST(ask(listed, "GET", origin, true) == "");
+    }
+    for (const auto* origin : {"https://example.org", "https://evil.example", "null", ""})
+        BOOST_TEST(ask(listed, "OPTIONS", origin, true) == "");
+    BOOST_TEST(ask(*this, "OPTIONS", "https://evil.example", true) == "true"); // everybody is allowed
+    BOOST_TEST(ask(*this, "OPTIONS", "https://evil.example", false) == "");
+}
+
 // Every answer names an origin, so a list must have one.
 BOOST_AUTO_TEST_CASE(a_list_of_no_origins_never_reaches_the_service)
 {

@@ -215,8 +215,9 @@ describe('a list of allowed origins', () => {
     let service;
     const first = 'https://app.example.org';
     const second = 'https://other.example.org:8443';
+    const wildcard = 'https://*.example.com';
     before(async () => {
-        service = await startService({ settings: { CORS_ALLOWED_ORIGINS: `${first}, ${second}` } });
+        service = await startService({ settings: { CORS_ALLOWED_ORIGINS: `${first}, ${second} ${wildcard}` } });
     });
     after(() => service.stop());
 
@@ -228,7 +229,23 @@ describe('a list of allowed origins', () => {
         };
         assert.equal(await allowed(first), first);
         assert.equal(await allowed(second), second);
-        for (const stranger of ['https://evil.example.org', 'null', `${first}.evil.org`, 'https://app.example.org:444'])
+        for (const below of ['https://a.example.com', 'https://c.b.a.example.com'])
+            assert.equal(await allowed(below), below);
+        for (const stranger of [
+            ...['https://evil.example.org', 'null', `${first}.evil.org`, 'https://app.example.org:444'],
+            ...['https://example.com', 'https://evilexample.com', 'http://a.example.com', 'https://a.example.com:444'],
+        ])
             assert.notEqual(await allowed(stranger), stranger);
+    });
+
+    it('lets those on it ask from another network', async () => {
+        const answer = async (origin) => {
+            const headers = { Origin: origin, 'Access-Control-Request-Private-Network': 'true' };
+            const reply = await service.request('OPTIONS', '/health', { headers });
+            return reply.headers['access-control-allow-private-network'];
+        };
+        assert.equal(await answer(first), 'true');
+        assert.equal(await answer('https://a.example.com'), 'true');
+        assert.equal(await answer('https://evil.example.org'), undefined);
     });
 });
