@@ -470,6 +470,23 @@ Response answer_with_headers(App& app, const Request& request)
     return response;
 }
 
+// Whether a client has the body of that ETag. RFC 9110, 13.1.2: a list of tags, compared weakly, or "*". A
+// web server that compresses puts the coding into the tag: "...-gzip" (Apache's mod_deflate), "...-br".
+bool has_already(const std::string& known, const std::string& etag)
+{
+    if (known == "*")
+        return true;
+    const auto opened = etag.substr(0, etag.size() - 1);
+    for (auto at = known.find(opened); at != std::string::npos; at = known.find(opened, at + 1)) {
+        auto end = at + opened.size();
+        if (end < known.size() && known[end] == '-')
+            end = known.find_first_not_of("abcdefghijklmnopqrstuvwxyz", end + 1);
+        if (end < known.size() && known[end] == '"')
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
 sqlite::Database& App::database()
@@ -497,9 +514,7 @@ Response cacheable(const Request& request, const std::string& body, const std::s
     Response response;
     response.headers.emplace_back("ETag", etag);
     response.headers.emplace_back("Cache-Control", cache_control);
-    // RFC 9110, 13.1.2: a list of tags, compared weakly, or "*".
-    const auto& known = request.if_none_match;
-    if (known == "*" || known.find(etag) != std::string::npos)
+    if (has_already(request.if_none_match, etag))
         response.status = 304;
     else
         response.body = body;
