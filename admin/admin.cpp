@@ -21,11 +21,6 @@ std::string check_wallet(const std::string& text)
     return ethereum::parse_address(text) ? "" : "a wallet is 0x and 40 hex digits";
 }
 
-std::string check_uuid(const std::string& text)
-{
-    return base::is_uuid(text) ? "" : "an id is a UUID";
-}
-
 std::string check_booking_id(const std::string& text)
 {
     return ethereum::Uint256::parse_decimal(text) ? "" : "a booking id is a decimal number below 2^256";
@@ -153,13 +148,13 @@ class CommandLine
     }
     void take_room(CLI::App& sub)
     {
-        sub.add_option("ROOM_ID", arguments_.room_id)->required()->check(check_uuid);
+        sub.add_option("ROOM_ID", arguments_.room_id)->required()->transform(base::id_of);
     }
     void take_connection(CLI::App& sub)
     {
         sub.add_option("CONNECTION_ID", arguments_.connection_id, "as in the statement")
             ->required()
-            ->check(check_uuid);
+            ->transform(base::id_of);
     }
     void take_file(CLI::App& sub, const char* what)
     {

@@ -71,12 +71,12 @@ std::optional<bool> bool_field(const base::Json& body, const char* name)
     return field->get<bool>();
 }
 
-std::optional<std::string> uuid_field(const base::Json& body, const char* name)
+std::optional<std::string> id_field(const base::Json& body, const char* name)
 {
     auto text = text_field(body, name);
-    if (text && !base::is_uuid(*text))
-        refuse_field(name);
-    return text;
+    if (!text)
+        return std::nullopt;
+    return base::id_of(*std::move(text));
 }
 
 std::optional<std::int64_t> integer_field(const base::Json& body, const char* name, std::int64_t lowest,
@@ -137,13 +137,6 @@ std::optional<std::int64_t> integer_parameter(std::string_view query, const char
     if (error != std::errc() || end != text->data() + text->size() || value < lowest || value > highest)
         refuse_field(name);
     return value;
-}
-
-std::string path_uuid(const std::string& segment, const char* name)
-{
-    if (!base::is_uuid(segment))
-        refuse_field(name);
-    return segment;
 }
 
 void require_fields(bool present, const char* otherwise)

@@ -15,8 +15,8 @@ std::optional<std::string> text_field(const base::Json& body, const char* name);
 // The same for a truth value.
 std::optional<bool> bool_field(const base::Json& body, const char* name);
 
-// The same for a UUID.
-std::optional<std::string> uuid_field(const base::Json& body, const char* name);
+// The same for an id of ours, in our spelling. One that is none is the id of nothing.
+std::optional<std::string> id_field(const base::Json& body, const char* name);
 
 // The same for an integer within these bounds.
 std::optional<std::int64_t> integer_field(const base::Json& body, const char* name, std::int64_t lowest,
@@ -39,10 +39,6 @@ std::optional<std::int64_t> integer_parameter(std::string_view query, const char
 
 // Throws Error(invalid_argument, "invalid <name>").
 [[noreturn]] void refuse_field(const char* name);
-
-// A room_id or connection_id from the path. Throws Error(invalid_argument, "invalid <name>") if it is no
-// UUID.
-std::string path_uuid(const std::string& segment, const char* name);
 
 // Throws Error(invalid_argument, `otherwise`) unless the value is there.
 void require_fields(bool present, const char* otherwise);

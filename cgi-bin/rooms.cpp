@@ -3,6 +3,7 @@
 #include "asking.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "ethereum/address.h"
 #include "fields.h"
 #include "rooms/ban.h"
@@ -15,8 +16,8 @@ constexpr const char* listing_cache = "no-cache"; // kept, and asked for each ti
 
 rooms::Caller read_caller(const Call& call)
 {
-    const auto room_id = uuid_field(call.body, "room_id");
-    const auto connection_id = uuid_field(call.body, "connection_id");
+    const auto room_id = id_field(call.body, "room_id");
+    const auto connection_id = id_field(call.body, "connection_id");
     require_fields(room_id && connection_id, "missing room_id or connection_id");
     return {call.wallet, *room_id, *connection_id};
 }
@@ -94,7 +95,7 @@ http::Response post_rooms_create(App& app, const Call& call)
 
 http::Response post_rooms_join(App& app, const Call& call)
 {
-    const auto room_id = uuid_field(call.body, "room_id");
+    const auto room_id = id_field(call.body, "room_id");
     require_fields(room_id.has_value(), "missing room_id");
     auto& db = app.database();
     const auto& rules = app.config.rules;
@@ -168,7 +169,7 @@ http::Response get_rooms_active(App& app, const Call& call)
 
 http::Response get_room(App& app, const Call& call)
 {
-    const auto room_id = path_uuid(call.path_id, "room_id");
+    const auto room_id = base::id_of(call.path_id);
     const auto view = rooms::view(app.database(), app.config.rules, call.wallet, room_id, call.request.now);
     if (!view)
         throw base::Error(base::ErrorCode::not_found, "room_not_found");
@@ -192,15 +193,15 @@ http::Response get_room(App& app, const Call& call)
 
 http::Response delete_room(App& app, const Call& call)
 {
-    const auto room_id = path_uuid(call.path_id, "room_id");
+    const auto room_id = base::id_of(call.path_id);
     rooms::close_as_host(app.database(), app.config.rules, call.wallet, room_id, call.request.now);
     return ok({{"ok", true}, {"closed", true}});
 }
 
 http::Response delete_room_participant(App& app, const Call& call)
 {
-    const auto room_id = path_uuid(call.path_id, "room_id");
-    const auto connection_id = path_uuid(call.second_path_id, "connection_id");
+    const auto room_id = base::id_of(call.path_id);
+    const auto connection_id = base::id_of(call.second_path_id);
     const auto removal = rooms::remove_as_host(app.database(), app.config.rules, call.wallet, room_id,
                                                connection_id, call.request.now);
     return ok({{"ok", true}, {"debited_seconds", removal.debited_seconds}, {"closed", removal.closed}});

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/hex.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <sys/random.h>
@@ -55,6 +56,13 @@ bool is_uuid(const std::string& text)
             return false;
     }
     return true;
+}
+
+std::string id_of(std::string text)
+{
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return text;
 }
 
 } // namespace base

@@ -27,4 +27,8 @@ class SystemRandom : public Random
 // 8-4-4-4-12 hex digits, any version, either case.
 bool is_uuid(const std::string& text);
 
+// An id of ours as others write it, in our spelling: a UUID may come in capitals (RFC 9562). Any other text
+// is the id of nothing, and stays so.
+std::string id_of(std::string text);
+
 } // namespace base

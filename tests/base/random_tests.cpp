@@ -50,6 +50,14 @@ BOOST_AUTO_TEST_CASE(the_fixed_bits_of_a_uuid_are_fixed_and_all_others_random)
     BOOST_TEST(ScriptedRandom(~std::uint64_t{0}).uuid_v4() == "ffffffff-ffff-4fff-bfff-ffffffffffff");
 }
 
+BOOST_AUTO_TEST_CASE(an_id_has_one_spelling)
+{
+    BOOST_TEST(base::id_of("01234567-89AB-CDEF-0123-456789abcdef") == "01234567-89ab-cdef-0123-456789abcdef");
+    BOOST_TEST(base::id_of("01234567-89ab-cdef-0123-456789abcdef") == "01234567-89ab-cdef-0123-456789abcdef");
+    BOOST_TEST(base::id_of("") == "");
+    BOOST_TEST(base::id_of("\xc3\x84Z[@`{") == "\xc3\x84z[@`{");
+}
+
 BOOST_AUTO_TEST_CASE(only_the_shape_of_a_uuid_is_accepted)
 {
     const std::string good = "01234567-89ab-cdef-0123-456789abcdef";

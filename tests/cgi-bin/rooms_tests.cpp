@@ -1037,3 +1037,65 @@ BOOST_AUTO_TEST_CASE(a_bad_row_with_somebody_in_it_is_left_out_too)
 }
 
 BOOST_AUTO_TEST_SUITE_END()
+// ---- ids as others write them ----
+
+BOOST_AUTO_TEST_CASE(ids_are_taken_in_capitals)
+{
+    const auto capitals = [](std::string id) {
+        std::transform(id.begin(), id.end(), id.begin(), [](unsigned char c) { return std::toupper(c); });
+        return id;
+    };
+    const auto host = address(1);
+    give(address(2), 1000);
+    const auto room_id = create_room(host, 1000);
+    const auto host_seat = post("/rooms/join", {{"room_id", capitals(room_id)}}, host);
+    BOOST_TEST_REQUIRE(host_seat.status == 200);
+    BOOST_TEST(host_seat.body.at("room_id") == room_id);
+    BOOST_TEST(host_seat.body.at("channel") == "heaven-free-" + room_id);
+    const auto said = [&](const Json& seat) {
+        return Json{{"room_id", capitals(seat.at("room_id"))},
+                    {"connection_id", capitals(seat.at("connection_id"))}};
+    };
+    BOOST_TEST(post("/rooms/heartbeat", said(host_seat.body), host).status == 200);
+    now += 45;
+    BOOST_TEST(post("/rooms/token/renew", said(host_seat.body), host).status == 200);
+    BOOST_TEST(get("/rooms/" + capitals(room_id), host).body.at("room_id") == room_id);
+    const auto guest = join(address(2), room_id);
+    const auto participant = "/participants/" + capitals(guest.at("connection_id"));
+    BOOST_TEST(remove("/rooms/" + capitals(room_id) + participant, host).status == 200);
+    BOOST_TEST(post("/rooms/leave", said(host_seat.body), host).body.at("debited_seconds") == 45);
+
+    const auto second = create_room(host);
+    BOOST_TEST(remove("/rooms/" + capitals(second), host).status == 200);
+    require_clean_audit();
+}
+
+// Clients pass on what stands in a URL.
+BOOST_AUTO_TEST_CASE(a_text_that_is_no_id_is_answered_as_an_unknown_one)
+{
+    const auto host = address(1);
+    const auto seat = join(host, create_room(host, 1000));
+    for (const std::string id :
+         {"1", " ", "lobby", "00000000-0000-4000-8000-00000000000", "00000000-0000-4000-8000-0000000000000",
+          "00000000000040008000000000000000", "00000000-0000-4000-8000-00000000000g",
+          "{00000000-0000-4000-8000-000000000000}", "' OR 1=1 --", "\xc3\xa4", "a\0b"}) {
+        BOOST_TEST_CONTEXT(id)
+        {
+            give(address(2), 1000);
+            check_refusal(post("/rooms/join", {{"room_id", id}}, address(2)), 404, "room_not_found");
+            for (const auto* path : connection_paths) {
+                auto body = caller(seat);
+                body["room_id"] = id;
+                check_refusal(post(path, body, host), 403, "not_your_connection");
+                body = caller(seat);
+                body["connection_id"] = id;
+                check_refusal(post(path, body, host), 403, "not_your_connection");
+            }
+        }
+    }
+    // In the order of the contract: who may not join is told so first.
+    check_refusal(post("/rooms/join", {{"room_id", "lobby"}}, host), 409, "already_in_free_room");
+    check_refusal(post("/rooms/join", {{"room_id", "lobby"}}, address(3)), 403, "heaven_name_required");
+    require_clean_audit();
+}
+

@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(an_encoded_slash_or_a_dot_segment_reaches_no_route)
         BOOST_TEST_CONTEXT(path)
         {
             check_refusal(send(request("GET", path)), 401, "unauthorized");
-            check_refusal(send(signed_in(request("GET", path), address(1))), 400, "invalid room_id");
+            check_refusal(send(signed_in(request("GET", path), address(1))), 404, "room_not_found");
         }
     }
 }

@@ -101,8 +101,13 @@ describe('session-voice-admin', () => {
         assert.match(line(other_id, before), new RegExp(`open +0/6 +host ${other.wallet}`));
 
         await sleep(1100);
-        assert.match(await admin('rooms', 'close', room_id), /closed/);
-        assert.match(await refused('rooms', 'close', room_id), /no such active room/);
+        assert.match(await admin('rooms', 'close', room_id.toUpperCase()), /closed/);
+        for (const id of [room_id, 'not-a-room']) {
+            assert.match(await refused('rooms', 'close', id), /no such active room/);
+            assert.equal((await refusedJson('rooms', 'close', id)).error, 'room_not_found');
+        }
+        assert.equal((await refusedJson('rooms', 'show', 'not-a-room')).error, 'room_not_found');
+        assert.equal((await refusedJson('rooms', 'kick', 'not-a-stay')).error, 'participant_not_found');
         assert.equal(line(room_id, await admin('rooms', 'list')), undefined);
         for (const client of [host, guest]) {
             expect(await client.heartbeat(), 403, 'not_your_connection');

@@ -64,9 +64,9 @@ void check_body(std::string_view text)
             fuzz::require(is_line(*line) && characters <= 20 && trim(*line) == *line && !line->empty(),
                           "a line that is none");
         }
-        std::optional<std::string> uuid;
-        if (fuzz::accepts(refusal, [&] { uuid = uuid_field(body, name); }) && uuid)
-            fuzz::require(is_uuid(*uuid), "no UUID");
+        std::optional<std::string> id;
+        if (fuzz::accepts(refusal, [&] { id = id_field(body, name); }) && id)
+            fuzz::require(id->size() == read->size() && base::id_of(*id) == *id, "another id");
         std::optional<bool> flag;
         if (fuzz::accepts(refusal, [&] { flag = bool_field(body, name); }))
             fuzz::require(!is_there || *field == *flag, "another truth value");
@@ -96,7 +96,7 @@ void check_query(std::string_view query)
 void check_texts(const std::string& text)
 {
     fuzz::require(base::is_uuid(text) == is_uuid(text), "a UUID is accepted or refused wrongly");
-    fuzz::require(fuzz::accepts(refusal, [&] { path_uuid(text, "room_id"); }) == is_uuid(text), "in a path");
+    fuzz::require(base::is_uuid(base::id_of(text)) == is_uuid(text), "an id becomes another");
     const auto address = ethereum::parse_address(text);
     const bool is_address = text.size() == 42 && text.compare(0, 2, "0x") == 0 &&
                             text.find_first_not_of(hex_digits, 2) == std::string::npos;

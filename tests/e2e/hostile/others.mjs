@@ -293,7 +293,7 @@ function addTexts(rows, world) {
         rows.push([
             `room_id ${JSON.stringify(bad.replace(world.roomId, 'ROOM').slice(0, 20))} of ${bad.length}`,
             { method: 'POST', path: '/rooms/join', as: 'stranger', body: { room_id: bad } },
-            '400 invalid room_id',
+            '404 room_not_found',
         ]);
 }
 
@@ -901,16 +901,16 @@ export function injections(world) {
                     },
                     isForUs ? ours : ['400', '404 not_found', ours],
                 ]);
-            to('GET', `/rooms/${latin}`, 'host', '400 invalid room_id');
-            to('DELETE', `/rooms/${latin}`, 'host', '400 invalid room_id');
+            to('GET', `/rooms/${latin}`, 'host', '404 room_not_found');
+            to('DELETE', `/rooms/${latin}`, 'host', '404 room_not_found');
             to(
                 'DELETE',
                 `/rooms/${latin}/participants/${world.host.seat.connection_id}`,
                 'host',
-                '400 invalid room_id',
+                '404 room_not_found',
             );
-            to('DELETE', `/rooms/${world.roomId}/participants/${latin}`, 'host', '400 invalid connection_id');
-            to('POST', `/session/${latin}/leave`, 'host', '400 invalid booking_id');
+            to('DELETE', `/rooms/${world.roomId}/participants/${latin}`, 'host', '404 participant_not_found');
+            to('POST', `/session/${latin}/leave`, 'host', '200');
             to('POST', `/session/${latin}/attest`, undefined, '400 invalid booking_id');
             to('GET', `/credits/history?limit=${latin}`, 'host', '400 invalid limit');
             to('GET', `/credits/history?cursor=${latin}`, 'host', '400 invalid cursor');
