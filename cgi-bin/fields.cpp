@@ -2,10 +2,10 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/unicode.h"
 
 #include <algorithm>
 #include <charconv>
-#include <vector>
 
 namespace {
 
@@ -19,9 +19,9 @@ const base::Json* find(const base::Json& body, const char* name)
 }
 
 // Of well-formed UTF-8, which is what a JSON text holds.
-std::vector<char32_t> code_points(std::string_view text)
+std::u32string code_points(std::string_view text)
 {
-    std::vector<char32_t> points;
+    std::u32string points;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x80)
@@ -32,13 +32,6 @@ std::vector<char32_t> code_points(std::string_view text)
             points.push_back(byte < 0xe0 ? byte & 0x1f : byte < 0xf0 ? byte & 0x0f : byte & 0x07);
     }
     return points;
-}
-
-// Unicode's Cc, its line separators, and what turns the direction of the text behind it.
-bool is_control(char32_t point)
-{
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || (point >= 0x2028 && point <= 0x202e) ||
-           (point >= 0x2066 && point <= 0x2069);
 }
 
 } // namespace
@@ -101,7 +94,7 @@ std::optional<std::string> line_field(const base::Json& body, const char* name, 
     if (line.empty())
         return std::nullopt;
     const auto points = code_points(line);
-    if (points.size() > most_characters || std::any_of(points.begin(), points.end(), is_control))
+    if (points.size() > most_characters || !base::is_visible_line(points))
         refuse_field(name);
     return std::string(line);
 }

@@ -23,7 +23,7 @@ std::optional<std::int64_t> integer_field(const base::Json& body, const char* na
                                           std::int64_t highest);
 
 // The same for a line of text, without the blanks around it: at most `most_characters` Unicode code points,
-// none of which controls anything (breaks the line, or turns the direction of what follows).
+// and a visible line (base/unicode.h).
 std::optional<std::string> line_field(const base::Json& body, const char* name, std::size_t most_characters);
 
 // Without the blanks (also tabs and line breaks) around it.

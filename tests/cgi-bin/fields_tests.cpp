@@ -56,11 +56,20 @@ std::string repeated(const std::string& text, int times)
 std::vector<Json> no_titles()
 {
     auto values = no_texts();
-    for (const auto& text :
-         {std::string(81, 'x'), repeated("\xf0\x9f\x8e\x99", 81), std::string("a\nb"), std::string("a\tb"),
-          std::string("a\0b", 3), std::string("\x1b[31mred"), std::string("\x7f"), std::string("\xc2\x80"),
-          std::string("a\xc2\x9f"), std::string("\xe2\x80\xa8"), std::string("a\xe2\x80\xae"),
-          std::string("\xe2\x81\xa6z")})
+    for (const auto& text : {std::string(81, 'x'),          repeated("\xf0\x9f\x8e\x99", 81),
+                             std::string("a\nb"),           std::string("a\tb"),
+                             std::string("a\0b", 3),        std::string("\x1b[31mred"),
+                             std::string("\x7f"),           std::string("\xc2\x80"),
+                             std::string("a\xc2\x9f"),      std::string("\xe2\x80\xa8"),
+                             std::string("a\xe2\x80\xae"),  std::string("\xe2\x81\xa6z"),
+                             std::string("\u200b"),         std::string("\u3164"),
+                             std::string("\u2800"),         std::string("\u00a0"),
+                             std::string("\u3000 \u2003"),  std::string("Offi\u200bcial"),
+                             std::string("\u200fx"),        std::string("x\u00ad"),
+                             std::string("\ue000"),         std::string("a\U000e0041"),
+                             std::string("a\ufdd0"),        std::string("a\U0010ffff"),
+                             std::string("a\u0378"),        std::string("Offi\u200dcial"),
+                             std::string("Offi\u200ccial"), std::string("Offi\ufe0fcial")})
         values.emplace_back(text);
     return values;
 }
@@ -211,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_line_field_counts_characters_and_drops_the_blanks_around)
     BOOST_TEST(line("  late night \t\r\n").value() == "late night");
     BOOST_TEST(line("a  b").value() == "a  b");
     BOOST_TEST(line("\n " + std::string(80, 'x') + " \n").value() == std::string(80, 'x'));
-    for (const auto* character : {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8e\x99", "\xc2\xa0"})
+    for (const auto* character : {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8e\x99"})
         BOOST_TEST(line(repeated(character, 80)).value() == repeated(character, 80));
     for (const Json& none : {Json(), Json(""), Json("   "), Json(" \t\r\n ")})
         BOOST_TEST(!line(none));
