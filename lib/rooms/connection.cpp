@@ -6,8 +6,9 @@ namespace rooms {
 
 namespace {
 
-// Agora's uids that may be issued: 1 to 2^32 - 2. 0 would admit anybody.
-constexpr std::int64_t uid_modulus = 4294967295;
+// The uids that may be issued are 1 to 2^31 - 2: many clients hold them in a signed integer of 32 bits. 0
+// would admit anybody.
+constexpr std::int64_t uid_modulus = 0x7fffffff;
 
 // Followed by a WHERE clause. read() depends on the order.
 #define SELECT_CONNECTION                                                                                    \
@@ -52,14 +53,22 @@ std::vector<Connection> read_all(sqlite::Statement& row)
 
 } // namespace
 
-std::int64_t choose_uid(const std::string& wallet, const std::vector<Connection>& present)
+std::int64_t choose_uid(sqlite::Database& db, const std::string& room_id, const std::string& wallet,
+                        base::UnixSeconds now)
 {
-    auto uid = static_cast<std::int64_t>(std::stoul(wallet.substr(34), nullptr, 16)) % uid_modulus;
-    const auto is_taken = [&] {
-        return std::any_of(present.begin(), present.end(),
-                           [&](const auto& other) { return other.agora_uid == uid; });
-    };
-    while (uid == 0 || is_taken())
+    // Who left early can still enter Agora's channel, and whoever had the same uid there would be cut off.
+    auto row = db.prepare("SELECT agora_uid FROM connections "
+                          "WHERE room_id = :room_id AND agora_uid > 0 AND left_at IS NULL "
+                          "UNION ALL SELECT agora_uid FROM connections WHERE room_id = :room_id "
+                          "AND left_at < token_expires_at AND token_expires_at > :now AND wallet <> :wallet");
+    row.bind(":room_id", room_id).bind(":now", now).bind(":wallet", wallet);
+    std::vector<std::int64_t> taken;
+    while (row.step())
+        taken.push_back(row.integer(0));
+
+    const auto last_four_bytes = static_cast<std::int64_t>(std::stoul(wallet.substr(34), nullptr, 16));
+    auto uid = (last_four_bytes & 0x7fffffff) % uid_modulus;
+    while (uid == 0 || std::find(taken.begin(), taken.end(), uid) != taken.end())
         uid = (uid + 1) % uid_modulus;
     return uid;
 }

@@ -17,7 +17,7 @@ struct Connection
     std::string room_id;
     std::string kind; // "free" or "booked"
     std::string wallet;
-    std::int64_t agora_uid = 0; // 1 to 4294967294, unlike any other in the room
+    std::int64_t agora_uid = 0; // from 1 on, unlike any other in the room
     base::UnixSeconds joined_at = 0;
     base::UnixSeconds token_expires_at = 0; // presence ends here at the latest
     base::UnixSeconds last_metered_at = 0;  // seconds before this mark are paid
@@ -48,9 +48,11 @@ std::vector<Connection> find_due_connections(sqlite::Database& db, const std::st
                                              base::UnixSeconds metered_until, base::UnixSeconds now,
                                              std::int64_t limit);
 
-// The wallet's last four bytes as a number modulo 2^32 - 1, or the next number that is not 0 and that nobody
-// in the room holds.
-std::int64_t choose_uid(const std::string& wallet, const std::vector<Connection>& in_the_room);
+// The Agora uid of a wallet that is about to join: its last four bytes without the top bit, modulo 2^31 - 1,
+// or the next number from 1 to 2^31 - 2 that nobody in the room holds, and that no other wallet has held with
+// a token that is still good at `now`.
+std::int64_t choose_uid(sqlite::Database& db, const std::string& room_id, const std::string& wallet,
+                        base::UnixSeconds now);
 
 void insert_connection(sqlite::Database& db, const Connection& connection);
 // Stores what may change in the life of a connection.

@@ -193,7 +193,7 @@ Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssu
     connection.room_id = room_id;
     connection.kind = "free";
     connection.wallet = wallet;
-    connection.agora_uid = choose_uid(wallet, present);
+    connection.agora_uid = choose_uid(db, room_id, wallet, now);
     connection.joined_at = connection.last_metered_at = now;
     connection.token_expires_at = now + rules.free_token_ttl_seconds;
     insert_connection(db, connection);

@@ -158,7 +158,7 @@ Seat join(sqlite::Database& db, const base::Config& config, const agora::TokenIs
     connection.room_id = room_id;
     connection.kind = "booked";
     connection.wallet = wallet;
-    connection.agora_uid = rooms::choose_uid(wallet, rooms::find_open_connections(db, room_id));
+    connection.agora_uid = rooms::choose_uid(db, room_id, wallet, now);
     connection.joined_at = connection.last_metered_at = now;
     connection.token_expires_at = now + ttl_seconds;
     rooms::insert_connection(db, connection);

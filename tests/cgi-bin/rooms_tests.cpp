@@ -446,13 +446,14 @@ BOOST_AUTO_TEST_CASE(the_token_admits_this_uid_to_this_channel_for_90_seconds)
     check(post("/rooms/token/renew", caller(seat), address(1)).body);
 }
 
-BOOST_AUTO_TEST_CASE(a_uid_is_the_last_four_bytes_of_the_wallet_and_never_0)
+BOOST_AUTO_TEST_CASE(a_uid_is_the_last_31_bits_of_the_wallet_and_never_0)
 {
     const std::pair<const char*, std::int64_t> table[] = {
         {"00000001", 1},          {"00000000", 1}, // 0 would admit anybody
-        {"ffffffff", 1},                           // 2^32 - 1 modulo 2^32 - 1
-        {"fffffffe", 4294967294}, {"fffffffd", 4294967293}, {"80000000", 2147483648},
-        {"7fffffff", 2147483647}, {"01020304", 16909060},
+        {"ffffffff", 1},          {"7fffffff", 1}, // 2^31 - 1 modulo 2^31 - 1
+        {"fffffffe", 2147483646}, {"7ffffffe", 2147483646}, {"fffffffd", 2147483645},
+        {"80000000", 1},          {"80000001", 1},          {"81020304", 16909060},
+        {"01020304", 16909060},   {"deadbeef", 1588444911},
     };
     unsigned number = 0;
     for (const auto& [digits, uid] : table) {
@@ -477,8 +478,9 @@ BOOST_AUTO_TEST_CASE(a_uid_that_another_participant_holds_is_not_given_twice)
     const Case table[] = {
         {"the same four bytes", {{"00000005", 5}, {"00000005", 6}, {"00000005", 7}}},
         {"the next is taken as well", {{"00000006", 6}, {"00000005", 5}, {"00000005", 7}}},
-        {"around the end", {{"fffffffe", 4294967294}, {"fffffffe", 1}, {"fffffffe", 2}}},
-        {"around the end, 1 taken", {{"00000001", 1}, {"fffffffe", 4294967294}, {"fffffffe", 2}}},
+        {"with and without the top bit", {{"00000005", 5}, {"80000005", 6}}},
+        {"around the end", {{"fffffffe", 2147483646}, {"7ffffffe", 1}, {"fffffffe", 2}}},
+        {"around the end, 1 taken", {{"00000001", 1}, {"fffffffe", 2147483646}, {"fffffffe", 2}}},
         {"all that mean 1", {{"00000000", 1}, {"ffffffff", 2}, {"00000001", 3}, {"00000000", 4}}},
     };
     unsigned number = 0;
@@ -502,18 +504,68 @@ BOOST_AUTO_TEST_CASE(a_uid_that_another_participant_holds_is_not_given_twice)
     require_clean_audit();
 }
 
-BOOST_AUTO_TEST_CASE(a_uid_is_free_again_after_its_holder_has_left_or_lapsed)
+// Who left could still enter with the old token, and would throw out whoever has the same uid.
+BOOST_AUTO_TEST_CASE(a_uid_is_free_again_when_its_holders_token_has_expired)
 {
     const auto room_id = room_of_another();
-    for (unsigned number = 1; number <= 4; ++number)
+    for (unsigned number = 1; number <= 5; ++number)
         give(address_ending("00000005", number), 1000);
     const auto first = join(address_ending("00000005", 1), room_id);
     BOOST_TEST(join(address_ending("00000005", 2), room_id).at("agora_uid") == 6);
     post("/rooms/leave", caller(first), address_ending("00000005", 1));
     now += 89;
-    BOOST_TEST(join(address_ending("00000005", 3), room_id).at("agora_uid") == 5);
-    now += 1; // the second one lapses
-    BOOST_TEST(join(address_ending("00000005", 4), room_id).at("agora_uid") == 6);
+    BOOST_TEST(join(address_ending("00000005", 3), room_id).at("agora_uid") == 7);
+    now += 1; // both tokens of 90 seconds ago expire
+    BOOST_TEST(join(address_ending("00000005", 4), room_id).at("agora_uid") == 5);
+    BOOST_TEST(join(address_ending("00000005", 5), room_id).at("agora_uid") == 6);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_wallet_that_comes_back_has_its_uid_again)
+{
+    const auto room_id = room_of_another();
+    const auto alice = address_ending("00000005", 1);
+    const auto bob = address_ending("00000005", 2);
+    for (const auto& wallet : {alice, bob})
+        give(wallet, 1000);
+    for (int times = 0; times < 3; ++times) {
+        const auto seat = join(alice, room_id);
+        BOOST_TEST(seat.at("agora_uid") == 5);
+        now += 10;
+        post("/rooms/leave", caller(seat), alice);
+    }
+    const auto others = join(bob, room_id);
+    BOOST_TEST(others.at("agora_uid") == 6);
+    BOOST_TEST(join(alice, room_id).at("agora_uid") == 5);
+    post("/rooms/leave", caller(others), bob);
+    BOOST_TEST(join(bob, room_id).at("agora_uid") == 6);
+    require_clean_audit();
+}
+
+// Of another room it is another uid.
+BOOST_AUTO_TEST_CASE(a_uid_of_another_room_is_in_nobodys_way)
+{
+    for (unsigned number = 1; number <= 2; ++number) {
+        const auto wallet = address_ending("00000005", number);
+        give(wallet, 1000);
+        const auto seat = join(wallet, create_room(address(number)));
+        BOOST_TEST(seat.at("agora_uid") == 5);
+        post("/rooms/leave", caller(seat), wallet);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_stay_that_began_with_a_uid_of_32_bits_keeps_it)
+{
+    const auto room_id = room_of_another();
+    const auto wallet = address_ending("fffffffe", 1);
+    give(wallet, 1000);
+    const auto seat = join(wallet, room_id);
+    execute("UPDATE connections SET agora_uid = 4294967294 WHERE connection_id = '" +
+            seat.at("connection_id").get<std::string>() + "'");
+    now += 45;
+    const auto renewed = post("/rooms/token/renew", caller(seat), wallet);
+    BOOST_TEST(decode_agora_token(renewed.body.at("agora_token")).uid == "4294967294");
+    BOOST_TEST(get("/rooms/" + room_id, wallet).body.at("participants").at(0).at("agora_uid") == 4294967294);
     require_clean_audit();
 }
 
@@ -1023,6 +1075,21 @@ BOOST_AUTO_TEST_CASE(a_bad_row_is_left_out_and_the_others_stay)
     const std::vector<std::string> expected{also_good, good};
     BOOST_TEST(listed_ids() == expected, boost::test_tools::per_element());
     BOOST_TEST(reply.body.dump().find("0000000a") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(bad_rows_take_no_good_ones_place)
+{
+    for (unsigned number = 1; number <= 51; ++number)
+        create_room(address(number));
+    execute("PRAGMA ignore_check_constraints = ON");
+    for (int i = 0; i < 40; ++i)
+        execute(
+            "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
+            "VALUES ('no id " +
+            std::to_string(i) + "', 'free', '" + std::to_string(i) + "', 'open', 0, 6, " +
+            std::to_string(now + 1) + ")");
+    execute("PRAGMA ignore_check_constraints = OFF");
+    BOOST_TEST(listed_ids().size() == 50);
 }
 
 // From before 1970: it has to be joined to be listed at all.

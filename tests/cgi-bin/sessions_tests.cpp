@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(joining_answers_channel_token_and_uid_and_nothing_else)
     book("7");
     for (const auto& wallet : {host, guest}) {
         const auto reply = enter(wallet, "7");
-        const auto uid = static_cast<std::int64_t>(std::stoul(wallet.substr(34), nullptr, 16)) % 4294967295;
+        const auto uid = static_cast<std::int64_t>(std::stoul(wallet.substr(34), nullptr, 16) & 0x7fffffff);
         check_answer(reply, {{"channel", "heaven-6343-7"},
                              {"agora_token", reply.body.value("agora_token", "")},
                              {"user_uid", uid}});
@@ -525,12 +525,13 @@ BOOST_AUTO_TEST_CASE(the_two_have_different_uids_however_their_wallets_end)
         std::int64_t guest_uid;
     };
     const Row table[] = {
-        {"deadbeef", "deadbeef", 3735928559, 3735928560},
+        {"deadbeef", "deadbeef", 1588444911, 1588444912},
         {"00000000", "00000000", 1, 2},
-        {"ffffffff", "ffffffff", 1, 2}, // 0 modulo 2^32 - 1
+        {"ffffffff", "ffffffff", 1, 2}, // 0 modulo 2^31 - 1
         {"00000001", "00000000", 1, 2},
         {"ffffffff", "00000001", 1, 2},
-        {"fffffffe", "fffffffe", 4294967294, 1},
+        {"fffffffe", "fffffffe", 2147483646, 1},
+        {"7ffffffe", "fffffffe", 2147483646, 1},
         {"0000000a", "0000000b", 10, 11},
     };
     unsigned number = 0;
@@ -553,6 +554,23 @@ BOOST_AUTO_TEST_CASE(the_two_have_different_uids_however_their_wallets_end)
             BOOST_TEST(seat(by_host, id).at("user_uid") != guest_again.at("user_uid"));
         }
     }
+    require_clean_audit();
+}
+
+// The other could still enter with the old token.
+BOOST_AUTO_TEST_CASE(a_uid_whose_token_is_still_good_is_not_given_to_the_other)
+{
+    const auto by_host = address_ending("0000000a", 'a');
+    const auto by_guest = address_ending("0000000a", 'b');
+    book("7", by_host, by_guest);
+    BOOST_TEST(seat(by_host, "7").at("user_uid") == 10);
+    now += 30;
+    leave(by_host, "7");
+    BOOST_TEST(seat(by_guest, "7").at("user_uid") == 11);
+    BOOST_TEST(seat(by_host, "7").at("user_uid") == 10); // their own again
+    leave(by_host, "7");
+    now += 3600 - 31;
+    BOOST_TEST(seat(by_guest, "7").at("user_uid") == 11);
     require_clean_audit();
 }
 

@@ -7,7 +7,7 @@ import { inflateSync } from 'node:zlib';
 import { expect, ok, sleep, startService } from './service.mjs';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const uidOf = (wallet) => parseInt(wallet.slice(-8), 16) % 0xffffffff;
+const uidOf = (wallet) => (parseInt(wallet.slice(-8), 16) & 0x7fffffff) % 0x7fffffff || 1;
 
 // Agora's AccessToken2, read and checked as Agora's servers do.
 function readAgoraToken(text, certificate) {

@@ -86,6 +86,28 @@ describe('the document', () => {
         );
     });
 
+    // Clients in Kotlin, Java or Go read an integer without a format into 32 bits.
+    it('says of every integer how many bits it takes', () => {
+        const bounds = { int32: 2 ** 31 - 1, int64: Number.MAX_SAFE_INTEGER };
+        let found = 0;
+        const walk = (node, at) => {
+            if (node === null || typeof node !== 'object') return;
+            const types = [node.type].flat();
+            assert.ok(!types.includes('number'), at);
+            if (types.includes('integer')) {
+                found += 1;
+                assert.ok(node.format in bounds, `${at} has the format ${node.format}`);
+                for (const bound of [node.minimum, node.maximum, node.default])
+                    assert.ok(Math.abs(bound ?? 0) <= bounds[node.format], `${at}: ${bound} is no ${node.format}`);
+            }
+            for (const [key, value] of Object.entries(node)) walk(value, `${at}/${key}`);
+        };
+        walk(document, '');
+        assert.ok(found > 15, `${found}`);
+        assert.equal(document.components.schemas.AgoraUid.format, 'int32');
+        assert.equal(document.components.schemas.Seconds.format, 'int64');
+    });
+
     it('has examples that are what it says', () => assert.ok(assertExamplesValid() > 30));
 
     it('makes a client that type-checks and goes the whole way', async () => {
@@ -119,6 +141,11 @@ describe('an answer that the document does not have', () => {
     const check = (method, at, status, json, more = {}) =>
         assertDescribed(method, at, { status, json, text: JSON.stringify(json), headers: { ...headers, ...more } });
     const nonce = '0'.repeat(64);
+    const cached = { 'cache-control': 'no-cache', etag: '"0"' };
+    const listing = (participant_count) => {
+        const room = { room_id: '01234567-89ab-4def-8123-456789abcdef', title: null, capacity: 6, participant_count };
+        return { rooms: [{ ...room, host_wallet: `0x${'0'.repeat(40)}`, created_at: '2026-01-01T00:00:00.000Z' }] };
+    };
 
     it('is told from one that it has', () => {
         check('POST', '/auth/nonce', 200, { nonce });
@@ -126,10 +153,12 @@ describe('an answer that the document does not have', () => {
         check('POST', '/nowhere', 404, { error: 'not_found' });
         check('DELETE', '/auth/nonce', 405, { error: 'method_not_allowed' }, { allow: 'POST, OPTIONS' });
         check('GET', '/health', 503, { ok: false, error: 'database_unavailable' }, { 'retry-after': '1' });
+        check('GET', '/rooms/active', 200, listing(2 ** 31 - 1), cached);
     });
 
     const wrong = {
         'an unknown field': ['POST', '/auth/nonce', 200, { nonce, more: 1 }],
+        'an integer beyond its bits': ['GET', '/rooms/active', 200, listing(2 ** 31), cached],
         'a field of another type': ['POST', '/auth/nonce', 200, { nonce: 1 }],
         'a missing field': ['POST', '/auth/nonce', 200, {}],
         'an unknown error': ['POST', '/auth/nonce', 400, { error: 'missing room_id' }],

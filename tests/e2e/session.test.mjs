@@ -8,7 +8,7 @@ import { Anvil, chainId } from './node.mjs';
 const status = { booked: 1, cancelled: 2, attested: 3, disputed: 4, resolved: 5, finalized: 6 };
 const largestId = 2n ** 256n - 1n;
 const unixNow = () => Math.floor(Date.now() / 1000);
-const uidOf = (client) => Number(BigInt(`0x${client.wallet.slice(-8)}`) % (2n ** 32n - 1n));
+const uidOf = (client) => (parseInt(client.wallet.slice(-8), 16) & 0x7fffffff) % 0x7fffffff || 1;
 
 const enter = (client, booking_id) => client.post('/session/join', { booking_id });
 const leave = (client, booking_id) => client.post(`/session/${booking_id}/leave`);
