@@ -60,12 +60,17 @@ std::int64_t end_stay(sqlite::Database& db, const base::Rules& rules, Connection
     return remaining_seconds;
 }
 
-void close_room(sqlite::Database& db, const std::string& room_id, base::UnixSeconds emptied_at)
+void close_room(sqlite::Database& db, const std::string& room_id, base::UnixSeconds closed_at)
 {
     assert(db.in_transaction());
-    db.prepare("UPDATE rooms SET closed_at = max(created_at, :emptied_at) WHERE room_id = :room_id AND "
+    {
+        auto stays = db.prepare("SELECT max(left_at) FROM connections WHERE room_id = :room_id");
+        stays.bind(":room_id", room_id).step();
+        closed_at = std::max(closed_at, stays.optional_integer(0).value_or(closed_at));
+    }
+    db.prepare("UPDATE rooms SET closed_at = max(created_at, :closed_at) WHERE room_id = :room_id AND "
                "closed_at IS NULL")
-        .bind(":emptied_at", emptied_at)
+        .bind(":closed_at", closed_at)
         .bind(":room_id", room_id)
         .run();
 }
@@ -75,16 +80,15 @@ Tally settle_room(sqlite::Database& db, const base::Rules& rules, const std::str
 {
     assert(db.in_transaction());
     Tally tally;
-    std::int64_t created_at = 0;
+    base::UnixSeconds emptied_at = 0;
     {
-        auto room = db.prepare("SELECT created_at FROM rooms "
+        auto room = db.prepare("SELECT coalesce(emptied_at, created_at) FROM rooms "
                                "WHERE room_id = :room_id AND kind = 'free' AND closed_at IS NULL");
         if (!room.bind(":room_id", room_id).step())
             return tally;
-        created_at = room.integer(0);
+        emptied_at = room.integer(0);
     }
     auto open = find_open_connections(db, room_id); // the first to lapse first
-    base::UnixSeconds emptied_at = created_at + rules.unjoined_room_ttl_seconds;
     std::size_t lapsed = 0;
     for (; lapsed < open.size() && open[lapsed].is_lapsed(now); ++lapsed) {
         auto& connection = open[lapsed];
@@ -94,8 +98,16 @@ Tally settle_room(sqlite::Database& db, const base::Rules& rules, const std::str
         emptied_at = connection.token_expires_at;
     }
     tally.connections_lapsed = static_cast<std::int64_t>(lapsed);
-    if (lapsed == open.size() && now >= emptied_at) {
-        close_room(db, room_id, emptied_at);
+    if (lapsed < open.size())
+        return tally;
+    if (lapsed > 0)
+        db.prepare("UPDATE rooms SET emptied_at = :emptied_at WHERE room_id = :room_id")
+            .bind(":emptied_at", emptied_at)
+            .bind(":room_id", room_id)
+            .run();
+    const auto closes_at = emptied_at + rules.unjoined_room_ttl_seconds;
+    if (now >= closes_at) {
+        close_room(db, room_id, closes_at);
         tally.rooms_closed = 1;
     }
     return tally;

@@ -41,8 +41,8 @@ std::vector<Event> take_events(Connection& connection);
 std::int64_t end_stay(sqlite::Database& db, const base::Rules& rules, Connection& connection,
                       base::UnixSeconds now);
 
-// Ends every lapsed stay in the room at its token's expiry, then closes the room if that emptied it, or if
-// nobody ever came within unjoined_room_ttl_seconds.
+// Ends every lapsed stay in the room at its token's expiry, then closes the room if nobody has been in it for
+// unjoined_room_ttl_seconds: since the last of these lapses, or since its creation if nobody ever came.
 Tally settle_room(sqlite::Database& db, const base::Rules& rules, const std::string& room_id,
                   base::UnixSeconds now);
 
@@ -58,7 +58,8 @@ void settle_wallet(sqlite::Database& db, const base::Rules& rules, const std::st
 void settle_wallet_if_lapsed(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
                              base::UnixSeconds now);
 
-// Closes an active room that nobody is in any more. The last departure's instant is `emptied_at`.
-void close_room(sqlite::Database& db, const std::string& room_id, base::UnixSeconds emptied_at);
+// Closes an active room that nobody is in any more, as of `closed_at`, but never before its creation or
+// before somebody left it, should the clock have stepped back.
+void close_room(sqlite::Database& db, const std::string& room_id, base::UnixSeconds closed_at);
 
 } // namespace rooms

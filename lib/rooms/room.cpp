@@ -59,15 +59,13 @@ Connection load_callers(sqlite::Database& db, sqlite::Transaction& tx, const bas
     throw Error(ErrorCode::permission_denied, "not_your_connection");
 }
 
-// Ends the stays of everybody who is still in the room and closes it, not before `emptied_at`.
+// Ends the stays of everybody who is still in the room and closes it.
 void close_with_everybody(sqlite::Database& db, const base::Rules& rules, const std::string& room_id,
-                          base::UnixSeconds now, base::UnixSeconds emptied_at)
+                          base::UnixSeconds now)
 {
-    for (auto& connection : find_open_connections(db, room_id)) {
+    for (auto& connection : find_open_connections(db, room_id))
         end_stay(db, rules, connection, now);
-        emptied_at = std::max(emptied_at, *connection.left_at);
-    }
-    close_room(db, room_id, emptied_at);
+    close_room(db, room_id, now);
 }
 
 // Ends the stay, and closes the room if it was the host's or the last one. Whether it did.
@@ -77,7 +75,7 @@ bool depart(sqlite::Database& db, const base::Rules& rules, Connection& connecti
     const bool is_host = find_room(db, connection.room_id)->room.host_wallet == connection.wallet;
     const bool closes = is_host || find_open_connections(db, connection.room_id).empty();
     if (closes)
-        close_with_everybody(db, rules, connection.room_id, now, *connection.left_at);
+        close_with_everybody(db, rules, connection.room_id, now);
     return closes;
 }
 
@@ -104,8 +102,8 @@ std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rul
         "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON c.room_id = r.room_id "
         "AND c.left_at IS NULL "
         "WHERE r.closed_at IS NULL AND r.kind = 'free' AND (r.visibility = 'open' OR NOT :only_open) "
-        "GROUP BY r.created_at, r.rowid HAVING (present > 0) = :occupied AND (present > 0 OR "
-        "(count(c.room_id) = 0 AND r.created_at > :now - :unjoined_room_ttl_seconds)) "
+        "GROUP BY r.created_at, r.rowid HAVING (present > 0) = :occupied AND "
+        "coalesce(max(c.token_expires_at), r.emptied_at, r.created_at) > :now - :unjoined_room_ttl_seconds "
         "ORDER BY r.created_at DESC, r.rowid DESC LIMIT :limit");
     row.bind(":now", now)
         .bind(":only_open", std::int64_t{only_open})
@@ -272,7 +270,7 @@ bool close(sqlite::Database& db, const base::Rules& rules, const std::string& ro
     const auto stored = find_room(db, room_id);
     const bool is_active = stored && stored->is_active_free();
     if (is_active)
-        close_with_everybody(db, rules, room_id, now, now);
+        close_with_everybody(db, rules, room_id, now);
     tx.commit();
     return is_active;
 }
@@ -284,7 +282,7 @@ void close_as_host(sqlite::Database& db, const base::Rules& rules, const std::st
     settle_room(db, rules, room_id, now);
     const auto refusal = refuse_all_but_host(db, host_wallet, room_id);
     if (!refusal)
-        close_with_everybody(db, rules, room_id, now, now);
+        close_with_everybody(db, rules, room_id, now);
     tx.commit(); // what was settled stands
     if (refusal)
         throw *refusal;
@@ -340,7 +338,7 @@ Expulsion expel(sqlite::Database& db, const base::Rules& rules, const std::strin
             result.closed_room_id = hosted;
     }
     if (const auto hosted = find_hosted_room(db, wallet)) {
-        close_with_everybody(db, rules, *hosted, now, now);
+        close_with_everybody(db, rules, *hosted, now);
         result.closed_room_id = hosted;
     }
     return result;
@@ -351,7 +349,8 @@ std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, con
 {
     // One statement, hence one moment of the database. What is not settled yet is left out by the clock.
     auto row = db.prepare("SELECT " ROOM_COLUMNS
-                          ", c.connection_id, c.wallet, c.agora_uid, c.joined_at, c.token_expires_at "
+                          ", c.connection_id, c.wallet, c.agora_uid, c.joined_at, c.token_expires_at, "
+                          "coalesce(max(c.token_expires_at) OVER (), r.emptied_at, r.created_at) "
                           "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON "
                           "c.room_id = r.room_id AND c.left_at IS NULL "
                           "WHERE r.room_id = :room_id AND r.kind = 'free' AND r.closed_at IS NULL "
@@ -362,11 +361,9 @@ std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, con
     bool may_see = false;
     while (row.step()) {
         result.room = read_room(row);
-        const auto token_expires_at = row.optional_integer(11);
-        if (!token_expires_at) // nobody ever came
-            is_active = now < result.room.created_at + rules.unjoined_room_ttl_seconds;
-        else if (now < *token_expires_at) {
-            is_active = true;
+        is_active = now < row.integer(12) + rules.unjoined_room_ttl_seconds;
+        if (const auto token_expires_at = row.optional_integer(11);
+            token_expires_at && now < *token_expires_at) {
             result.participants.push_back({row.text(7), row.text(8), row.integer(9), row.integer(10)});
             may_see = may_see || row.text(8) == wallet;
         }
@@ -393,14 +390,14 @@ Occupancy occupancy(sqlite::Database& db, const base::Rules& rules, Kind kind, b
     // The kind stands in the text, so that the partial indexes serve; a booked room is there from the first
     // joining on.
     auto row = db.prepare(
-        std::string("SELECT count(*), ifnull(sum(present), 0) FROM (SELECT created_at, "
-                    "(SELECT count(*) FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL "
-                    "AND c.token_expires_at > :now) AS present, "
-                    "EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL) "
-                    "AS was_joined FROM rooms r WHERE closed_at IS NULL AND kind = ") +
+        std::string("SELECT count(*), ifnull(sum(present), 0) FROM (SELECT "
+                    "(SELECT count(*) FROM connections c WHERE c.room_id = r.room_id AND c.agora_uid > 0 "
+                    "AND c.left_at IS NULL AND c.token_expires_at > :now) AS present, "
+                    "coalesce((SELECT max(c.token_expires_at) FROM connections c WHERE c.room_id = r.room_id "
+                    "AND c.agora_uid > 0 AND c.left_at IS NULL), emptied_at, created_at) AS emptied_at "
+                    "FROM rooms r WHERE closed_at IS NULL AND kind = ") +
         (kind == Kind::free ? "'free'" : "'booked'") +
-        ") WHERE present > 0 OR (:is_free AND NOT was_joined AND created_at > :now - "
-        ":unjoined_room_ttl_seconds)");
+        ") WHERE present > 0 OR (:is_free AND emptied_at > :now - :unjoined_room_ttl_seconds)");
     row.bind(":now", now)
         .bind(":is_free", std::int64_t{kind == Kind::free})
         .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds);
@@ -453,8 +450,12 @@ std::vector<std::string> audit(sqlite::Database& db)
          "no room of its kind belongs to connection"},
         {"SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
          "AND EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id) "
-         "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id AND c.left_at IS NULL)",
+         "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id "
+         "AND (c.left_at IS NULL OR c.left_at = r.emptied_at))",
          "everybody has left but it is not closed: room"},
+        {"SELECT r.room_id FROM rooms r JOIN connections c ON c.room_id = r.room_id "
+         "WHERE r.kind = 'free' GROUP BY r.room_id HAVING max(c.left_at) > r.closed_at",
+         "somebody left after it was closed: room"},
     };
     std::vector<std::string> violations;
     for (const auto& check : checks) {

@@ -1,5 +1,6 @@
 // Free rooms: what a participant can do, each as one transaction. Nobody is in two rooms, a room holds no
-// more than its capacity, and a room closes with its host's leaving or its last participant's.
+// more than its capacity, and a room closes with its host's leaving or its last participant's, or when nobody
+// has been present in it for unjoined_room_ttl_seconds.
 //
 // A refusal is a thrown Error named as in the HTTP contract. What was settled on the way (lapsed stays, a
 // base grant) stands even then.
@@ -189,7 +190,7 @@ enum class Kind
 
 struct Occupancy
 {
-    std::int64_t rooms = 0; // active: somebody is present, or it may still be joined for the first time
+    std::int64_t rooms = 0;        // active: somebody is present, or a free room may still be joined
     std::int64_t participants = 0; // present at `now`
 };
 

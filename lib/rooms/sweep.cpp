@@ -55,7 +55,7 @@ Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::Un
     }
 }
 
-Tally sweep_unjoined_rooms(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now)
+Tally sweep_empty_rooms(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now)
 {
     Tally tally;
     std::string after_room_id;
@@ -63,11 +63,13 @@ Tally sweep_unjoined_rooms(sqlite::Database& db, const base::Rules& rules, base:
         std::vector<std::string> room_ids;
         {
             auto row = db.prepare(
-                "SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
-                "AND created_at <= :created_until AND room_id > :after_room_id "
+                "SELECT room_id FROM rooms r INDEXED BY rooms_active "
+                "WHERE closed_at IS NULL AND kind = 'free' "
+                "AND coalesce(emptied_at, created_at) <= :emptied_until AND room_id > :after_room_id "
                 "AND NOT EXISTS (SELECT 1 FROM connections c "
-                "WHERE c.room_id = r.room_id AND c.left_at IS NULL) ORDER BY room_id LIMIT :limit");
-            row.bind(":created_until", now - rules.unjoined_room_ttl_seconds)
+                "WHERE c.room_id = r.room_id AND c.agora_uid > 0 AND c.left_at IS NULL) ORDER BY room_id "
+                "LIMIT :limit");
+            row.bind(":emptied_until", now - rules.unjoined_room_ttl_seconds)
                 .bind(":after_room_id", after_room_id);
             row.bind(":limit", batch);
             while (row.step())
@@ -89,7 +91,7 @@ Tally sweep(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds no
             const std::function<void()>& pause)
 {
     auto tally = sweep_connections(db, rules, now, pause);
-    tally += sweep_unjoined_rooms(db, rules, now);
+    tally += sweep_empty_rooms(db, rules, now);
     return tally;
 }
 

@@ -42,9 +42,25 @@ describe('real time', { concurrency: 2 }, () => {
             });
             for (const refused of [await client.heartbeat(), await client.renew(), await client.leave()])
                 expect(refused, 403, 'not_your_connection');
+            await sleep(life * 1000); // its room has been empty for long enough
             expect(await client.join(room_id), 404, 'room_not_found');
             await client.host(); // nothing is in its way
             await client.leave();
+        });
+
+        it('finds its room again', async () => {
+            const [host, guest] = await service.signedInMany(2);
+            const room_id = await host.host();
+            const listed = async () =>
+                ok(await service.get('/rooms/active')).rooms.find((room) => room.room_id === room_id);
+            await until(async () => (await listed()).participant_count === 0, 'the host lapses');
+            const refused = await host.create();
+            expect(refused, 409, 'already_hosting_free_room');
+            assert.equal(refused.json.room_id, room_id);
+            ok(await guest.join(room_id));
+            assert.equal(ok(await host.join(room_id)).is_host, true);
+            assert.equal((await listed()).participant_count, 2);
+            assert.equal(ok(await host.leave()).closed, true);
         });
 
         it('is refused by its own next heartbeat, renewal or leaving, and charged no more', async () => {
@@ -58,14 +74,16 @@ describe('real time', { concurrency: 2 }, () => {
             for (const client of clients) assert.equal((await client.credits()).consumed_seconds, life);
         });
 
-        it('leaves the listing at once, with its room', async () => {
+        it('is counted no more at once, and its room leaves the listing later', async () => {
             const client = await service.signedIn();
             const room_id = await client.host();
             const listed = async () =>
-                ok(await service.get('/rooms/active')).rooms.some((room) => room.room_id === room_id);
-            assert.equal(await listed(), true);
+                ok(await service.get('/rooms/active')).rooms.find((room) => room.room_id === room_id);
+            assert.equal((await listed()).participant_count, 1);
             await sleep(pastLifeMs);
-            assert.equal(await listed(), false);
+            assert.equal((await listed()).participant_count, 0);
+            await sleep(life * 1000);
+            assert.equal(await listed(), undefined);
         });
 
         it('makes way for another in a full room', async () => {

@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(a_refused_renewal_ends_the_call_within_90_seconds)
     }
     BOOST_TEST(stored(seat).token_expires_at == last_renewed_at + 90);
     now = last_renewed_at + 90; // by itself, without sweep
-    BOOST_TEST(listed().empty());
+    BOOST_TEST(listed().at(0).participant_count == 0);
     BOOST_TEST(refusal_of([&] { renew(seat); }) == "not_your_connection");
     BOOST_TEST(remaining(address(1)) == 15);
     BOOST_TEST(refusal_of([&] { create(address(1)); }) == "heaven_name_required");
@@ -534,6 +534,10 @@ BOOST_AUTO_TEST_CASE(settling_tells_what_it_did)
     tally = settle();
     BOOST_TEST(tally.connections_lapsed == 1);
     BOOST_TEST(tally.debited_seconds == 90); // 50 were charged with the renewal
+    BOOST_TEST(tally.rooms_closed == 0);
+    now += 300;
+    tally = settle();
+    BOOST_TEST(tally.connections_lapsed == 0);
     BOOST_TEST(tally.rooms_closed == 1);
     tally = settle();
     BOOST_TEST(tally.rooms_closed == 0);

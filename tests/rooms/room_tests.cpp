@@ -204,6 +204,145 @@ BOOST_AUTO_TEST_CASE(the_first_join_in_the_last_second_keeps_a_room_open)
     require_clean_audit();
 }
 
+// A phone that slept for two minutes finds its room again.
+BOOST_AUTO_TEST_CASE(a_room_in_which_everybody_has_lapsed_stays_open_for_exactly_300_seconds)
+{
+    for (const bool is_settled_at_once : {true, false}) {
+        RoomFixture service;
+        const auto room_id = service.open_room(address(1));
+        service.sit(address(1), room_id);
+        service.now += 10;
+        const auto guest = service.sit(address(2), room_id, 1000);
+        const auto emptied_at = guest.connection.token_expires_at;
+        for (service.now = emptied_at - 1; service.now <= emptied_at + 300; service.now += 1) {
+            if (is_settled_at_once)
+                service.sweep();
+            const bool is_open = service.now < emptied_at + 300;
+            const auto seen =
+                rooms::view(service.db(), service.config.rules, address(1), room_id, service.now);
+            const auto listed = service.listed();
+            const auto occupied =
+                rooms::occupancy(service.db(), service.config.rules, rooms::Kind::free, service.now);
+            BOOST_TEST_CONTEXT(service.now - emptied_at)
+            {
+                BOOST_TEST(seen.has_value() == is_open);
+                BOOST_TEST(listed.size() == is_open);
+                BOOST_TEST(occupied.rooms == is_open);
+                const auto present = service.now < emptied_at ? 1 : 0;
+                BOOST_TEST(occupied.participants == present);
+                if (is_open) {
+                    BOOST_TEST(listed[0].participant_count == present);
+                    BOOST_TEST(seen->participants.size() == static_cast<std::size_t>(present));
+                }
+                BOOST_TEST(service.is_closed(room_id) == (is_settled_at_once && !is_open));
+            }
+        }
+        service.now += 5000;
+        service.sweep();
+        BOOST_TEST((service.closed_at(room_id) == emptied_at + 300));
+        BOOST_TEST(service.consumed(address(1)) == 90);
+        service.require_clean_audit();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_room_is_settled_by_whoever_comes_first)
+{
+    for (const int too_late : {0, 1, 5000}) {
+        RoomFixture service;
+        const auto swept = service.open_room(address(1));
+        const auto joined_too_late = service.open_room(address(2));
+        const auto created_anew = service.open_room(address(3));
+        const auto closed_by_operator = service.open_room(address(4));
+        unsigned number = 0;
+        for (const auto& room_id : {swept, joined_too_late, created_anew, closed_by_operator})
+            service.sit(address(++number), room_id);
+        const auto emptied_at = service.now + 90;
+        service.give(address(5), 1000);
+        service.now = emptied_at + 299;
+        BOOST_TEST(refusal_of([&] { service.create(address(3)); }) == "already_hosting_free_room");
+        service.now = emptied_at + 300 + too_late;
+        BOOST_TEST(refusal_of([&] { service.sit(address(5), joined_too_late); }) == "room_not_found");
+        BOOST_TEST(refusal_of([&] { service.create(address(3)); }) == "");
+        BOOST_TEST(!service.close(closed_by_operator)); // it was closed before
+        service.sweep();
+        for (const auto& room_id : {swept, joined_too_late, created_anew, closed_by_operator})
+            BOOST_TEST((service.closed_at(room_id) == emptied_at + 300));
+        service.require_clean_audit();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_room_may_be_joined_and_then_lasts_from_its_next_lapse_on)
+{
+    const auto room_id = open_room(address(1));
+    sit(address(1), room_id);
+    give(address(2), 1000);
+    for (int times = 0; times < 3; ++times) {
+        now += 90 + 299;
+        const auto seat = sit(address(times % 2 + 1), room_id); // by the host, and by a guest
+        BOOST_TEST(listed().at(0).participant_count == 1);
+        now += 1;
+        sweep();
+        BOOST_TEST(refusal_of([&] { beat(seat); }) == "");
+        now -= 1;
+    }
+    const auto emptied_at = now + 90;
+    now = emptied_at + 300;
+    sweep();
+    BOOST_TEST((closed_at(room_id) == emptied_at + 300));
+    require_clean_audit();
+}
+
+// Only a lapse leaves a room open.
+BOOST_AUTO_TEST_CASE(a_room_that_was_empty_before_closes_at_once_when_its_last_one_leaves)
+{
+    const auto room_id = open_room(address(1));
+    sit(address(1), room_id);
+    now += 200;
+    sweep();
+    const auto guest = sit(address(2), room_id, 1000);
+    now += 10;
+    BOOST_TEST(leave(guest).closed);
+    BOOST_TEST((closed_at(room_id) == now));
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(an_empty_room_is_closed_by_its_host_and_by_an_operator)
+{
+    for (const bool by_host : {true, false}) {
+        RoomFixture service;
+        const auto room_id = service.open_room(address(1));
+        service.sit(address(1), room_id);
+        service.now += 200;
+        if (by_host)
+            rooms::close_as_host(service.db(), service.config.rules, address(1), room_id, service.now);
+        else
+            BOOST_TEST(service.close(room_id));
+        BOOST_TEST((service.closed_at(room_id) == service.now));
+        BOOST_TEST(refusal_of([&] { service.create(address(1)); }) == "");
+        service.require_clean_audit();
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nobody_has_left_a_room_after_it_was_closed_even_if_the_clock_stepped_back)
+{
+    for (const bool has_left_before : {true, false}) {
+        RoomFixture service;
+        const auto room_id = service.open_room(address(1));
+        const auto host = service.sit(address(1), room_id);
+        const auto guest = service.sit(address(2), room_id, 1000);
+        service.now += 60;
+        if (has_left_before)
+            service.leave(guest);
+        else
+            service.beat(guest);
+        service.now -= 30;
+        BOOST_TEST(service.leave(host).closed);
+        BOOST_TEST((service.stored(guest).left_at == guest.connection.joined_at + 60));
+        BOOST_TEST((service.closed_at(room_id) == guest.connection.joined_at + 60));
+        service.require_clean_audit();
+    }
+}
+
 BOOST_AUTO_TEST_CASE(an_operator_closes_a_room_as_its_host_does)
 {
     const auto room_id = open_room(address(1));
@@ -488,6 +627,25 @@ BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_room_that_outlives_its_last_participan
 {
     execute("UPDATE connections SET left_at = last_metered_at");
     check_only("everybody has left but it is not closed: room " + room_id);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_an_empty_room_that_no_lapse_left_open, AuditFixture)
+{
+    now += 200;
+    sweep();
+    require_clean_audit();
+    execute("UPDATE rooms SET emptied_at = emptied_at + 1");
+    check_only("everybody has left but it is not closed: room " + room_id);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_room_that_somebody_left_after_its_closing, AuditFixture)
+{
+    leave(guest);
+    now += 10;
+    leave(host);
+    execute("DROP TRIGGER rooms_close_once");
+    execute("UPDATE rooms SET closed_at = closed_at - 1");
+    check_only("somebody left after it was closed: room " + room_id);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

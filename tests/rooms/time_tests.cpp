@@ -57,7 +57,9 @@ struct Talk
             return;
         BOOST_TEST(refused == "not_your_connection");
         ++rejoins;
-        seat = service.sit(service.address(1), service.create(service.address(1)));
+        auto room_id = seat.room.room_id; // which may still be there
+        refusal_of([&] { room_id = service.create(service.address(1)); });
+        seat = service.sit(service.address(1), room_id);
     }
     Seconds charged() { return service.consumed(service.address(1)); }
     // Of the wallet's stays none was charged for a second before it was joined, after its token, or more than

@@ -58,6 +58,7 @@ struct ModelRoom
     std::string room_id, host;
     bool is_private = false;
     Seconds created = 0;
+    Seconds emptied = 0; // when the last of them lapsed; at first when it was created
     std::size_t capacity = 6;
     std::string title;
 };
@@ -81,23 +82,27 @@ class Model
   public:
     explicit Model(const base::Rules& parameters) : rules(parameters) {}
 
-    // Everybody whose token has run out is gone, and rooms that nobody is in any more, or ever was, are
+    // Everybody whose token has run out is gone, and rooms that nobody has been in for long enough are
     // closed.
     void settle(Seconds now)
     {
+        std::map<std::string, Seconds> last_lapses;
         for (auto it = stays.begin(); it != stays.end();) {
             if (now < it->second.expires) {
                 ++it;
                 continue;
             }
             charge(it->second, it->second.expires);
-            const auto room_id = it->second.room_id;
+            auto& last_lapse = last_lapses[it->second.room_id];
+            last_lapse = std::max(last_lapse, it->second.expires);
             it = end(it);
+        }
+        for (const auto& [room_id, last_lapse] : last_lapses) {
             if (count(room_id) == 0)
-                active.erase(room_id);
+                active[room_id].emptied = last_lapse;
         }
         for (auto it = active.begin(); it != active.end();)
-            it = now >= it->second.created + rules.unjoined_room_ttl_seconds && count(it->first) == 0
+            it = now >= it->second.emptied + rules.unjoined_room_ttl_seconds && count(it->first) == 0
                      ? active.erase(it)
                      : std::next(it);
     }

@@ -475,7 +475,7 @@ void World::create_as(const std::string& wallet, const base::Json& body,
     ModelRoom room;
     room.host = wallet;
     room.is_private = body["visibility"] == "private";
-    room.created = now;
+    room.created = room.emptied = now;
     room.capacity = body.value("capacity", std::size_t{6});
     room.title = body.value("title", "");
     if (reply) {

@@ -76,9 +76,10 @@ void World::sweep_at(Seconds instant)
 bool World::is_room_to_close(Seconds instant)
 {
     auto room = db().prepare("SELECT 1 FROM rooms r WHERE kind = 'free' AND closed_at IS NULL "
-                             "AND created_at <= :created_until AND NOT EXISTS (SELECT 1 FROM connections c "
+                             "AND coalesce(emptied_at, created_at) <= :emptied_until "
+                             "AND NOT EXISTS (SELECT 1 FROM connections c "
                              "WHERE c.room_id = r.room_id AND c.left_at IS NULL)");
-    return room.bind(":created_until", instant - config.rules.unjoined_room_ttl_seconds).step();
+    return room.bind(":emptied_until", instant - config.rules.unjoined_room_ttl_seconds).step();
 }
 
 // On time, twice, or one that started a while ago and is slow.
