@@ -63,11 +63,13 @@ Account account(sqlite::Database& db, const std::string& wallet)
     return {row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)};
 }
 
-std::int64_t total_consumed_seconds(sqlite::Database& db)
+Totals totals(sqlite::Database& db)
 {
-    auto row = db.prepare("SELECT ifnull(sum(consumed_seconds), 0) FROM credit_accounts");
+    auto row = db.prepare("SELECT (SELECT coalesce(sum(consumed_seconds), 0) FROM credit_accounts), "
+                          "(SELECT coalesce(sum(delta_seconds), 0) FROM credit_events "
+                          "WHERE kind = 'refund_usage')");
     row.step();
-    return row.integer(0);
+    return {row.integer(0) + row.integer(1), row.integer(1)};
 }
 
 bool grant_base(sqlite::Database& db, const std::string& wallet, std::int64_t seconds, base::UnixSeconds now)

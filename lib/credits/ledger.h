@@ -23,8 +23,15 @@ struct Account
 // All zero for a wallet that never had credit. Reading creates nothing.
 Account account(sqlite::Database& db, const std::string& wallet);
 
-// Of all wallets together: what was ever charged. Reads every account.
-std::int64_t total_consumed_seconds(sqlite::Database& db);
+// Of all wallets together, and of all time.
+struct Totals
+{
+    std::int64_t metered_seconds = 0; // charged, whether or not they were given back
+    std::int64_t refunded_seconds = 0;
+};
+
+// Reads every account, at one moment.
+Totals totals(sqlite::Database& db);
 
 // The functions below change the ledger. Call them inside a Transaction: balance and event appear together.
 

@@ -80,9 +80,9 @@ class Text
         text_ += value;
         text_ += '\n';
     }
-    void gauge(const char* name, const char* help, std::int64_t value, const char* type = "gauge")
+    void gauge(const char* name, const char* help, std::int64_t value)
     {
-        family(name, type, help);
+        family(name, "gauge", help);
         sample(name, std::to_string(value));
     }
     void histogram(std::string_view series, const shared::Histogram& histogram)
@@ -125,7 +125,17 @@ void write_counted(Text& text, shared::Counters& counters)
     }
 }
 
-void write_database(Text& text, sqlite::Database& db, const base::Config& config, base::UnixSeconds now)
+// A counter that the database knows. It must not fall even if an older database takes its place: it waits
+// then until that has caught up.
+void write_total(Text& text, shared::Counters& counters, const char* name, const char* help,
+                 std::int64_t value)
+{
+    text.family(name, "counter", help);
+    text.sample(name, std::to_string(counters.raise(name, static_cast<std::uint64_t>(value))));
+}
+
+void write_database(Text& text, shared::Counters& counters, sqlite::Database& db, const base::Config& config,
+                    base::UnixSeconds now)
 {
     const auto free = rooms::occupancy(db, config.rules, rooms::Kind::free, now);
     const auto booked = rooms::occupancy(db, config.rules, rooms::Kind::booked, now);
@@ -135,13 +145,16 @@ void write_database(Text& text, sqlite::Database& db, const base::Config& config
         text.sample(shared::series(name, {{"kind", "free"}}), std::to_string(of_free));
         text.sample(shared::series(name, {{"kind", "booked"}}), std::to_string(of_booked));
     };
-    by_kind("session_voice_active_rooms", "Rooms that somebody is in, or may still be the first in.",
-            free.rooms, booked.rooms);
+    by_kind("session_voice_active_rooms", "Rooms that somebody is in, or may still come into.", free.rooms,
+            booked.rooms);
     by_kind("session_voice_participants_present", "Participants whose token has not expired.",
             free.participants, booked.participants);
 
-    text.gauge("session_voice_metered_seconds_total", "Seconds of talk charged, as the ledger has them.",
-               credits::total_consumed_seconds(db), "counter");
+    const auto totals = credits::totals(db);
+    write_total(text, counters, "session_voice_metered_seconds_total",
+                "Seconds of talk charged, as the ledger has them.", totals.metered_seconds);
+    write_total(text, counters, "session_voice_refunded_seconds_total", "Those of them that were given back.",
+                totals.refunded_seconds);
 
     constexpr const char* sweep_age = "session_voice_sweep_age_seconds";
     text.family(sweep_age, "gauge", "Since the sweep of rooms last came to its end.");
@@ -200,7 +213,7 @@ std::string report(shared::Counters& counters, sqlite::Database* db, const base:
     if (is_up) {
         try {
             Text said;
-            write_database(said, *db, config, now);
+            write_database(said, counters, *db, config, now);
             text.append(said);
         } catch (const base::Error& error) {
             base::log(std::string("the metrics go without the database: ") + error.what());

@@ -138,6 +138,17 @@ void Counters::set(std::string_view series, std::uint64_t value)
         number_to_set->store(value, relaxed);
 }
 
+std::uint64_t Counters::raise(std::string_view series, std::uint64_t value)
+{
+    auto* highest = number(series);
+    if (highest == nullptr)
+        return value;
+    auto before = highest->load(relaxed);
+    while (before < value && !highest->compare_exchange_weak(before, value, relaxed))
+        continue;
+    return std::max(before, value);
+}
+
 void Counters::observe(std::string_view series, std::int64_t microseconds)
 {
     auto* all = layout();

@@ -43,6 +43,9 @@ class Counters
     // A series is what series() gives. Beyond the numbers above, and for a longer name, nothing is counted.
     void add(std::string_view series, std::uint64_t count = 1);
     void set(std::string_view series, std::uint64_t value);
+    // A number that never falls: becomes `value` if that is greater. Returns what it is then, `value` while
+    // nothing is counted.
+    std::uint64_t raise(std::string_view series, std::uint64_t value);
     void observe(std::string_view series, std::int64_t microseconds);
 
     // As of now, by their series. Others go on counting meanwhile.

@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(every_line_is_of_the_text_format)
                     (rest.empty() || rest == "_bucket" || rest == "_sum" || rest == "_count")),
                    line << " among " << family);
     }
-    BOOST_TEST(seen.size() == 16);
+    BOOST_TEST(seen.size() == 17);
 }
 
 BOOST_AUTO_TEST_CASE(a_histogram_is_cumulative_and_in_seconds)
@@ -141,6 +141,51 @@ BOOST_AUTO_TEST_CASE(the_gauges_are_the_databases)
     BOOST_TEST(value("session_voice_schema_version") == std::to_string(query("PRAGMA user_version")));
     BOOST_TEST(value("session_voice_attestations{state=\"failed\"}") == "0");
     BOOST_TEST(value("session_voice_database_up") == "1");
+}
+
+// rate() takes a counter that falls for one that began anew, and shows all of it as an increase.
+BOOST_AUTO_TEST_CASE(a_refund_is_counted_apart_and_lowers_nothing)
+{
+    const auto seat = caller(join(address(1), create_room(address(1), 1000)));
+    now += 50;
+    post("/rooms/leave", seat, address(1));
+    BOOST_TEST(value("session_voice_metered_seconds_total") == "50");
+    BOOST_TEST(value("session_voice_refunded_seconds_total") == "0");
+    for (const auto& [seconds, refunded] : {std::pair(20, "20"), {30, "50"}}) {
+        sqlite::Transaction tx(db());
+        credits::refund(db(), address(1), seat.at("connection_id"), seconds, "an outage", now);
+        tx.commit();
+        BOOST_TEST(value("session_voice_metered_seconds_total") == "50");
+        BOOST_TEST(value("session_voice_refunded_seconds_total") == refunded);
+    }
+    sqlite::Transaction tx(db());
+    credits::adjust(db(), address(1), -500, "abuse", now);
+    credits::adjust(db(), address(1), 700, "an error", now);
+    tx.commit();
+    BOOST_TEST(value("session_voice_metered_seconds_total") == "50");
+    BOOST_TEST(value("session_voice_refunded_seconds_total") == "50");
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_counter_of_an_older_database_waits_until_it_has_caught_up)
+{
+    const auto talk = [](AppFixture& service, base::UnixSeconds seconds) {
+        const auto seat = service.caller(service.join(address(1), service.create_room(address(1), 1000)));
+        service.now += seconds;
+        service.post("/rooms/leave", seat, address(1));
+    };
+    talk(*this, 60);
+    BOOST_TEST(value("session_voice_metered_seconds_total") == "60");
+    AppFixture older;
+    const auto told = [&] {
+        return value_in(metrics::report(counters, &older.db(), config, older.now),
+                        "session_voice_metered_seconds_total");
+    };
+    BOOST_TEST(told() == "60");
+    talk(older, 59);
+    BOOST_TEST(told() == "60");
+    talk(older, 20);
+    BOOST_TEST(told() == "79");
 }
 
 BOOST_AUTO_TEST_CASE(without_a_database_the_rest_is_told)

@@ -110,4 +110,19 @@ BOOST_AUTO_TEST_CASE(without_a_place_for_the_file_nothing_is_counted_and_nothing
     BOOST_TEST(counters.histograms().empty());
 }
 
+BOOST_AUTO_TEST_CASE(a_number_that_is_raised_never_falls)
+{
+    const TemporaryFolder folder;
+    shared::Counters one(folder / "db");
+    shared::Counters other(folder / "db");
+    BOOST_TEST(one.raise("high", 0) == 0);
+    BOOST_TEST(one.raise("high", 7) == 7);
+    BOOST_TEST(other.raise("high", 5) == 7);
+    BOOST_TEST(other.raise("high", 8) == 8);
+    BOOST_TEST(one.raise("high", 8) == 8);
+    BOOST_TEST(one.numbers().at("high") == 8);
+    shared::Counters nowhere(folder / "missing/db");
+    BOOST_TEST(nowhere.raise("high", 5) == 5);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

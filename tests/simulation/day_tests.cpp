@@ -141,7 +141,7 @@ struct Traffic : simulation::QuickFolder, AppFixture
         request.authorization = "Bearer " + config.metrics_token;
         BOOST_REQUIRE(send(request).status == 200);
         BOOST_REQUIRE(send(request).text.find("session_voice_metered_seconds_total " +
-                                              std::to_string(credits::total_consumed_seconds(db()))) !=
+                                              std::to_string(credits::totals(db()).metered_seconds)) !=
                       std::string::npos);
     }
     void sign_in()

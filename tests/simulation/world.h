@@ -175,6 +175,7 @@ class World : private QuickFolder, public AppFixture
     void compare();
     void check_wallet(const std::string& wallet);
     void check_new_events();
+    void check_totals(const std::string& text);
     void check_metrics();
     void check_listing();
     void audit();
@@ -195,8 +196,10 @@ class World : private QuickFolder, public AppFixture
     std::int64_t last_event_id_ = 0;
     std::map<std::string, Seconds> running_balance_;
     bool has_stepped_back_ = false;
-    std::uint64_t compare_every_ = 1; // steps
-    Seconds passed_seconds_ = 0;      // less than a minute
+    bool was_restored_ = false;
+    std::map<std::string, std::int64_t> totals_; // of the metrics, by series
+    std::uint64_t compare_every_ = 1;            // steps
+    Seconds passed_seconds_ = 0;                 // less than a minute
 
     Fault fault_ = Fault::none;
     bool is_lost_ = false; // the step's request was hit by the fault
