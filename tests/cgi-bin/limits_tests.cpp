@@ -95,6 +95,29 @@ BOOST_AUTO_TEST_CASE(a_wallet_creates_and_asks_the_chain_so_often_a_minute)
     require_clean_audit();
 }
 
+// "Retry-After: 0" would be an invitation to ask at once.
+BOOST_AUTO_TEST_CASE(who_asks_too_often_waits_for_whole_seconds)
+{
+    auto asked = request("POST", "/auth/nonce", "{}");
+    asked.address = "192.0.2.1";
+    asked.now = now;
+    const auto wait_at = [&](std::int64_t ms) {
+        asked.now_ms = now * 1000 + ms;
+        const auto answer = dispatch(app, asked);
+        const auto header = std::find_if(answer.headers.begin(), answer.headers.end(), [](const auto& each) {
+            return std::string_view(each.first) == "Retry-After";
+        });
+        return header == answer.headers.end() ? std::string("none") : header->second;
+    };
+    for (int i = 0; i < 4; ++i)
+        BOOST_TEST(wait_at(0) == "none");
+    const std::pair<std::int64_t, const char*> table[] = {
+        {0, "15"},    {1, "15"},    {999, "15"},  {1000, "14"}, {13999, "2"},
+        {14000, "1"}, {14001, "1"}, {14500, "1"}, {14999, "1"}, {15000, "none"}};
+    for (const auto& [ms, wait] : table)
+        BOOST_TEST(wait_at(ms) == wait, ms);
+}
+
 BOOST_AUTO_TEST_CASE(zero_is_no_limit)
 {
     config.rate_limit_sign_in_per_minute = 0;

@@ -87,6 +87,28 @@ BOOST_AUTO_TEST_CASE(only_old_rooms_in_which_nobody_was_charged_are_pruned)
     require_clean_audit();
 }
 
+// Attestations rest on them.
+BOOST_AUTO_TEST_CASE(a_booked_room_is_never_pruned)
+{
+    insert_booked_room(alice);
+    execute("UPDATE rooms SET closed_at = created_at");
+    now += 86400;
+    BOOST_TEST(rooms::prune(db(), now).rooms == 0);
+    BOOST_TEST(rows("rooms") == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_stay_that_was_charged_one_second_is_kept)
+{
+    const auto seat = sit(alice, open_room(alice));
+    now += 1;
+    leave(seat);
+    BOOST_TEST(consumed(alice) == 1);
+    now += 86400;
+    BOOST_TEST(rooms::prune(db(), now).rooms == 0);
+    BOOST_TEST(rooms::find_stay(db(), seat.connection.connection_id).has_value());
+    require_clean_audit();
+}
+
 BOOST_AUTO_TEST_CASE(more_rooms_than_fit_into_a_transaction_are_pruned_as_well)
 {
     for (unsigned i = 1; i <= 450; ++i)

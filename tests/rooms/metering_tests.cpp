@@ -558,4 +558,24 @@ BOOST_AUTO_TEST_CASE(a_wallet_that_lapsed_nowhere_is_not_written_to)
     require_clean_audit();
 }
 
+// Whoever settles it, and on whatever day: statements, totals and pruning go by the day of the talk.
+BOOST_AUTO_TEST_CASE(a_lapsed_stays_debit_is_of_the_instant_of_the_lapse)
+{
+    for (const bool by_sweep : {true, false}) {
+        RoomFixture service;
+        service.now = 1767225600 + 86400 - 30; // half a minute before midnight
+        const auto seat = service.sit(address(1), service.open_room(address(1)));
+        const auto lapsed_at = seat.connection.token_expires_at;
+        service.now += 2 * 86400;
+        if (by_sweep)
+            service.sweep();
+        else
+            service.get("/credits", address(1));
+        const auto events = credits::statement(service.db(), address(1), 1);
+        BOOST_TEST_REQUIRE(events.size() == 1);
+        BOOST_TEST(events[0].delta_seconds == -90);
+        BOOST_TEST(events[0].created_at == lapsed_at);
+    }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -392,20 +392,20 @@ void World::check_wallet(const std::string& address)
               "another stay");
 }
 
-// Every event continues its wallet's running balance.
+// Every event continues its wallet's running balance, and a debit belongs into its stay, whenever it was
+// settled.
 void World::check_new_events()
 {
-    auto event =
-        db().prepare("SELECT event_id, wallet, delta_seconds, balance_after_seconds FROM credit_events "
-                     "WHERE event_id > :seen ORDER BY event_id");
+    auto event = db().prepare("SELECT event_id, e.wallet, delta_seconds, balance_after_seconds, "
+                              "e.kind = 'debit_usage' AND e.created_at > c.token_expires_at "
+                              "FROM credit_events e LEFT JOIN connections c USING (connection_id) "
+                              "WHERE event_id > :seen ORDER BY event_id");
     event.bind(":seen", last_event_id_);
     while (event.step()) {
         last_event_id_ = event.integer(0);
         auto& balance = running_balance_[event.text(1)];
         balance += event.integer(2);
         check(balance == event.integer(3) && balance >= 0, "an event does not continue the running balance");
-    }
-}
         check(event.optional_integer(4).value_or(0) == 0, "a debit of a time when no token was good");
     }
 }
@@ -425,6 +425,8 @@ void World::check_totals(const std::string& text)
         if (total < known)
             throw Divergence(series + " fell from " + std::to_string(known) + " to " + std::to_string(total));
         known = total;
+    }
+}
 
 void World::check_metrics()
 {
