@@ -71,18 +71,19 @@ Metrics measure(const std::vector<Stay>& host, const std::vector<Stay>& guest)
 
 Outcome decide(const Metrics& metrics, const Terms& terms)
 {
-    if (metrics.overlap_seconds >= terms.min_overlap_seconds)
+    if (metrics.both_came() && metrics.overlap_seconds >= terms.min_overlap_seconds)
         return Outcome::completed;
-    const bool host_came = metrics.host_joined_at != 0;
-    const bool guest_came = metrics.guest_joined_at != 0;
-    const bool host_left_first = host_came && guest_came && metrics.host_left_at < metrics.guest_left_at &&
+    const bool host_left_first = metrics.both_came() && metrics.host_left_at < metrics.guest_left_at &&
                                  metrics.host_left_at < terms.ends_at;
-    return !host_came || host_left_first ? Outcome::no_show_host : Outcome::no_show_guest;
+    return !metrics.host_came() || host_left_first ? Outcome::no_show_host : Outcome::no_show_guest;
 }
 
 bool is_final(const Metrics& metrics, const Terms& terms, base::UnixSeconds now)
 {
-    const auto missing_seconds = terms.min_overlap_seconds - metrics.overlap_seconds;
+    // Who has not come yet needs a second to do so.
+    const std::int64_t needed_seconds = metrics.both_came() ? 0 : 1;
+    const auto missing_seconds =
+        std::max(terms.min_overlap_seconds - metrics.overlap_seconds, needed_seconds);
     return missing_seconds <= 0 || now + missing_seconds > terms.ends_at;
 }
 

@@ -22,7 +22,7 @@ struct Terms
     base::UnixSeconds start_at = 0;
     base::UnixSeconds ends_at = 0;
     std::int64_t grace_seconds = 0;
-    std::int64_t min_overlap_seconds = 0;
+    std::int64_t min_overlap_seconds = 0; // may be 0: then both have to come, no more
 };
 
 // The escrow's numbers for them.
@@ -43,6 +43,10 @@ struct Metrics
     base::UnixSeconds guest_joined_at = 0;
     base::UnixSeconds guest_left_at = 0;
     std::int64_t overlap_seconds = 0; // in which both were there, over all their connections
+
+    bool host_came() const { return host_joined_at != 0; }
+    bool guest_came() const { return guest_joined_at != 0; }
+    bool both_came() const { return host_came() && guest_came(); }
 };
 
 // Clips the stays to the slot's end and drops what is empty then; joins those that touch or overlap.
@@ -51,11 +55,12 @@ std::vector<Stay> unite(std::vector<Stay> stays, base::UnixSeconds ends_at);
 // From united stays.
 Metrics measure(const std::vector<Stay>& host, const std::vector<Stay>& guest);
 
-// What the session would be if nobody came or went any more.
+// What the session would be if nobody came or went any more. Who never came is never paid: a session is
+// completed only if both came.
 Outcome decide(const Metrics& metrics, const Terms& terms);
 
-// Whether that can still change at `now`: not once the overlap is reached, nor once what is missing of it no
-// longer fits before the end.
+// Whether that can still change at `now`: not once both have come and the overlap is reached, nor once what
+// is missing of it no longer fits before the end.
 bool is_final(const Metrics& metrics, const Terms& terms, base::UnixSeconds now);
 
 // When the escrow accepts the outcome, both ends included.

@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(the_outcome_follows_from_presence)
 
 BOOST_AUTO_TEST_CASE(an_outcome_is_final_once_nothing_can_change_it)
 {
-    Metrics metrics;
+    Metrics metrics{9990, 10700, 9990, 10700, 0};
     metrics.overlap_seconds = 600;
     BOOST_TEST(is_final(metrics, terms, 10600)); // reached
     metrics.overlap_seconds = 599;
@@ -113,6 +113,41 @@ BOOST_AUTO_TEST_CASE(an_outcome_is_final_once_nothing_can_change_it)
     metrics.overlap_seconds = 0;
     BOOST_TEST(!is_final(metrics, terms, 13000));
     BOOST_TEST(is_final(metrics, terms, 13001));
+}
+
+// Who never came is never paid, however little overlap the slot asks for.
+BOOST_AUTO_TEST_CASE(nothing_is_completed_with_one_party_absent)
+{
+    for (const std::int64_t min_overlap_seconds : {0, 60, 3600}) {
+        auto slot = terms;
+        slot.min_overlap_seconds = min_overlap_seconds;
+        const auto outcome = [&](const Party& party) { return decide(party.metrics(), slot); };
+        const std::vector<Stay> all_along = {{9900, 13600}};
+        BOOST_TEST((outcome({{}, {}}) == Outcome::no_show_host));
+        BOOST_TEST((outcome({{}, all_along}) == Outcome::no_show_host));
+        BOOST_TEST((outcome({all_along, {}}) == Outcome::no_show_guest));
+        BOOST_TEST((outcome({all_along, all_along}) == Outcome::completed));
+        const auto apart = outcome({{{10000, 11000}}, {{12000, 13600}}});
+        BOOST_TEST((apart == (min_overlap_seconds == 0 ? Outcome::completed : Outcome::no_show_host)));
+    }
+}
+
+// With no overlap to reach, it is the coming that can still change the outcome: until a second before the
+// end.
+BOOST_AUTO_TEST_CASE(an_absent_party_may_come_until_the_last_second)
+{
+    auto slot = terms;
+    slot.min_overlap_seconds = 0;
+    for (const Metrics& metrics :
+         {Metrics{}, Metrics{10000, 13600, 0, 0, 0}, Metrics{0, 0, 9900, 13600, 0}}) {
+        BOOST_TEST(!is_final(metrics, slot, 10000));
+        BOOST_TEST(!is_final(metrics, slot, 13599));
+        BOOST_TEST(is_final(metrics, slot, 13600));
+    }
+    BOOST_TEST(is_final(Metrics{9900, 9950, 9960, 9990, 0}, slot, 9990));
+    slot.min_overlap_seconds = 3600; // which one second late is too late for
+    BOOST_TEST(!is_final(Metrics{}, slot, 10000));
+    BOOST_TEST(is_final(Metrics{}, slot, 10001));
 }
 
 // The same bounds as in the contract's require()s.
