@@ -1,6 +1,8 @@
 #include "sessions/session.h"
 
 #include "base/error.h"
+#include "base/hex.h"
+#include "ethereum/keccak256.h"
 #include "rooms/metering.h"
 
 #include <algorithm>
@@ -134,6 +136,15 @@ Session look_up_to_join(sqlite::Database& db, ethereum::Chain& chain, const ethe
     }
 }
 
+std::string channel_of(std::int64_t chain_id, const std::string& booking_id)
+{
+    constexpr std::size_t longest = 63;
+    const auto prefix = "heaven-" + std::to_string(chain_id) + "-";
+    if (prefix.size() + booking_id.size() <= longest)
+        return prefix + booking_id;
+    return prefix + "0x" + base::to_hex(ethereum::keccak256(booking_id)).substr(0, 32);
+}
+
 Seat join(sqlite::Database& db, const base::Config& config, const agora::TokenIssuer& tokens,
           const Session& session, const std::string& wallet, base::UnixSeconds now, base::Random& random)
 {
@@ -164,7 +175,7 @@ Seat join(sqlite::Database& db, const base::Config& config, const agora::TokenIs
     rooms::insert_connection(db, connection);
 
     Seat seat;
-    seat.channel = "heaven-" + std::to_string(config.chain_id) + "-" + session.booking_id;
+    seat.channel = channel_of(config.chain_id, session.booking_id);
     seat.agora_uid = connection.agora_uid;
     seat.agora_token = tokens.issue(seat.channel, seat.agora_uid, now, ttl_seconds, random);
     tx.commit();

@@ -41,9 +41,13 @@ Session look_up(ethereum::Chain& chain, const ethereum::Uint256& booking_id, Ask
 Session look_up_to_join(sqlite::Database& db, ethereum::Chain& chain, const ethereum::Uint256& booking_id,
                         base::UnixSeconds now);
 
+// The session's name at Agora, whose names have less than 64 bytes: "heaven-<chain id>-<booking id>", or
+// where that is longer the id's hash in its place, "heaven-<chain id>-0x<32 hex digits>".
+std::string channel_of(std::int64_t chain_id, const std::string& booking_id);
+
 struct Seat
 {
-    std::string channel; // "heaven-<chain id>-<booking id>"
+    std::string channel; // channel_of() the session
     std::string agora_token;
     std::int64_t agora_uid = 0;
 };

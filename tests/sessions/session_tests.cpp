@@ -1,5 +1,7 @@
 #include "sessions/session.h"
 
+#include "base/hex.h"
+#include "ethereum/keccak256.h"
 #include "fixture.h"
 #include "rooms/connection.h"
 
@@ -539,6 +541,48 @@ BOOST_AUTO_TEST_CASE(what_the_chain_says_now_wins_over_what_it_said)
     chain.bookings.at("7").guest = address(3);
     BOOST_TEST(sessions::look_up_to_join(db(), chain, Uint256(7), start + 5).guest == address(3));
     BOOST_TEST(sessions::look_up_to_join(db(), chain, Uint256(7), start + 5).looked_up_at == start + 5);
+}
+
+// A "no" ends what an older "yes" allowed, also once the chain falls silent.
+BOOST_AUTO_TEST_CASE(what_the_chain_refused_is_not_recalled)
+{
+    book();
+    enter(host, start);
+    chain.bookings.at("7").status = ethereum::BookingStatus::cancelled;
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start + 1), base::Error,
+                          is_refusal(ErrorCode::invalid_argument, "booking not active"));
+    chain.is_down = true;
+    BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start + 2), base::Error,
+                          is_refusal(ErrorCode::chain_unavailable, "chain_unavailable"));
+}
+
+// ---- the channel ----
+
+// Agora's names have less than 64 bytes; a booking id may have 78 digits.
+BOOST_AUTO_TEST_CASE(a_channel_has_at_most_63_bytes)
+{
+    const auto channel = [](std::size_t digits, std::int64_t chain_id = 6343) {
+        return sessions::channel_of(chain_id, std::string(digits, '9'));
+    };
+    BOOST_TEST(channel(51) == "heaven-6343-" + std::string(51, '9')); // 63 bytes
+    const auto longer = std::string(52, '9');
+    const auto hash = base::to_hex(ethereum::keccak256(longer));
+    BOOST_TEST(channel(52) == "heaven-6343-0x" + hash.substr(0, 32));
+    BOOST_TEST(channel(53) != channel(52));
+    for (const std::int64_t chain_id :
+         {std::int64_t{1}, std::int64_t{6343}, std::int64_t{9223372036854775807}}) {
+        for (std::size_t digits = 1; digits <= 78; ++digits)
+            BOOST_TEST(channel(digits, chain_id).size() <= 63u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_seats_token_is_for_the_channel_of_a_long_id)
+{
+    const std::string largest =
+        "115792089237316195423570985008687907853269984665640564039457584007913129639935";
+    const sessions::Session longest{largest, host, guest, {start, start + 1200, 300, 600}, start};
+    const auto seat = sessions::join(db(), config, app.tokens, longest, host, start, random);
+    BOOST_TEST(seat.channel == "heaven-6343-0x" + base::to_hex(ethereum::keccak256(largest)).substr(0, 32));
 }
 
 // ---- what the schema refuses ----
