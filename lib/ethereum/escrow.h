@@ -9,6 +9,9 @@
 
 namespace ethereum {
 
+// Set in the place of a contract's address, it says that there is no such contract.
+constexpr const char* no_contract = "0x0000000000000000000000000000000000000000";
+
 // A host's offer of time. No such slot: `host` is the zero address.
 struct Slot
 {
@@ -21,7 +24,7 @@ struct Slot
     std::int64_t cancel_cutoff_minutes = 0;
     std::uint8_t status = 0; // 0 Open, 1 Booked, 2 Cancelled, 3 Settled
 
-    bool exists() const { return host != "0x0000000000000000000000000000000000000000"; }
+    bool exists() const { return host != no_contract; }
     base::UnixSeconds ends_at() const { return start_at + duration_minutes * 60; }
 };
 

@@ -117,6 +117,8 @@ RpcChain::RpcChain(std::unique_ptr<Transport> transport, std::string registry,
 
 std::optional<std::string> RpcChain::heaven_name(const std::string& wallet)
 {
+    if (registry_ == no_contract)
+        return std::nullopt;
     const auto name =
         decode_primary_name(rpc_.eth_call(registry_, abi::call_with_address("primaryName(address)", wallet)));
     if (name.label.empty())
@@ -126,6 +128,8 @@ std::optional<std::string> RpcChain::heaven_name(const std::string& wallet)
 
 bool RpcChain::is_celo_verified(const std::string& wallet)
 {
+    if (verification_mirror_ == no_contract)
+        return false;
     const auto answer =
         rpc_.eth_call(verification_mirror_, abi::call_with_address("verifiedAt(address)", wallet));
     return decode_verified_at(answer) > 0;
@@ -133,9 +137,8 @@ bool RpcChain::is_celo_verified(const std::string& wallet)
 
 std::string RpcChain::ask_escrow(std::string_view signature, const Uint256& number)
 {
-    if (escrow_.empty())
-        throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable",
-                          "ESCROW_ADDRESS is not set");
+    if (escrow_.empty() || escrow_ == no_contract)
+        refuse("ESCROW_ADDRESS is not set");
     return rpc_.eth_call(escrow_, abi::call_with_numbers(signature, {number}));
 }
 

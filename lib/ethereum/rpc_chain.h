@@ -18,8 +18,9 @@ std::uint64_t decode_verified_at(std::string_view data); // unix seconds; 0: nev
 class RpcChain : public Chain
 {
   public:
-    // The contracts' addresses. `escrow` may be empty: then bookings cannot be looked up. `observer` may be
-    // null.
+    // The contracts' addresses. Any may be `no_contract`, and `escrow` empty: without a registry nobody has a
+    // name, without a mirror nobody is verified, without an escrow bookings cannot be looked up, and the node
+    // is asked nothing. `observer` may be null.
     RpcChain(std::unique_ptr<Transport> transport, std::string registry, std::string verification_mirror,
              std::string escrow = {}, CallObserver* observer = nullptr);
 
