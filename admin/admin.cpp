@@ -260,8 +260,15 @@ class CommandLine
                           "Send a failed attestation once more, the same decision in a new transaction; "
                           "follow up one that has not failed.",
                           "attest retry 42 --dry-run", attest_retry, Effect::changes);
-        take_booking(retry);
-        retry.preparse_callback([this](std::size_t) { arguments_.program = base::Program::oracle; });
+        auto& cancel =
+            add(attest, "cancel",
+                "Free the nonce of an attestation that is stuck, by a transaction of nothing to the "
+                "oracle itself at a higher fee. It has failed once that is mined, and can be retried.",
+                "attest cancel 42 --dry-run", attest_cancel, Effect::changes);
+        for (auto* sub : {&retry, &cancel}) {
+            take_booking(*sub);
+            sub->preparse_callback([this](std::size_t) { arguments_.program = base::Program::oracle; });
+        }
     }
 
     void add_maintenance()

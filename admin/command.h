@@ -98,6 +98,7 @@ void bans_list(Command& command);
 void sessions_list(Command& command);
 void sessions_show(Command& command);
 void attest_retry(Command& command);
+void attest_cancel(Command& command);
 
 void audit(Command& command);
 void prune(Command& command);

@@ -283,7 +283,7 @@ class Doctor
             }
             ok(versions);
             examine_sweep(config, db);
-            examine_attestations(db);
+            examine_attestations(config, db);
         } catch (const std::exception& error) {
             fail(std::string("the database: ") + error.what(),
                  "look at its permissions; session-voice-admin audit");
@@ -309,15 +309,19 @@ class Doctor
             ok(age);
     }
 
-    void examine_attestations(sqlite::Database& db)
+    void examine_attestations(const base::Config& config, sqlite::Database& db)
     {
-        constexpr std::int64_t patience_seconds = 900;
-        for (const auto& attestation : sessions::find_submitted_attestations(db)) {
+        constexpr std::int64_t patience_seconds = 3600; // chains may take a quarter of an hour to be final
+        for (const auto& attestation : sessions::find_attestations_on_their_way(db)) {
             if (base::system_now() - attestation.decided_at > patience_seconds)
-                warn("the attestation of booking " + attestation.booking_id + " is not confirmed since " +
-                         base::iso8601(attestation.decided_at),
-                     "have cron run session-voice-attest, and read what it says");
+                warn("the attestation of booking " + attestation.booking_id + " is only " +
+                         name_of(attestation.state) + " since " + base::iso8601(attestation.decided_at),
+                     "have cron run session-voice-attest, and read what it says; if it is stuck: "
+                     "session-voice-admin attest cancel " +
+                         attestation.booking_id);
         }
+        if (const auto key = ethereum::PrivateKey::parse(config.oracle_private_key))
+            confirmed_count_ = sessions::confirmed_count(db, config.chain_id, key->address());
     }
 
     void examine_chain(const base::Config& config)
@@ -399,8 +403,14 @@ class Doctor
                 fail("the oracle " + key->address() + " holds nothing", "send it something to pay fees with");
             else
                 ok("the oracle " + key->address() + " holds " + balance.to_decimal() + " wei");
+            const auto count = chain.transaction_count(key->address(), false);
+            if (count < static_cast<std::uint64_t>(confirmed_count_))
+                warn("the chain has " + std::to_string(count) + " transactions of the oracle, " +
+                         std::to_string(confirmed_count_) +
+                         " were confirmed: it is another chain of the same id",
+                     "a test network that began anew: its escrow may be elsewhere; else correct RPC_URL");
         } catch (const Error& error) {
-            fail(std::string("the oracle's balance: ") + error.what(), "ask again later");
+            fail(std::string("the oracle's account: ") + error.what(), "ask again later");
         }
     }
 
@@ -408,6 +418,7 @@ class Doctor
     base::Json findings_ = base::Json::array();
     int failures_ = 0;
     int warnings_ = 0;
+    std::int64_t confirmed_count_ = 0; // of the oracle's transactions
 };
 
 } // namespace

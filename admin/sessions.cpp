@@ -21,6 +21,8 @@ class SilentChain : public ethereum::Chain
     ethereum::Slot slot(const ethereum::Uint256& id) override { return chain_.slot(id); }
     std::uint64_t chain_id() override { return chain_.chain_id(); }
     base::UnixSeconds last_block_at() override { return chain_.last_block_at(); }
+    std::uint64_t last_block() override { return chain_.last_block(); }
+    std::optional<std::uint64_t> finalized_block() override { return chain_.finalized_block(); }
     std::uint64_t transaction_count(const std::string& account, bool with_pending) override
     {
         return chain_.transaction_count(account, with_pending);
@@ -113,13 +115,15 @@ void show_attestation(Command& command, sqlite::Database& db, const sessions::At
     if (!attestation.failure.empty())
         json["failure"] = attestation.failure;
     for (const auto& transaction : sessions::find_transactions(db, attestation.booking_id)) {
+        const char* kind = transaction.is_cancellation ? "cancellation" : "attestation";
         const auto state = transaction.tx_hash == attestation.mined_hash ? "mined"
                            : transaction.sent_at == 0                    ? "not taken by the node"
                                                                          : "taken by the node";
-        command.text << "  sent       " << transaction.tx_hash << "  nonce " << transaction.nonce
-                     << ", at most " << transaction.max_fee_per_gas.to_decimal() << " wei per gas, " << state
-                     << "\n";
+        command.text << "  sent       " << transaction.tx_hash << "  " << kind << ", nonce "
+                     << transaction.nonce << ", at most " << transaction.max_fee_per_gas.to_decimal()
+                     << " wei per gas, " << state << "\n";
         json["transactions"].push_back({{"tx_hash", transaction.tx_hash},
+                                        {"kind", kind},
                                         {"nonce", transaction.nonce},
                                         {"max_fee_per_gas", transaction.max_fee_per_gas.to_decimal()},
                                         {"state", state}});
@@ -127,13 +131,32 @@ void show_attestation(Command& command, sqlite::Database& db, const sessions::At
     command.json["attestation"] = std::move(json);
 }
 
-void retry(Command& command, sqlite::Database& db, ethereum::Chain& chain)
+using OracleAction = sessions::Attestation (sessions::Oracle::*)(const ethereum::Uint256&, base::UnixSeconds);
+
+void perform(Command& command, sqlite::Database& db, ethereum::Chain& chain, OracleAction action)
 {
     const auto booking_id = *ethereum::Uint256::parse_decimal(command.arguments.booking_id);
-    const auto attestation = sessions::Oracle(db, chain, command.config).retry(booking_id, command.now);
+    sessions::Oracle oracle(db, chain, command.config);
+    const auto attestation = (oracle.*action)(booking_id, command.now);
     command.json["booking_id"] = attestation.booking_id;
     command.text << "booking " << attestation.booking_id << "\n";
     show_attestation(command, db, attestation);
+}
+
+void perform(Command& command, OracleAction action)
+{
+    const auto chain = ethereum::make_chain(command.config, {command.config.rpc_timeout_ms, true});
+    auto& db = command.database_without_rehearsal();
+    if (!command.arguments.dry_run) {
+        perform(command, db, *chain, action);
+        return;
+    }
+    // A node may take its time, and meanwhile nobody must wait for the write lock: this is played on a copy.
+    const sqlite::ScratchFile scratch(command.config.database_path + "-rehearsal");
+    db.copy_into(scratch.path());
+    sqlite::Database copy(scratch.path());
+    SilentChain silent(*chain);
+    perform(command, copy, silent, action);
 }
 
 } // namespace
@@ -187,16 +210,10 @@ void sessions_show(Command& command)
 
 void attest_retry(Command& command)
 {
-    const auto chain = ethereum::make_chain(command.config, {command.config.rpc_timeout_ms, true});
-    auto& db = command.database_without_rehearsal();
-    if (!command.arguments.dry_run) {
-        retry(command, db, *chain);
-        return;
-    }
-    // A node may take its time, and meanwhile nobody must wait for the write lock: this is played on a copy.
-    const sqlite::ScratchFile scratch(command.config.database_path + "-rehearsal");
-    db.copy_into(scratch.path());
-    sqlite::Database copy(scratch.path());
-    SilentChain silent(*chain);
-    retry(command, copy, silent);
+    perform(command, &sessions::Oracle::retry);
+}
+
+void attest_cancel(Command& command)
+{
+    perform(command, &sessions::Oracle::cancel);
 }

@@ -20,11 +20,14 @@ base::Json sweep(const base::Config& config, shared::Counters& counters, bool& w
     return {{"swept_at", now},
             {"scanned", tally.scanned},
             {"submitted", tally.submitted},
+            {"mined", tally.mined},
             {"confirmed", tally.confirmed},
+            {"taken_back", tally.taken_back},
             {"not_due", tally.not_due},
             {"not_booked", tally.not_booked},
             {"window_missed", tally.window_missed},
-            {"failed", tally.failed}};
+            {"failed", tally.failed},
+            {"another_chain", tally.is_another_chain}};
 }
 
 } // namespace

@@ -70,6 +70,18 @@ std::uint64_t ScriptedChain::chain_id()
     return id;
 }
 
+std::uint64_t ScriptedChain::last_block()
+{
+    ask("last_block");
+    return height;
+}
+
+std::optional<std::uint64_t> ScriptedChain::finalized_block()
+{
+    ask("finalized_block");
+    return finalized;
+}
+
 std::uint64_t ScriptedChain::transaction_count(const std::string&, bool with_pending)
 {
     ask("transaction_count");

@@ -39,6 +39,8 @@ class ScriptedChain : public ethereum::Chain
     ethereum::Slot slot(const ethereum::Uint256& slot_id) override;
     std::uint64_t chain_id() override;
     base::UnixSeconds last_block_at() override { return 0; }
+    std::uint64_t last_block() override;
+    std::optional<std::uint64_t> finalized_block() override;
     std::uint64_t transaction_count(const std::string& account, bool with_pending) override;
     ethereum::Uint256 balance(const std::string& account) override;
     ethereum::Fees suggest_fees() override;
@@ -66,6 +68,8 @@ class ScriptedChain : public ethereum::Chain
     std::vector<ethereum::SendResult> send_results;    // one a transaction; accepted when there are no more
     std::vector<std::string> sent;                     // raw transactions, in the order of their coming
     std::map<std::string, ethereum::Receipt> receipts; // by hash
+    std::uint64_t height = 5;                          // the last block's number
+    std::optional<std::uint64_t> finalized = 5;        // whatever is mined is final at once
     std::function<void(const char*)> before;           // called with each question's name; may throw
     std::function<void()> taken; // called once a transaction has come; may throw: the answer is lost then
     int questions = 0;           // asked so far

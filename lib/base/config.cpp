@@ -118,6 +118,7 @@ class Loader
             {"RPC_MAX_CONCURRENT", &config_.rpc_max_concurrent, 1, 1000},
             {"CHAIN_NO_TTL_SECONDS", &config_.chain_no_ttl_seconds, 0, 60},
             {"ORACLE_MAX_FEE_GWEI", &config_.oracle_max_fee_gwei, 1, 1000000000},
+            {"ORACLE_CONFIRMATIONS", &config_.oracle_confirmations, 0, 1000000},
             {"RATE_LIMIT_SIGN_IN_PER_MINUTE", &config_.rate_limit_sign_in_per_minute, 0, 6000},
             {"RATE_LIMIT_CREATE_PER_MINUTE", &config_.rate_limit_create_per_minute, 0, 6000},
             {"RATE_LIMIT_CREATE_PER_HOUR", &config_.rate_limit_create_per_hour, 0, 6000},

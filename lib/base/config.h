@@ -61,6 +61,7 @@ struct Config
     std::string oracle_private_key;
     std::string oracle_service_token;
     std::int64_t oracle_max_fee_gwei = 1000; // never offered more per gas
+    std::int64_t oracle_confirmations = 20;  // blocks, where the node does not tell what is final
     std::string mock_host;
     std::string mock_guest;
 

@@ -64,6 +64,9 @@ class Chain
 
     virtual std::uint64_t chain_id() = 0;
     virtual base::UnixSeconds last_block_at() = 0;
+    virtual std::uint64_t last_block() = 0; // its number
+    // The number of the last block that is never taken back; nothing if the node does not tell.
+    virtual std::optional<std::uint64_t> finalized_block() = 0;
     // How many transactions the account has sent: mined ones, or with those that wait.
     virtual std::uint64_t transaction_count(const std::string& account, bool with_pending) = 0;
     virtual Uint256 balance(const std::string& account) = 0; // wei
@@ -75,8 +78,9 @@ class Chain
     virtual std::optional<std::string> revert_reason(const std::string& from, const std::string& contract,
                                                      const std::string& calldata,
                                                      std::uint64_t block_number) = 0;
+    // A pool without room is chain_unavailable: later there may be some.
     virtual SendResult send(const std::string& raw_transaction) = 0;
-    // Nothing while it is not mined.
+    // Nothing while it is not mined, or the node does not know yet whether it is.
     virtual std::optional<Receipt> receipt(const std::string& tx_hash) = 0;
 };
 
@@ -99,6 +103,8 @@ class MockChain : public Chain
 
     std::uint64_t chain_id() override { return chain_id_; }
     base::UnixSeconds last_block_at() override { return 0; }
+    std::uint64_t last_block() override { return 1; }
+    std::optional<std::uint64_t> finalized_block() override { return 1; }
     std::uint64_t transaction_count(const std::string&, bool) override { return 0; }
     Uint256 balance(const std::string&) override { return Uint256(~std::uint64_t{0}); }
     Fees suggest_fees() override { return {Uint256(1), Uint256(2), Uint256(1)}; }

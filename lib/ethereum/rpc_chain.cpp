@@ -164,6 +164,20 @@ base::UnixSeconds RpcChain::last_block_at()
     return static_cast<base::UnixSeconds>(abi::decode_unsigned(read_quantity(timestamp).to_word(), 0, 48));
 }
 
+std::uint64_t RpcChain::last_block()
+{
+    return read_uint64(rpc_.call("eth_blockNumber", base::Json::array()));
+}
+
+std::optional<std::uint64_t> RpcChain::finalized_block()
+{
+    const auto answer = rpc_.try_call("eth_getBlockByNumber", base::Json::array({"finalized", false}));
+    const auto* block = std::get_if<base::Json>(&answer);
+    if (block == nullptr || block->is_null()) // the node does not know such a tag, or no such block yet
+        return std::nullopt;
+    return read_uint64(block->is_object() ? block->value("number", base::Json()) : base::Json());
+}
+
 std::uint64_t RpcChain::transaction_count(const std::string& account, bool with_pending)
 {
     const auto* block = with_pending ? "pending" : "latest";

@@ -31,6 +31,8 @@ class RpcChain : public Chain
 
     std::uint64_t chain_id() override;
     base::UnixSeconds last_block_at() override;
+    std::uint64_t last_block() override;
+    std::optional<std::uint64_t> finalized_block() override;
     std::uint64_t transaction_count(const std::string& account, bool with_pending) override;
     Uint256 balance(const std::string& account) override;
     Fees suggest_fees() override;

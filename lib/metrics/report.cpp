@@ -164,8 +164,8 @@ void write_database(Text& text, shared::Counters& counters, sqlite::Database& db
     constexpr const char* attestations = "session_voice_attestations";
     text.family(attestations, "gauge", "Attestations of booked sessions, by their state.");
     using sessions::AttestationState;
-    for (const auto state :
-         {AttestationState::submitted, AttestationState::confirmed, AttestationState::failed})
+    for (const auto state : {AttestationState::submitted, AttestationState::mined,
+                             AttestationState::confirmed, AttestationState::failed})
         text.sample(shared::series(attestations, {{"state", sessions::name_of(state)}}),
                     std::to_string(sessions::count_attestations(db, state)));
 

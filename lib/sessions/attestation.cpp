@@ -30,8 +30,8 @@ ethereum::Uint256 stored_number(const std::string& decimal)
 
 AttestationState state_named(const std::string& name)
 {
-    for (const auto state :
-         {AttestationState::submitted, AttestationState::confirmed, AttestationState::failed}) {
+    for (const auto state : {AttestationState::submitted, AttestationState::mined,
+                             AttestationState::confirmed, AttestationState::failed}) {
         if (name == name_of(state))
             return state;
     }
@@ -63,6 +63,8 @@ const char* name_of(AttestationState state)
     switch (state) {
     case AttestationState::submitted:
         return "submitted";
+    case AttestationState::mined:
+        return "mined";
     case AttestationState::confirmed:
         return "confirmed";
     case AttestationState::failed:
@@ -108,9 +110,9 @@ std::int64_t count_attestations(sqlite::Database& db, AttestationState state)
     return row.integer(0);
 }
 
-std::vector<Attestation> find_submitted_attestations(sqlite::Database& db)
+std::vector<Attestation> find_attestations_on_their_way(sqlite::Database& db)
 {
-    auto row = db.prepare(SELECT_ATTESTATION "WHERE state = 'submitted' ORDER BY nonce");
+    auto row = db.prepare(SELECT_ATTESTATION "WHERE settled_at IS NULL ORDER BY nonce");
     std::vector<Attestation> found;
     while (row.step())
         found.push_back(read(row));
@@ -121,7 +123,8 @@ std::vector<AttestationTransaction> find_transactions(sqlite::Database& db, cons
 {
     auto row =
         db.prepare("SELECT tx_hash, nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas IS NOT NULL, "
-                   "ifnull(max_priority_fee_per_gas, '0'), raw, created_at, ifnull(sent_at, 0), oracle "
+                   "ifnull(max_priority_fee_per_gas, '0'), raw, created_at, ifnull(sent_at, 0), oracle, "
+                   "is_cancellation "
                    "FROM attestation_transactions WHERE booking_id = :booking_id ORDER BY transaction_id");
     row.bind(":booking_id", booking_id);
     std::vector<AttestationTransaction> found;
@@ -137,6 +140,7 @@ std::vector<AttestationTransaction> find_transactions(sqlite::Database& db, cons
         transaction.created_at = row.integer(7);
         transaction.sent_at = row.integer(8);
         transaction.oracle = row.text(9);
+        transaction.is_cancellation = row.integer(10) != 0;
         found.push_back(std::move(transaction));
     }
     return found;
@@ -151,9 +155,24 @@ std::string hash_of(sqlite::Database& db, const Attestation& attestation)
 
 std::int64_t next_nonce(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle)
 {
-    auto row = db.prepare("SELECT ifnull(max(t.nonce) + 1, 0) FROM attestations a "
-                          "JOIN attestation_transactions t USING (booking_id) "
-                          "WHERE a.chain_id = :chain_id AND t.oracle = :oracle");
+    auto row = db.prepare("SELECT coalesce(max(nonce) + 1, 0) FROM attestations "
+                          "WHERE settled_at IS NULL AND chain_id = :chain_id AND oracle = :oracle");
+    row.bind(":chain_id", chain_id).bind(":oracle", oracle).step();
+    return row.integer(0);
+}
+
+bool is_nonce_held(sqlite::Database& db, const Attestation& attestation, std::int64_t nonce)
+{
+    auto row = db.prepare("SELECT 1 FROM attestations WHERE settled_at IS NULL AND nonce = :nonce "
+                          "AND chain_id = :chain_id AND oracle = :oracle AND booking_id <> :booking_id");
+    row.bind(":nonce", nonce).bind(":chain_id", attestation.chain_id);
+    return row.bind(":oracle", attestation.oracle).bind(":booking_id", attestation.booking_id).step();
+}
+
+std::int64_t confirmed_count(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle)
+{
+    auto row = db.prepare("SELECT coalesce(max(nonce) + 1, 0) FROM attestations "
+                          "WHERE state = 'confirmed' AND chain_id = :chain_id AND oracle = :oracle");
     row.bind(":chain_id", chain_id).bind(":oracle", oracle).step();
     return row.integer(0);
 }
@@ -186,10 +205,9 @@ void insert_transaction(sqlite::Database& db, const std::string& booking_id,
 {
     const auto tip = transaction.max_priority_fee_per_gas;
     db.prepare("INSERT INTO attestation_transactions (booking_id, tx_hash, oracle, nonce, gas_limit, "
-               "max_fee_per_gas, "
-               "max_priority_fee_per_gas, raw, created_at) VALUES (:booking_id, :tx_hash, :oracle, :nonce, "
-               ":gas_limit, "
-               ":max_fee_per_gas, nullif(:max_priority_fee_per_gas, ''), :raw, :created_at)")
+               "max_fee_per_gas, max_priority_fee_per_gas, raw, created_at, is_cancellation) "
+               "VALUES (:booking_id, :tx_hash, :oracle, :nonce, :gas_limit, :max_fee_per_gas, "
+               "nullif(:max_priority_fee_per_gas, ''), :raw, :created_at, :is_cancellation)")
         .bind(":booking_id", booking_id)
         .bind(":tx_hash", transaction.tx_hash)
         .bind(":oracle", transaction.oracle)
@@ -199,20 +217,20 @@ void insert_transaction(sqlite::Database& db, const std::string& booking_id,
         .bind(":max_priority_fee_per_gas", tip ? tip->to_decimal() : std::string())
         .bind(":raw", base::to_hex(transaction.raw))
         .bind(":created_at", transaction.created_at)
+        .bind(":is_cancellation", transaction.is_cancellation ? 1 : 0)
         .run();
 }
 
-void mark_sent(sqlite::Database& db, const std::string& tx_hash, base::UnixSeconds now)
+void mark_sent(sqlite::Database& db, const std::string& tx_hash, base::UnixSeconds sent_at)
 {
-    db.prepare("UPDATE attestation_transactions SET sent_at = :now WHERE tx_hash = :tx_hash")
-        .bind(":now", now)
+    db.prepare("UPDATE attestation_transactions SET sent_at = :sent_at WHERE tx_hash = :tx_hash")
+        .bind(":sent_at", sent_at != 0 ? std::optional(sent_at) : std::nullopt)
         .bind(":tx_hash", tx_hash)
         .run();
 }
 
 void update_attestation(sqlite::Database& db, const Attestation& attestation)
 {
-    const bool is_settled = attestation.state != AttestationState::submitted;
     db.prepare("UPDATE attestations SET oracle = :oracle, nonce = :nonce, state = :state, mined_hash = "
                "nullif(:mined_hash, ''), "
                "failure = nullif(:failure, ''), settled_at = :settled_at WHERE booking_id = :booking_id")
@@ -221,7 +239,7 @@ void update_attestation(sqlite::Database& db, const Attestation& attestation)
         .bind(":state", std::string_view(name_of(attestation.state)))
         .bind(":mined_hash", attestation.mined_hash)
         .bind(":failure", attestation.failure)
-        .bind(":settled_at", is_settled ? std::optional(attestation.settled_at) : std::nullopt)
+        .bind(":settled_at", attestation.is_settled() ? std::optional(attestation.settled_at) : std::nullopt)
         .bind(":booking_id", attestation.booking_id)
         .run();
 }

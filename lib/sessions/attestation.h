@@ -15,11 +15,12 @@ namespace sessions {
 enum class AttestationState
 {
     submitted, // stored and signed; sent, or about to be
-    confirmed, // the escrow has it
-    failed     // mined and refused, or overtaken by another's attestation
+    mined,     // the escrow has it, in a block that can still be taken back; then it is submitted again
+    confirmed, // the escrow has it for good
+    failed     // mined and refused, overtaken by another's attestation, or cancelled
 };
 
-const char* name_of(AttestationState state); // "submitted", "confirmed", "failed"
+const char* name_of(AttestationState state); // "submitted", "mined", "confirmed", "failed"
 
 struct Attestation
 {
@@ -35,10 +36,13 @@ struct Attestation
     AttestationState state = AttestationState::submitted;
     std::string mined_hash;           // empty until a transaction is mined
     std::string failure;              // why it failed
-    base::UnixSeconds settled_at = 0; // 0 while submitted
+    base::UnixSeconds settled_at = 0; // confirmed, or failed for good; 0 while a block can change it
+
+    bool is_settled() const { return settled_at != 0; }
 };
 
-// One of an attestation's transactions. Those of one nonce carry the same call with rising fees.
+// One of an attestation's transactions. Those of one nonce carry the same call with rising fees, or at last
+// nothing, to the oracle itself: a cancellation.
 struct AttestationTransaction
 {
     std::string tx_hash;
@@ -49,7 +53,8 @@ struct AttestationTransaction
     std::optional<ethereum::Uint256> max_priority_fee_per_gas; // none: legacy
     std::string raw;                                           // bytes
     base::UnixSeconds created_at = 0;
-    base::UnixSeconds sent_at = 0; // when the node last took it; 0: never yet
+    base::UnixSeconds sent_at = 0; // when the node last took it; 0: never yet, or lost with its block
+    bool is_cancellation = false;
 };
 
 std::optional<Attestation> find_attestation(sqlite::Database& db, const std::string& booking_id);
@@ -60,22 +65,27 @@ AttestationTransaction load_last_transaction(sqlite::Database& db, const std::st
 // While the chain was asked, an older database may have been put in this one's place: database_unavailable.
 base::Error gone(const std::string& booking_id);
 std::int64_t count_attestations(sqlite::Database& db, AttestationState state);
-// In the order of their nonces, which is that in which they can be mined.
-std::vector<Attestation> find_submitted_attestations(sqlite::Database& db);
+// Those that are not settled, in the order of their nonces, which is that in which they can be mined.
+std::vector<Attestation> find_attestations_on_their_way(sqlite::Database& db);
 // All of them, the one that counts last.
 std::vector<AttestationTransaction> find_transactions(sqlite::Database& db, const std::string& booking_id);
 // The hash to look for on the chain: of the transaction that was mined, or of the last one. Throws what
 // gone() gives.
 std::string hash_of(sqlite::Database& db, const Attestation& attestation);
-// The least nonce that none of the account's transactions has.
+// One more than the highest nonce of the account that is on its way; 0 if none is.
 std::int64_t next_nonce(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle);
+// Whether another attestation than the booking's is on its way with that nonce.
+bool is_nonce_held(sqlite::Database& db, const Attestation& attestation, std::int64_t nonce);
+// One more than the highest nonce of the account that is confirmed; 0 if none is.
+std::int64_t confirmed_count(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle);
 
 // The rest wants to be called inside a Transaction.
 
 void insert_attestation(sqlite::Database& db, const Attestation& attestation);
 void insert_transaction(sqlite::Database& db, const std::string& booking_id,
                         const AttestationTransaction& transaction);
-void mark_sent(sqlite::Database& db, const std::string& tx_hash, base::UnixSeconds now);
+// `sent_at` 0: the node does not have it any more.
+void mark_sent(sqlite::Database& db, const std::string& tx_hash, base::UnixSeconds sent_at);
 // Stores oracle, nonce, state, mined_hash, failure and settled_at.
 void update_attestation(sqlite::Database& db, const Attestation& attestation);
 

@@ -91,9 +91,27 @@ std::string calldata_of(const Attestation& attestation)
                                      attestation.metrics_hash);
 }
 
-bool is_settled(const Attestation& attestation)
+// Whether the booking says what the attestation does.
+bool shows(const ethereum::Booking& booking, const Attestation& attestation)
 {
-    return attestation.state != AttestationState::submitted;
+    return booking.metrics_hash == attestation.metrics_hash &&
+           booking.oracle_outcome == static_cast<std::uint8_t>(attestation.outcome);
+}
+
+void set_submitted(Attestation& attestation)
+{
+    attestation.state = AttestationState::submitted;
+    attestation.mined_hash.clear();
+    attestation.failure.clear();
+    attestation.settled_at = 0;
+}
+
+// What was signed for one chain is never looked for on another.
+void expect_our_chain(const Attestation& attestation, const base::Config& config)
+{
+    if (attestation.chain_id != config.chain_id)
+        fail("it was signed for chain " + std::to_string(attestation.chain_id) + ", CHAIN_ID is " +
+             std::to_string(config.chain_id));
 }
 
 } // namespace
@@ -103,6 +121,23 @@ struct Oracle::Offer
     std::uint64_t gas_limit = 0;
     ethereum::Fees fees;
     std::int64_t least_nonce = 0;
+
+    AttestationTransaction draft() const
+    {
+        AttestationTransaction transaction;
+        transaction.gas_limit = gas_limit;
+        transaction.max_fee_per_gas = fees.max_fee_per_gas;
+        transaction.max_priority_fee_per_gas = fees.max_priority_fee_per_gas;
+        return transaction;
+    }
+};
+
+struct Oracle::Verdict
+{
+    AttestationState state = AttestationState::failed; // mined, or failed
+    std::string failure;                               // why it failed
+    std::optional<AttestationTransaction> mined;       // none: overtaken
+    bool is_final = true;
 };
 
 Oracle::Oracle(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config)
@@ -164,9 +199,9 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
             attestation.oracle = address_;
             attestation.nonce = std::max(offer->least_nonce, next_nonce(db_, config_.chain_id, address_));
             insert_attestation(db_, attestation);
-            insert_transaction(db_, attestation.booking_id,
-                               sign(attestation, offer->gas_limit, offer->fees.max_fee_per_gas,
-                                    offer->fees.max_priority_fee_per_gas, now));
+            auto draft = offer->draft();
+            draft.nonce = attestation.nonce;
+            insert_transaction(db_, attestation.booking_id, sign(attestation, draft, now));
             conclude(db_, attestation.booking_id, "attested");
             tx.commit();
         }
@@ -181,13 +216,49 @@ Attestation Oracle::retry(const Uint256& booking_id, base::UnixSeconds now)
     auto attestation = find_attestation(db_, booking_id.to_decimal());
     if (!attestation)
         throw Error(ErrorCode::not_found, "attestation not found");
+    // What was mined in vain may have been taken back meanwhile.
+    if (attestation->state == AttestationState::failed)
+        *attestation = follow_up(*attestation, now);
     if (attestation->state == AttestationState::failed) {
         look_up(chain_, booking_id, Asker::oracle, now);
-        replace_nonce(*attestation, find_transactions(db_, attestation->booking_id), now);
+        replace_nonce(*attestation, find_transactions(db_, attestation->booking_id), std::nullopt, now);
     }
     if (auto known = resume(attestation->booking_id, now))
         return *std::move(known);
     throw gone(attestation->booking_id);
+}
+
+Attestation Oracle::cancel(const Uint256& booking_id, base::UnixSeconds now)
+{
+    auto found = find_attestation(db_, booking_id.to_decimal());
+    if (!found)
+        throw Error(ErrorCode::not_found, "attestation not found");
+    auto attestation = *std::move(found);
+    if (attestation.state == AttestationState::submitted) {
+        expect_our_chain(attestation, config_);
+        settle_by_receipt(attestation, find_transactions(db_, attestation.booking_id), now);
+    }
+    const auto refuse = [&](const std::string& why) {
+        throw Error(ErrorCode::conflict, "nothing_to_cancel",
+                    "the attestation of booking " + attestation.booking_id + " " + why);
+    };
+    if (attestation.state != AttestationState::submitted)
+        refuse(std::string("is ") + name_of(attestation.state));
+    const auto last = load_last_transaction(db_, attestation.booking_id);
+    if (!last.is_cancellation) {
+        expect_chain();
+        if (last.oracle != address_)
+            fail("it was signed with another key, of " + last.oracle);
+        if (count_transactions(address_, false) > static_cast<std::uint64_t>(last.nonce))
+            refuse("has no nonce to be freed: it is used already");
+        auto draft = last;
+        draft.is_cancellation = true;
+        draft.gas_limit = estimate(address_, "");
+        if (!raise(draft, suggest_fees()))
+            fail("the network is dearer than ORACLE_MAX_FEE_GWEI");
+        store_replacement(attestation, last, draft, now);
+    }
+    return follow_up(std::move(attestation), now);
 }
 
 // ---- from a decision to signed bytes ----
@@ -202,57 +273,77 @@ ethereum::Fees Oracle::suggest_fees()
     return fees;
 }
 
-// Everything that can be found wrong before a nonce is given away.
-Oracle::Offer Oracle::prepare(const std::string& calldata)
+void Oracle::expect_chain()
 {
     const auto chain_id = chain_.chain_id();
     if (chain_id != static_cast<std::uint64_t>(config_.chain_id))
         fail("the node is on chain " + std::to_string(chain_id) + ", not on " +
              std::to_string(config_.chain_id));
-    const auto estimate = chain_.estimate_gas(address_, escrow_, calldata);
+}
+
+// How many transactions the chain has of the account. Fewer than were confirmed there: it is another chain.
+std::uint64_t Oracle::count_transactions(const std::string& account, bool with_pending)
+{
+    const auto count = chain_.transaction_count(account, with_pending);
+    const auto confirmed = confirmed_count(db_, config_.chain_id, account);
+    if (!is_another_chain_ && count < static_cast<std::uint64_t>(confirmed)) {
+        is_another_chain_ = true;
+        base::log("the chain has " + std::to_string(count) + " transactions of the oracle " + account + ", " +
+                  std::to_string(confirmed) +
+                  " were confirmed: it began anew; new attestations go on from its count");
+    }
+    return count;
+}
+
+std::uint64_t Oracle::estimate(const std::string& contract, const std::string& calldata)
+{
+    const auto estimate = chain_.estimate_gas(address_, contract, calldata);
     if (estimate.revert_reason)
         fail(estimate.revert_reason->empty() ? "reverted without a reason" : *estimate.revert_reason);
+    return with_headroom(estimate.gas);
+}
+
+// Everything that can be found wrong before a nonce is given away.
+Oracle::Offer Oracle::prepare(const std::string& calldata)
+{
+    expect_chain();
     Offer offer;
-    offer.gas_limit = with_headroom(estimate.gas);
+    offer.gas_limit = estimate(escrow_, calldata);
     offer.fees = suggest_fees();
     const auto cost = offer.fees.max_fee_per_gas.scaled(offer.gas_limit, 1);
     const auto balance = chain_.balance(address_);
     if (balance < cost)
         fail("the oracle " + address_ + " holds " + balance.to_decimal() + " wei and needs " +
              cost.to_decimal());
-    offer.least_nonce = static_cast<std::int64_t>(chain_.transaction_count(address_, true));
+    offer.least_nonce = static_cast<std::int64_t>(count_transactions(address_, true));
     return offer;
 }
 
-AttestationTransaction Oracle::sign(const Attestation& attestation, std::uint64_t gas_limit,
-                                    const Uint256& max_fee_per_gas,
-                                    const std::optional<Uint256>& max_priority_fee_per_gas,
+// The attestation's call, or a cancellation, with the draft's nonce, gas and fees.
+AttestationTransaction Oracle::sign(const Attestation& attestation, AttestationTransaction draft,
                                     base::UnixSeconds now) const
 {
     ethereum::Transaction transaction;
     transaction.chain_id = static_cast<std::uint64_t>(attestation.chain_id);
-    transaction.nonce = static_cast<std::uint64_t>(attestation.nonce);
-    transaction.gas_limit = gas_limit;
-    transaction.max_fee_per_gas = max_fee_per_gas;
-    transaction.max_priority_fee_per_gas = max_priority_fee_per_gas;
-    transaction.to = escrow_;
-    transaction.data = calldata_of(attestation);
+    transaction.nonce = static_cast<std::uint64_t>(draft.nonce);
+    transaction.gas_limit = draft.gas_limit;
+    transaction.max_fee_per_gas = draft.max_fee_per_gas;
+    transaction.max_priority_fee_per_gas = draft.max_priority_fee_per_gas;
+    transaction.to = draft.is_cancellation ? address_ : escrow_;
+    transaction.data = draft.is_cancellation ? std::string() : calldata_of(attestation);
     const auto signed_transaction = ethereum::sign(transaction, key_);
-    return {signed_transaction.hash,
-            address_,
-            attestation.nonce,
-            gas_limit,
-            max_fee_per_gas,
-            max_priority_fee_per_gas,
-            signed_transaction.raw,
-            now,
-            0};
+    draft.tx_hash = signed_transaction.hash;
+    draft.raw = signed_transaction.raw;
+    draft.oracle = address_;
+    draft.created_at = now;
+    draft.sent_at = 0;
+    return draft;
 }
 
-// The same decision in a transaction of a new nonce. `seen` are the transactions on whose account it is done:
-// if there are others by now, another process was faster.
+// The same decision in a transaction of a new nonce, the next one if not told which. `seen` are the
+// transactions on whose account it is done: if there are others by now, another process was faster.
 void Oracle::replace_nonce(Attestation& attestation, const std::vector<AttestationTransaction>& seen,
-                           base::UnixSeconds now)
+                           std::optional<std::int64_t> nonce, base::UnixSeconds now)
 {
     const auto offer = prepare(calldata_of(attestation));
     sqlite::Transaction tx(db_);
@@ -260,14 +351,20 @@ void Oracle::replace_nonce(Attestation& attestation, const std::vector<Attestati
     if (stored.nonce == attestation.nonce && stored.state == attestation.state &&
         find_transactions(db_, attestation.booking_id).size() == seen.size()) {
         attestation.oracle = address_;
-        attestation.nonce = std::max(offer.least_nonce, next_nonce(db_, attestation.chain_id, address_));
-        attestation.state = AttestationState::submitted;
-        attestation.mined_hash.clear();
-        attestation.failure.clear();
+        attestation.nonce =
+            nonce.value_or(std::max(offer.least_nonce, next_nonce(db_, attestation.chain_id, address_)));
+        set_submitted(attestation);
         update_attestation(db_, attestation);
-        insert_transaction(db_, attestation.booking_id,
-                           sign(attestation, offer.gas_limit, offer.fees.max_fee_per_gas,
-                                offer.fees.max_priority_fee_per_gas, now));
+        auto draft = offer.draft();
+        draft.nonce = attestation.nonce;
+        auto made = sign(attestation, draft, now);
+        // On a chain that began anew a nonce comes again, maybe at the same fees.
+        while (std::any_of(seen.begin(), seen.end(),
+                           [&](const auto& each) { return each.tx_hash == made.tx_hash; })) {
+            draft.max_fee_per_gas = draft.max_fee_per_gas.plus(Uint256(1));
+            made = sign(attestation, draft, now);
+        }
+        insert_transaction(db_, attestation.booking_id, made);
         tx.commit();
     } else {
         attestation = stored;
@@ -276,105 +373,234 @@ void Oracle::replace_nonce(Attestation& attestation, const std::vector<Attestati
 
 // ---- from signed bytes to a receipt ----
 
-void Oracle::settle(Attestation& attestation, AttestationState state, const std::string& mined_hash,
-                    const std::string& failure, base::UnixSeconds now)
+// What a mined transaction of ours means.
+Oracle::Verdict Oracle::judge(const Attestation& attestation, const AttestationTransaction& transaction,
+                              const ethereum::Receipt& receipt)
+{
+    Verdict verdict;
+    verdict.mined = transaction;
+    verdict.is_final = is_final(receipt.block_number);
+    if (transaction.is_cancellation) {
+        verdict.failure = "cancelled by an operator";
+    } else if (receipt.succeeded) {
+        verdict.state = AttestationState::mined;
+    } else {
+        const auto reason =
+            chain_.revert_reason(transaction.oracle, escrow_, calldata_of(attestation), receipt.block_number);
+        verdict.failure = reason && !reason->empty() ? *reason : "reverted without a reason";
+    }
+    return verdict;
+}
+
+// Whether the block is never taken back: by what the node says, or else by how deep it is.
+bool Oracle::is_final(std::uint64_t block)
+{
+    if (!final_block_) {
+        const auto finalized = chain_.finalized_block();
+        final_block_ = finalized
+                           ? static_cast<std::int64_t>(*finalized)
+                           : static_cast<std::int64_t>(chain_.last_block()) - config_.oracle_confirmations;
+    }
+    return static_cast<std::int64_t>(block) <= *final_block_;
+}
+
+void Oracle::settle(Attestation& attestation, const Verdict& verdict, base::UnixSeconds now)
 {
     sqlite::Transaction tx(db_);
-    attestation = load_attestation(db_, attestation.booking_id);
+    const auto stored = load_attestation(db_, attestation.booking_id);
+    attestation = stored;
     const bool is_correction = // what was taken for another's turns out to be ours
-        attestation.state == AttestationState::failed && state == AttestationState::confirmed;
-    if (is_settled(attestation) && !is_correction) // by another process
+        stored.state == AttestationState::failed && verdict.state == AttestationState::mined;
+    if (stored.is_settled() && !is_correction) // by another process
         return;
-    attestation.state = state;
-    attestation.mined_hash = mined_hash;
-    attestation.failure = failure;
-    attestation.settled_at = now;
+    const bool is_for_good = verdict.state == AttestationState::mined && verdict.is_final;
+    attestation.state = is_for_good ? AttestationState::confirmed : verdict.state;
+    attestation.failure = verdict.failure;
+    attestation.settled_at = verdict.is_final ? now : 0;
+    attestation.mined_hash.clear();
+    if (verdict.mined) {
+        attestation.mined_hash = verdict.mined->tx_hash;
+        attestation.oracle = verdict.mined->oracle;
+        attestation.nonce = verdict.mined->nonce;
+    }
+    if (attestation.state == stored.state && attestation.mined_hash == stored.mined_hash &&
+        !attestation.is_settled())
+        return; // nothing new
     update_attestation(db_, attestation);
     tx.commit();
-    if (state == AttestationState::failed)
-        base::log("the attestation of booking " + attestation.booking_id + " failed: " + failure);
+    if (attestation.state == AttestationState::failed && stored.state != AttestationState::failed)
+        base::log("the attestation of booking " + attestation.booking_id + " failed: " + attestation.failure);
 }
 
 bool Oracle::settle_by_receipt(Attestation& attestation,
                                const std::vector<AttestationTransaction>& transactions, base::UnixSeconds now)
 {
-    std::string refused; // the hash of the one that was mined in vain
-    std::uint64_t refused_in_block = 0;
+    std::optional<Verdict> in_vain; // of the one that was mined and attested nothing
     for (auto transaction = transactions.rbegin(); transaction != transactions.rend(); ++transaction) {
         const auto receipt = chain_.receipt(transaction->tx_hash);
         if (!receipt)
             continue;
         // Under whichever nonce: a node that lags behind may have had us give it another.
-        if (receipt->succeeded) {
-            settle(attestation, AttestationState::confirmed, transaction->tx_hash, {}, now);
+        const bool attests = receipt->succeeded && !transaction->is_cancellation;
+        if (attests) {
+            settle(attestation, judge(attestation, *transaction, *receipt), now);
             return true;
         }
-        if (transaction->nonce == attestation.nonce && transaction->oracle == attestation.oracle) {
-            refused = transaction->tx_hash;
-            refused_in_block = receipt->block_number;
-        }
+        if (transaction->nonce == attestation.nonce && transaction->oracle == attestation.oracle)
+            in_vain = judge(attestation, *transaction, *receipt);
     }
-    if (refused.empty())
-        return false;
-    const auto reason =
-        chain_.revert_reason(attestation.oracle, escrow_, calldata_of(attestation), refused_in_block);
-    settle(attestation, AttestationState::failed, refused,
-           reason && !reason->empty() ? *reason : "reverted without a reason", now);
-    return true;
+    if (in_vain)
+        settle(attestation, *in_vain, now);
+    return in_vain.has_value();
 }
 
 Attestation Oracle::follow_up(Attestation attestation, base::UnixSeconds now)
 {
-    // Failed without a transaction of ours: the node may have been slow to show a receipt.
-    if (attestation.state == AttestationState::failed && attestation.mined_hash.empty())
-        settle_by_receipt(attestation, find_transactions(db_, attestation.booking_id), now);
+    if (attestation.state != AttestationState::submitted)
+        look_again(attestation, now);
     // The second look is for a nonce that was taken during the first, by ourselves in another process or by
     // others.
-    if (is_settled(attestation) || look_and_deliver(attestation, now) || look_and_deliver(attestation, now))
+    if (attestation.state != AttestationState::submitted || look_and_deliver(attestation, now) ||
+        look_and_deliver(attestation, now))
         return attestation;
     throw Error(ErrorCode::chain_unavailable, "chain_unavailable",
                 "the node says that the nonce is used, but not yet by what");
 }
 
+// Whether what was mined still is, in that block or another; and whether what had no receipt of ours has one.
+void Oracle::look_again(Attestation& attestation, base::UnixSeconds now)
+{
+    const bool was_overtaken = attestation.is_settled() && attestation.mined_hash.empty();
+    if (attestation.is_settled() && !was_overtaken)
+        return;
+    expect_our_chain(attestation, config_);
+    const auto transactions = find_transactions(db_, attestation.booking_id);
+    if (settle_by_receipt(attestation, transactions, now) || was_overtaken)
+        return;
+    if (count_transactions(attestation.oracle, false) > static_cast<std::uint64_t>(attestation.nonce)) {
+        // The nonce is still used: by ours, whose receipt the node is slow to show, or by another's.
+        if (attestation.state == AttestationState::failed ||
+            shows(chain_.booking(Uint256::parse_decimal(attestation.booking_id).value()), attestation))
+            return;
+    }
+    take_back(attestation, transactions, now);
+}
+
+// The block is gone. The same bytes are sent at once: the nonces of later ones wait for them.
+void Oracle::take_back(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
+                       base::UnixSeconds now)
+{
+    const auto mined_hash = attestation.mined_hash;
+    const auto mined = std::find_if(transactions.begin(), transactions.end(),
+                                    [&](const auto& each) { return each.tx_hash == mined_hash; });
+    if (mined == transactions.end())
+        throw gone(attestation.booking_id);
+    const bool is_taken = chain_.send(mined->raw) == SendResult::accepted;
+    sqlite::Transaction tx(db_);
+    const auto stored = load_attestation(db_, attestation.booking_id);
+    const bool is_unchanged = stored.state == attestation.state && stored.mined_hash == mined_hash;
+    attestation = stored;
+    if (!is_unchanged || is_nonce_held(db_, stored, stored.nonce)) // by another process; or to be seen later
+        return;
+    set_submitted(attestation);
+    update_attestation(db_, attestation);
+    mark_sent(db_, mined_hash, is_taken ? now : 0);
+    tx.commit();
+    base::log("the block with the transaction " + mined_hash + " of booking " + attestation.booking_id +
+              " was taken back");
+}
+
 // False if the node says that the nonce is used, which the next look can tell more about.
 bool Oracle::look_and_deliver(Attestation& attestation, base::UnixSeconds now)
 {
-    if (attestation.chain_id != config_.chain_id)
-        fail("it was signed for chain " + std::to_string(attestation.chain_id) + ", CHAIN_ID is " +
-             std::to_string(config_.chain_id));
+    expect_our_chain(attestation, config_);
     const auto transactions = find_transactions(db_, attestation.booking_id);
     if (transactions.empty())
         throw gone(attestation.booking_id);
-    const bool was_sent = transactions.back().sent_at != 0;
-    if (was_sent && settle_by_receipt(attestation, transactions, now))
+    const auto& last = transactions.back();
+    if (last.sent_at != 0 && settle_by_receipt(attestation, transactions, now))
         return true;
 
-    const auto mined = chain_.transaction_count(attestation.oracle, false);
-    if (mined > static_cast<std::uint64_t>(attestation.nonce)) {
+    const auto mined = static_cast<std::int64_t>(count_transactions(attestation.oracle, false));
+    if (mined > attestation.nonce) {
         // The nonce is used up. By ours, if its receipt is there now; else a transaction that we did not sign
         // has it, and none of ours can be mined any more.
         if (settle_by_receipt(attestation, transactions, now))
             return true;
-        const auto booking = chain_.booking(Uint256::parse_decimal(attestation.booking_id).value());
-        if (booking.status == ethereum::BookingStatus::booked) {
-            replace_nonce(attestation, transactions, now);
-        } else {
-            const auto& last = transactions.back();
-            const bool is_the_same = booking.metrics_hash == attestation.metrics_hash &&
-                                     booking.oracle_outcome == static_cast<std::uint8_t>(attestation.outcome);
-            // Ours was mined and the node is slow to show its receipt; or another holder of the key said the
-            // same.
-            if (is_the_same && std::abs(now - std::max(last.created_at, last.sent_at)) < receipt_late_seconds)
-                return true;
-            settle(attestation, AttestationState::failed, {},
-                   is_the_same ? "somebody else attested the same"
-                               : std::string("somebody else acted: the booking's status is ") +
-                                     name_of(booking.status),
-                   now);
+        replace_overtaken(attestation, transactions, now);
+        if (attestation.state != AttestationState::submitted || attestation.nonce < mined)
             return true;
-        }
+    } else if (now - last.created_at >= receipt_late_seconds && is_cut_off(attestation, mined)) {
+        base::log("the attestation of booking " + attestation.booking_id + " waits for the nonce " +
+                  std::to_string(mined) + ", which nothing has; it gets that one");
+        replace_nonce(attestation, transactions, mined, now);
     }
-    return is_settled(attestation) || deliver(attestation, now);
+    return attestation.state != AttestationState::submitted || deliver(attestation, now);
+}
+
+// Whether it waits for a nonce that nothing has, of ours or in the node's pool: the chain began anew.
+bool Oracle::is_cut_off(const Attestation& attestation, std::int64_t mined)
+{
+    return mined < attestation.nonce && attestation.oracle == address_ &&
+           !load_last_transaction(db_, attestation.booking_id).is_cancellation &&
+           !is_nonce_held(db_, attestation, mined) &&
+           static_cast<std::int64_t>(count_transactions(attestation.oracle, true)) == mined;
+}
+
+// Its nonce went to a transaction that we did not sign: the same decision gets another, unless that one has
+// settled the booking.
+void Oracle::replace_overtaken(Attestation& attestation,
+                               const std::vector<AttestationTransaction>& transactions, base::UnixSeconds now)
+{
+    const auto& last = transactions.back();
+    Verdict verdict;
+    if (last.is_cancellation) {
+        verdict.failure = "cancelled by an operator";
+        settle(attestation, verdict, now);
+        return;
+    }
+    const auto booking = chain_.booking(Uint256::parse_decimal(attestation.booking_id).value());
+    if (booking.status == ethereum::BookingStatus::booked) {
+        replace_nonce(attestation, transactions, std::nullopt, now);
+        return;
+    }
+    // Ours was mined and the node is slow to show its receipt; or another holder of the key said the same.
+    const bool is_the_same = shows(booking, attestation);
+    if (is_the_same && std::abs(now - std::max(last.created_at, last.sent_at)) < receipt_late_seconds)
+        return;
+    verdict.failure =
+        is_the_same ? "somebody else attested the same"
+                    : std::string("somebody else acted: the booking's status is ") + name_of(booking.status);
+    settle(attestation, verdict, now);
+}
+
+// Nodes want a tenth more on both fees before they exchange one for another. False if that is more than the
+// settings allow.
+bool Oracle::raise(AttestationTransaction& draft, const ethereum::Fees& fees) const
+{
+    const auto raised = [](const Uint256& suggested, const Uint256& before) {
+        return std::max(suggested, before.scaled(9, 8));
+    };
+    draft.max_fee_per_gas = raised(fees.max_fee_per_gas, draft.max_fee_per_gas);
+    if (auto& tip = draft.max_priority_fee_per_gas)
+        tip = raised(fees.max_priority_fee_per_gas.value_or(Uint256()), *tip);
+    return draft.max_fee_per_gas <= most_per_gas(config_);
+}
+
+// Signs and stores what is to take the place of `last`, unless another process was faster. Gives back what is
+// the last one then.
+AttestationTransaction Oracle::store_replacement(const Attestation& attestation,
+                                                 const AttestationTransaction& last,
+                                                 const AttestationTransaction& draft, base::UnixSeconds now)
+{
+    sqlite::Transaction tx(db_);
+    auto stored = load_last_transaction(db_, attestation.booking_id);
+    if (stored.tx_hash != last.tx_hash)
+        return stored;
+    auto replacement = sign(attestation, draft, now);
+    insert_transaction(db_, attestation.booking_id, replacement);
+    tx.commit();
+    return replacement;
 }
 
 // The last transaction once more, where its nonce is offered too little, signed with a higher fee.
@@ -389,30 +615,13 @@ Oracle::raise_fee(const Attestation& attestation, const AttestationTransaction& 
                            (last.max_priority_fee_per_gas && tip > *last.max_priority_fee_per_gas);
     if (!is_dearer)
         return std::nullopt;
-    // Nodes want a tenth more on both fees before they exchange one for another.
-    const auto raised = [](const Uint256& suggested, const Uint256& before) {
-        return std::max(suggested, before.scaled(9, 8));
-    };
-    const auto max_fee = raised(fees.max_fee_per_gas, last.max_fee_per_gas);
-    if (max_fee > most_per_gas(config_)) {
+    auto draft = last;
+    if (!raise(draft, fees)) {
         base::log("the attestation of booking " + attestation.booking_id +
                   " waits: the network is dearer than ORACLE_MAX_FEE_GWEI");
         return std::nullopt;
     }
-    auto max_tip = last.max_priority_fee_per_gas;
-    if (max_tip)
-        max_tip = raised(tip, *max_tip);
-
-    sqlite::Transaction tx(db_);
-    const auto stored = load_last_transaction(db_, attestation.booking_id);
-    if (stored.tx_hash != last.tx_hash) // another process was faster
-        return stored;
-    auto same_call = attestation;
-    same_call.nonce = last.nonce; // another process may have replaced it since `attestation` was read
-    auto transaction = sign(same_call, last.gas_limit, max_fee, max_tip, now);
-    insert_transaction(db_, attestation.booking_id, transaction);
-    tx.commit();
-    return transaction;
+    return store_replacement(attestation, last, draft, now);
 }
 
 // Sends the last transaction, unless the node took it a moment ago. False if the node says that its nonce is
@@ -551,17 +760,22 @@ OracleTally Oracle::sweep(base::UnixSeconds now)
             return tally;
         }
     }
-    for (const auto& attestation : find_submitted_attestations(db_)) {
+    for (const auto& attestation : find_attestations_on_their_way(db_)) {
         const auto follow = [&] {
             const auto followed = follow_up(attestation, now);
-            tally.confirmed += followed.state == AttestationState::confirmed ? 1 : 0;
-            if (followed.state == AttestationState::failed)
+            const bool is_new = followed.state != attestation.state;
+            using State = AttestationState;
+            tally.confirmed += followed.state == State::confirmed ? 1 : 0;
+            tally.mined += is_new && followed.state == State::mined ? 1 : 0;
+            tally.taken_back += is_new && followed.state == State::submitted ? 1 : 0;
+            if (is_new && followed.state == State::failed)
                 failed.insert(attestation.booking_id);
         };
         if (failed.count(attestation.booking_id) == 0 && !attempt(attestation.booking_id, follow))
             break;
     }
     tally.failed = static_cast<std::int64_t>(failed.size());
+    tally.is_another_chain = is_another_chain_;
     return tally;
 }
 

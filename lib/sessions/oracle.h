@@ -3,8 +3,9 @@
 // The decision, the nonce and the signed bytes are stored, synced to the disk, before they are first sent.
 // From then on every call and every sweep only carries those bytes to the chain: sends them again if the node
 // has not taken them or has lost them, signs the same call with the same nonce and a higher fee if the
-// network has become dearer, and looks for the receipt. Should another program have used up the nonce, the
-// same decision gets a new one. Any number of processes may do this at once. All of it throws
+// network has become dearer, and looks for the receipt. A receipt is not the end: a block can be taken back,
+// so it is looked at again until the block is final. Should another program have used up the nonce, the same
+// decision gets a new one. Any number of processes may do this at once. All of it throws
 // database_unavailable if what it works on is gone when the chain has answered: a restore.
 #pragma once
 
@@ -23,11 +24,14 @@ struct OracleTally
 {
     std::int64_t scanned = 0;       // sessions looked at
     std::int64_t submitted = 0;     // decided and stored now, and taken by the node
-    std::int64_t confirmed = 0;     // receipts found now
+    std::int64_t mined = 0;         // receipts found now, in blocks that can still be taken back
+    std::int64_t confirmed = 0;     // found now to be on the chain for good
+    std::int64_t taken_back = 0;    // whose block is gone: sent again
     std::int64_t not_due = 0;       // not final yet, or the window is not open
     std::int64_t not_booked = 0;    // cancelled, or attested by somebody else
     std::int64_t window_missed = 0; // too late for good
     std::int64_t failed = 0;        // refused or not reachable; each is logged
+    bool is_another_chain = false;  // fewer transactions of ours are on it than were confirmed: it began anew
 };
 
 class Oracle
@@ -52,32 +56,51 @@ class Oracle
     // that has not failed. Throws "attestation not found" (not_found) and what look_up() and resume() throw.
     Attestation retry(const ethereum::Uint256& booking_id, base::UnixSeconds now);
 
+    // Frees the nonce of an attestation that is stuck, by a transaction of nothing to the oracle itself at a
+    // higher fee. It is failed once that is mined, and may be retried; until then either may be mined. Throws
+    // "attestation not found" (not_found), "nothing_to_cancel" (conflict) if it is not waiting for the chain,
+    // and what resume() throws.
+    Attestation cancel(const ethereum::Uint256& booking_id, base::UnixSeconds now);
+
     // Attests every session whose outcome is final and whose window is open, and follows up what is not
     // confirmed.
     OracleTally sweep(base::UnixSeconds now);
 
   private:
-    struct Offer; // what the node says a transaction takes
+    struct Offer;   // what the node says a transaction takes
+    struct Verdict; // where a receipt, or another's transaction, puts an attestation
 
     // `seen` is presence that was measured before: it only ever grows.
     Attestation attest(const Session& session, std::optional<Outcome> forced, const Metrics& seen,
                        base::UnixSeconds now);
 
     Offer prepare(const std::string& calldata);
-    AttestationTransaction sign(const Attestation& attestation, std::uint64_t gas_limit,
-                                const ethereum::Uint256& max_fee_per_gas,
-                                const std::optional<ethereum::Uint256>& max_priority_fee_per_gas,
+    void expect_chain();
+    std::uint64_t estimate(const std::string& contract, const std::string& calldata);
+    std::uint64_t count_transactions(const std::string& account, bool with_pending);
+    AttestationTransaction sign(const Attestation& attestation, AttestationTransaction draft,
                                 base::UnixSeconds now) const;
-    void give_nonce(Attestation& attestation, const Offer& offer, base::UnixSeconds now);
     Attestation follow_up(Attestation attestation, base::UnixSeconds now);
     bool settle_by_receipt(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
                            base::UnixSeconds now);
-    void settle(Attestation& attestation, AttestationState state, const std::string& mined_hash,
-                const std::string& failure, base::UnixSeconds now);
+    Verdict judge(const Attestation& attestation, const AttestationTransaction& transaction,
+                  const ethereum::Receipt& receipt);
+    bool is_final(std::uint64_t block);
+    void settle(Attestation& attestation, const Verdict& verdict, base::UnixSeconds now);
+    void look_again(Attestation& attestation, base::UnixSeconds now);
+    void take_back(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
+                   base::UnixSeconds now);
     void replace_nonce(Attestation& attestation, const std::vector<AttestationTransaction>& seen,
-                       base::UnixSeconds now);
+                       std::optional<std::int64_t> nonce, base::UnixSeconds now);
+    bool is_cut_off(const Attestation& attestation, std::int64_t mined);
+    void replace_overtaken(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
+                           base::UnixSeconds now);
     bool deliver(const Attestation& attestation, base::UnixSeconds now);
     bool look_and_deliver(Attestation& attestation, base::UnixSeconds now);
+    bool raise(AttestationTransaction& draft, const ethereum::Fees& fees) const;
+    AttestationTransaction store_replacement(const Attestation& attestation,
+                                             const AttestationTransaction& last,
+                                             const AttestationTransaction& draft, base::UnixSeconds now);
     std::optional<AttestationTransaction>
     raise_fee(const Attestation& attestation, const AttestationTransaction& last, base::UnixSeconds now);
     ethereum::Fees suggest_fees();
@@ -89,6 +112,8 @@ class Oracle
     const ethereum::PrivateKey key_;
     const std::string address_;
     const std::string escrow_;
+    std::optional<std::int64_t> final_block_; // once asked for
+    bool is_another_chain_ = false;
 };
 
 } // namespace sessions

@@ -98,6 +98,7 @@ const Integer integers[] = {
     {"CHAIN_ID", 1, 9007199254740991, [](const auto& c) { return c.chain_id; }},
     {"RPC_TIMEOUT_MS", 1, 60000, [](const auto& c) { return c.rpc_timeout_ms; }},
     {"ORACLE_MAX_FEE_GWEI", 1, 1000000000, [](const base::Config& c) { return c.oracle_max_fee_gwei; }},
+    {"ORACLE_CONFIRMATIONS", 0, 1000000, [](const base::Config& c) { return c.oracle_confirmations; }},
     {"RPC_MAX_CONCURRENT", 1, 1000, [](const auto& c) { return c.rpc_max_concurrent; }},
     {"CHAIN_NO_TTL_SECONDS", 0, 60, [](const auto& c) { return c.chain_no_ttl_seconds; }},
     {"RATE_LIMIT_SIGN_IN_PER_MINUTE", 0, 6000, [](const auto& c) { return c.rate_limit_sign_in_per_minute; }},

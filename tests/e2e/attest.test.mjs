@@ -277,7 +277,18 @@ describe('attesting at a given second', () => {
             await anvil.setTime(second);
             return other.at.tell('sweep', second);
         };
-        const line = { scanned: 1, submitted: 0, confirmed: 0, not_due: 0, not_booked: 0, window_missed: 0, failed: 0 };
+        const line = {
+            scanned: 1,
+            submitted: 0,
+            mined: 0,
+            confirmed: 0,
+            taken_back: 0,
+            not_due: 0,
+            not_booked: 0,
+            window_missed: 0,
+            failed: 0,
+            another_chain: false,
+        };
         const stays = [
             [escrow.host, 0],
             [escrow.guest, 100, 699],
@@ -888,7 +899,9 @@ describe('oracles that work at the same time', { concurrency: 3 }, () => {
             await escrow.checkAttested(1, 'completed', metrics, tx_hash);
             held.release();
             const { code, stderr } = await slow;
-            assert.deepEqual([code, stderr], [0, '']);
+            // At most that the call would fail by now, because it was made.
+            assert.equal(code, 0);
+            assert.match(stderr, /^(\S+ session-voice-attest: the node answered eth_estimateGas .*NOT_BOOKED\n)?$/);
             await sweepUntilSettled([machines[0]]);
             assert.equal((await machines[0].at.stored(1, 'confirmed')).tx_hash, tx_hash);
             assert.equal(await escrow.transactionCount(), 1);

@@ -33,8 +33,9 @@ process.on('exit', () => {
 });
 
 export class Anvil {
-    // `args` are more options of its command line.
+    // `args` are more options of its command line. What is mined is final at once, if they do not say otherwise.
     static async start(...more) {
+        if (!more.includes('--slots-in-an-epoch')) more.push('--slots-in-an-epoch', '0');
         const anvil = new Anvil();
         const program = here('node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil');
         const args = ['--host', '127.0.0.1', '--port', '0', '--chain-id', String(chainId), '--accounts', '1', ...more];

@@ -257,14 +257,14 @@ export async function attestingSweep(copy, options) {
     return { ...ended, tally: ended.stdout === '' ? undefined : JSON.parse(ended.stdout) };
 }
 
-// Sweeps until nothing is submitted any more, and gives back how many it took. `lastInSeconds` makes one more, that
+// Sweeps until everything is confirmed or failed, and gives back how many it took. `lastInSeconds` makes one more, that
 // many seconds from now.
 export async function sweepUntilSettled(copies, { most = 5, lastInSeconds } = {}) {
     for (let sweeps = 0; ; sweeps += 1) {
-        const left = await Promise.all(copies.map((copy) => copy.at.tell('submitted')));
+        const left = await Promise.all(copies.map((copy) => copy.at.tell('unsettled')));
         if (left.flat().length === 0) return sweeps;
         const isOver = sweeps === most + (lastInSeconds === undefined ? 0 : 1);
-        assert.ok(!isOver, `after ${sweeps} sweeps still submitted: ${JSON.stringify(left)}`);
+        assert.ok(!isOver, `after ${sweeps} sweeps still on their way: ${JSON.stringify(left)}`);
         if (sweeps > 0) await sleep(20); // the node may be about to mine
         for (const copy of copies) {
             if (sweeps < most) await attestingSweep(copy);

@@ -24,7 +24,10 @@ constexpr const char* usage =
     "  attest BOOKING AT [FORCED]     what the endpoint does\n"
     "  sweep AT                       what session-voice-attest does\n"
     "  show BOOKING                   what is stored of its attestation\n"
-    "  submitted                      the bookings whose attestation is neither confirmed nor failed\n"
+    "  unsettled                      the bookings whose attestation is neither confirmed nor failed for "
+    "good\n"
+    "  sign KEY CHAIN NONCE GAS FEE TIP TO VALUE DATA\n"
+    "                                 a transaction; TIP - makes a legacy one\n"
     "\n"
     "Without a command, reads one from each line of standard input. Answers each with a line of JSON.\n";
 
@@ -99,18 +102,21 @@ class SessionAt
         if (command == "sweep") {
             const auto tally = sessions::Oracle(*db_, *chain_, config_).sweep(words.instant());
             return {{"scanned", tally.scanned},       {"submitted", tally.submitted},
-                    {"confirmed", tally.confirmed},   {"not_due", tally.not_due},
+                    {"mined", tally.mined},           {"confirmed", tally.confirmed},
+                    {"taken_back", tally.taken_back}, {"not_due", tally.not_due},
                     {"not_booked", tally.not_booked}, {"window_missed", tally.window_missed},
-                    {"failed", tally.failed}};
+                    {"failed", tally.failed},         {"another_chain", tally.is_another_chain}};
         }
         if (command == "show") {
             const auto booking_id = words.booking().to_decimal();
             const auto attestation = sessions::find_attestation(*db_, booking_id);
             return attestation ? describe(*attestation) : Json();
         }
-        if (command == "submitted") {
+        if (command == "sign")
+            return sign(words);
+        if (command == "unsettled") {
             auto ids = Json::array();
-            for (const auto& attestation : sessions::find_submitted_attestations(*db_))
+            for (const auto& attestation : sessions::find_attestations_on_their_way(*db_))
                 ids.push_back(attestation.booking_id);
             return ids;
         }
@@ -140,6 +146,27 @@ class SessionAt
         return describe(*attestation);
     }
 
+    static Json sign(Words& words)
+    {
+        const auto number = [&] { return static_cast<std::uint64_t>(std::stoull(words.text())); };
+        const auto wei = [](const std::string& text) {
+            return ethereum::Uint256::parse_decimal(text).value();
+        };
+        const auto key = ethereum::PrivateKey::parse(words.text()).value();
+        ethereum::Transaction transaction;
+        transaction.chain_id = number();
+        transaction.nonce = number();
+        transaction.gas_limit = number();
+        transaction.max_fee_per_gas = wei(words.text());
+        if (const auto tip = words.text(); tip != "-")
+            transaction.max_priority_fee_per_gas = wei(tip);
+        transaction.to = words.text();
+        transaction.value = wei(words.text());
+        transaction.data = base::from_hex(words.text().substr(2)).value();
+        const auto made = ethereum::sign(transaction, key);
+        return {{"raw", "0x" + base::to_hex(made.raw)}, {"hash", made.hash}};
+    }
+
     Json describe(const sessions::Attestation& attestation)
     {
         const auto& metrics = attestation.metrics;
@@ -150,7 +177,8 @@ class SessionAt
                                     {"max_fee_per_gas", transaction.max_fee_per_gas.to_decimal()},
                                     {"is_legacy", !transaction.max_priority_fee_per_gas},
                                     {"raw", "0x" + base::to_hex(transaction.raw)},
-                                    {"sent_at", transaction.sent_at}});
+                                    {"sent_at", transaction.sent_at},
+                                    {"is_cancellation", transaction.is_cancellation}});
         return {{"outcome", sessions::name_of(attestation.outcome)},
                 {"state", sessions::name_of(attestation.state)},
                 {"tx_hash", sessions::hash_of(*db_, attestation)},

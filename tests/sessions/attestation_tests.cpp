@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(the_hash_is_the_mined_ones_or_that_of_the_last)
 
 BOOST_AUTO_TEST_CASE(the_submitted_ones_are_found_in_the_order_of_their_nonces)
 {
-    BOOST_TEST(sessions::find_submitted_attestations(db()).empty());
+    BOOST_TEST(sessions::find_attestations_on_their_way(db()).empty());
     const std::pair<const char*, std::int64_t> bookings[] = {{"1", 30}, {"2", 10}, {"3", 20}, {"4", 5}};
     for (const auto& [id, nonce] : bookings)
         insert(attestation_of(id, nonce));
@@ -239,37 +239,44 @@ BOOST_AUTO_TEST_CASE(the_submitted_ones_are_found_in_the_order_of_their_nonces)
     settled.failure = "TOO_LATE";
     settled.settled_at = 20;
     update(settled);
-    const auto found = sessions::find_submitted_attestations(db());
+    const auto found = sessions::find_attestations_on_their_way(db());
     BOOST_TEST_REQUIRE(found.size() == 3u);
     check_same(found[0], attestation_of("2", 10));
     BOOST_TEST(found[1].booking_id == "3");
     BOOST_TEST(found[2].booking_id == "1");
 }
 
-BOOST_AUTO_TEST_CASE(the_next_nonce_is_over_all_that_the_account_signed_on_that_chain)
+BOOST_AUTO_TEST_CASE(the_next_nonce_is_over_all_that_is_on_its_way)
 {
     const auto next = [&](std::int64_t chain_id, const std::string& account) {
         return sessions::next_nonce(db(), chain_id, account);
     };
     BOOST_TEST(next(6343, oracle) == 0);
-    submit();
+    auto made = submit();
     BOOST_TEST(next(6343, oracle) == 4);
     BOOST_TEST(next(1, oracle) == 0);
     BOOST_TEST(next(6343, other_oracle) == 0);
-    // What a nonce was used for before counts as well.
-    auto moved = attestation_of("7", 9);
-    moved.oracle = other_oracle;
-    update(moved);
-    auto transaction = transaction_of(9, 'b');
-    transaction.oracle = other_oracle;
-    insert("7", transaction);
+    BOOST_TEST(!sessions::is_nonce_held(db(), made, 3)); // by another
+    BOOST_TEST(sessions::is_nonce_held(db(), attestation_of("8", 4), 3));
+    BOOST_TEST(!sessions::is_nonce_held(db(), attestation_of("8", 4), 2));
+    made.state = AttestationState::mined;
+    made.mined_hash = "0x" + std::string(64, 'a');
+    update(made);
     BOOST_TEST(next(6343, oracle) == 4);
-    BOOST_TEST(next(6343, other_oracle) == 10);
+    BOOST_TEST(sessions::confirmed_count(db(), 6343, oracle) == 0);
+    made.state = AttestationState::confirmed;
+    made.settled_at = 30;
+    update(made);
+    BOOST_TEST(next(6343, oracle) == 0);
+    BOOST_TEST(sessions::confirmed_count(db(), 6343, oracle) == 4);
+    BOOST_TEST(sessions::confirmed_count(db(), 6343, other_oracle) == 0);
+    BOOST_TEST(sessions::confirmed_count(db(), 1, oracle) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(states_have_the_names_of_the_contract)
 {
     BOOST_TEST(sessions::name_of(AttestationState::submitted) == std::string("submitted"));
+    BOOST_TEST(sessions::name_of(AttestationState::mined) == std::string("mined"));
     BOOST_TEST(sessions::name_of(AttestationState::confirmed) == std::string("confirmed"));
     BOOST_TEST(sessions::name_of(AttestationState::failed) == std::string("failed"));
 }
@@ -317,8 +324,8 @@ BOOST_AUTO_TEST_CASE(what_was_signed_stays_as_it_is)
     const auto before = row("attestation_transactions");
     for (const std::string change :
          {"booking_id = '8'", "tx_hash = replace(tx_hash, 'a', 'b')", "oracle = replace(oracle, '1', '2')",
-          "nonce = 4", "gas_limit = 1", "max_fee_per_gas = '1'", "max_priority_fee_per_gas = NULL",
-          "raw = '02'", "created_at = 1"}) {
+          "nonce = 4", "is_cancellation = 1", "gas_limit = 1", "max_fee_per_gas = '1'",
+          "max_priority_fee_per_gas = NULL", "raw = '02'", "created_at = 1"}) {
         BOOST_TEST_CONTEXT(change)
         check_refused([&] { execute("UPDATE attestation_transactions SET " + change); }, "stays as it is");
     }
@@ -379,6 +386,9 @@ BOOST_AUTO_TEST_CASE(rows_that_make_no_sense_are_refused)
     refused_later(AttestationState::confirmed, "0xaa", "");       // no hash
     refused_later(AttestationState::confirmed, hash, "TOO_LATE"); // failed, after all?
     refused_later(AttestationState::failed, "", "");              // why?
+    refused_later(AttestationState::mined, "", "");               // by which transaction?
+    refused_later(AttestationState::mined, hash, "TOO_LATE");     // failed, after all?
+    refused_later(AttestationState::submitted, hash, "");         // then it is mined
     check_refused([&] { execute("UPDATE attestations SET state = 'lost', settled_at = 7"); }, "CHECK");
     check_refused([&] { execute("UPDATE attestations SET settled_at = 7"); }, "CHECK");
 

@@ -56,9 +56,9 @@ inline bool is_at_least_an_eighth_more(const Uint256& fee, const Uint256& before
 inline std::string summary(const OracleTally& tally)
 {
     const std::pair<const char*, std::int64_t> counts[] = {
-        {"scanned", tally.scanned}, {"submitted", tally.submitted},   {"confirmed", tally.confirmed},
-        {"not_due", tally.not_due}, {"not_booked", tally.not_booked}, {"window_missed", tally.window_missed},
-        {"failed", tally.failed},
+        {"scanned", tally.scanned},       {"submitted", tally.submitted},         {"mined", tally.mined},
+        {"confirmed", tally.confirmed},   {"taken_back", tally.taken_back},       {"not_due", tally.not_due},
+        {"not_booked", tally.not_booked}, {"window_missed", tally.window_missed}, {"failed", tally.failed},
     };
     std::string text;
     for (const auto& [name, count] : counts) {

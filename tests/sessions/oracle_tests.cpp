@@ -1126,7 +1126,7 @@ BOOST_AUTO_TEST_CASE(nobody_asks_the_chain_inside_a_transaction)
     mine(chain.sent.back());
     BOOST_TEST(sweep(800) == "confirmed 1");
     BOOST_TEST(transactions().size() == 4u);
-    BOOST_TEST(questions.size() == 10u); // all that an oracle has
+    BOOST_TEST(questions.size() == 11u); // all that an oracle has
 }
 
 // ---- the sweep ----

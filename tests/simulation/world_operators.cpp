@@ -523,9 +523,7 @@ void World::finish()
     sweep_at(now);
     compare();
     // What is decided in the last round needs one more to be seen on the chain.
-    const auto is_open = [&] {
-        return sessions::count_attestations(db(), sessions::AttestationState::submitted) > 0;
-    };
+    const auto is_open = [&] { return !sessions::find_attestations_on_their_way(db()).empty(); };
     for (int round = 0; round < 30 || (is_open() && round < 60); ++round) {
         sessions::Oracle(db(), chain, config).sweep(now);
         escrow_.mine(now);

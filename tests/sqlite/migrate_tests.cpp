@@ -168,6 +168,39 @@ BOOST_AUTO_TEST_CASE(sessions_of_version_4_are_kept_and_left_to_be_looked_up)
     BOOST_TEST(integer(db, "SELECT left_at - joined_at FROM connections") == 60);
 }
 
+// Attestations of version 10, in each of their states, and their transactions.
+BOOST_AUTO_TEST_CASE(attestations_are_kept_with_what_was_signed)
+{
+    Database db(":memory:");
+    sqlite::migrate(db, first_steps(10));
+    const auto attestation = [](const std::string& id, const std::string& rest) {
+        return "INSERT INTO attestations VALUES ('" + id + "', 1, 1, 2, 3, 4, 5, '" + std::string(64, 'a') +
+               "', 10, 6343, '0x" + std::string(40, '1') + "', " + id + ", " + rest +
+               "); INSERT INTO attestation_transactions (booking_id, tx_hash, oracle, nonce, gas_limit, "
+               "max_fee_per_gas, raw, created_at, sent_at) VALUES ('" +
+               id + "', '0x" + std::string(63, 'b') + id + "', '0x" + std::string(40, '1') + "', " + id +
+               ", 5, '7', '02', 11, 12);";
+    };
+    const auto hash = "'0x" + std::string(64, 'b') + "'";
+    execute(db, attestation("1", "'submitted', NULL, NULL, NULL") +
+                    attestation("2", "'confirmed', " + hash + ", NULL, 30") +
+                    attestation("3", "'failed', " + hash + ", 'TOO_LATE', 40") +
+                    attestation("4", "'failed', NULL, 'overtaken', 50"));
+    sqlite::migrate(db);
+    BOOST_TEST(db.integrity_problems().empty());
+    BOOST_TEST(integer(db,
+                       "SELECT count(*) FROM attestations WHERE (state = 'submitted') = (booking_id = '1') "
+                       "AND (state = 'confirmed') = (booking_id = '2') AND nonce = booking_id "
+                       "AND coalesce(settled_at, 20) = 10 * booking_id + 10") == 4);
+    BOOST_TEST(integer(db, "SELECT count(*) FROM attestation_transactions WHERE transaction_id = nonce "
+                           "AND booking_id = nonce AND sent_at = 12 AND is_cancellation = 0") == 4);
+    BOOST_CHECK_THROW(execute(db, "INSERT INTO attestation_transactions (booking_id, tx_hash, oracle, nonce, "
+                                  "gas_limit, max_fee_per_gas, raw, created_at) SELECT '5', '0x" +
+                                      std::string(64, 'c') +
+                                      "', oracle, 5, 5, '7', '02', 11 FROM attestations LIMIT 1"),
+                      base::Error); // the one table still refers to the other
+}
+
 BOOST_AUTO_TEST_CASE(a_step_that_fails_changes_nothing_and_leaves_the_version)
 {
     auto steps = two_steps;

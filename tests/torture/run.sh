@@ -5,7 +5,7 @@
 set -u
 build=$1 sanitized=$2 seed=$3
 shift 3
-[ $# -gt 0 ] || set -- crash faults cuts simulation days wal backup fuzz leaks attack
+[ $# -gt 0 ] || set -- crash reorgs faults cuts simulation days wal backup fuzz leaks attack
 shm=$(mktemp -d /dev/shm/session-voice-torture.XXXXXX)
 trap 'kill 0' INT TERM
 trap 'rm -rf "$shm"' EXIT
@@ -18,6 +18,8 @@ tests() {
 
 # kill -9 of workers, sweeps and the web server.
 crash() { CRASH_KILLS=${CRASH_KILLS:-500} CRASH_CALM_SECONDS=60 CRASH_SEED=$seed tests/e2e/run.sh tests/e2e/crash.test.mjs; }
+# Blocks are taken back, in every state of an attestation.
+reorgs() { CONFIRM_ROUNDS=${CONFIRM_ROUNDS:-20} tests/e2e/run.sh tests/e2e/confirm.test.mjs; }
 # Every call to the disk and every allocation fails, in every operation.
 faults() { FAULT_STRIDE=${FAULT_STRIDE:-1} tests io_faults_tests allocation_faults_tests real_disk_tests; }
 # The power goes, and what was not synced is lost or written in any order.
