@@ -1,6 +1,7 @@
 #include "ethereum/http_transport.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/shared_file.h"
 
 #include <chrono>
@@ -88,6 +89,18 @@ class Slot
 
     int fd_ = -1;
 };
+
+// Hedera's relay answers errors of JSON-RPC, such as a revert, with HTTP status 400.
+bool is_rpc_error(const std::string& answer)
+{
+    try {
+        const auto json = base::parse_json(answer);
+        return json.is_object() && json.contains("error") && json["error"].is_object() &&
+               json["error"].contains("code");
+    } catch (const base::Error&) {
+        return false;
+    }
+}
 
 std::size_t collect(char* bytes, std::size_t size, std::size_t count, void* into)
 {
@@ -193,7 +206,9 @@ std::string HttpTransport::post(const std::string& body)
         refuse(std::string("the node cannot be asked: ") + curl.easy_strerror(code));
     long status = 0;
     curl.easy_getinfo(curl.handle, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200)
+    if (status == 429)
+        refuse("the node is asked too much: HTTP status 429");
+    if (status != 200 && !(status == 400 && is_rpc_error(answer)))
         refuse("the node answered with HTTP status " + std::to_string(status));
     return answer;
 }

@@ -2,8 +2,11 @@
 
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/log.h"
 
+#include <algorithm>
 #include <chrono>
+#include <regex>
 
 namespace ethereum {
 
@@ -23,6 +26,21 @@ base::Json parse_answer(const std::string& text)
     }
 }
 
+// Raw bytes of "0x...", and of "Reverted 0x..." as OpenEthereum and Nethermind write it.
+std::string read_data(std::string_view text)
+{
+    constexpr std::string_view reverted = "Reverted ";
+    if (text.rfind(reverted, 0) == 0)
+        text.remove_prefix(reverted.size());
+    return text.rfind("0x", 0) == 0 ? base::from_hex(text.substr(2)).value_or("") : "";
+}
+
+// EIP-1474's code for it, what providers put there of HTTP, and that of Hedera's relay.
+bool is_rate_limit(const RpcError& error)
+{
+    return error.code == -32005 || error.code == 429 || error.code == -32605;
+}
+
 RpcError read_error(const base::Json& error)
 {
     RpcError read;
@@ -33,20 +51,40 @@ RpcError read_error(const base::Json& error)
     if (const auto message = error.find("message"); message != error.end() && message->is_string())
         read.message = message->get<std::string>();
     if (const auto data = error.find("data"); data != error.end() && data->is_string()) {
-        const auto& text = data->get_ref<const std::string&>();
-        if (text.rfind("0x", 0) == 0)
-            read.data = base::from_hex(std::string_view(text).substr(2)).value_or("");
+        read.data = read_data(data->get_ref<const std::string&>());
     }
     return read;
 }
 
 } // namespace
 
+std::string readable(const std::string& text)
+{
+    constexpr std::size_t longest = 200;
+    auto shown = text.substr(0, longest);
+    std::replace_if(
+        shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+    return shown;
+}
+
+void log_answer(const std::string& method, const RpcError& error)
+{
+    static const std::regex address("[^ ]*://[^ ]*");
+    static const std::regex long_hex("[0-9A-Fa-f]{65,}");
+    constexpr std::size_t longest = 2000; // that is looked through
+    auto words = std::regex_replace(error.message.substr(0, longest), address, "(an address)");
+    words = std::regex_replace(words, long_hex, "(bytes)");
+    base::log("the node answered " + method + " with code " + std::to_string(error.code) + ": " +
+              readable(words));
+}
+
 base::Json JsonRpc::call(const std::string& method, const base::Json& params)
 {
     auto answer = try_call(method, params);
-    if (const auto* error = std::get_if<RpcError>(&answer))
+    if (const auto* error = std::get_if<RpcError>(&answer)) {
+        log_answer(method, *error);
         refuse(method + " failed with code " + (error->code != 0 ? std::to_string(error->code) : "unknown"));
+    }
     return std::get<base::Json>(std::move(answer));
 }
 
@@ -61,6 +99,10 @@ std::variant<base::Json, RpcError> JsonRpc::try_call(const std::string& method, 
     };
     try {
         auto answer = ask(method, params);
+        if (const auto* error = std::get_if<RpcError>(&answer); error != nullptr && is_rate_limit(*error)) {
+            log_answer(method, *error);
+            refuse("the node is asked too much");
+        }
         report(std::holds_alternative<RpcError>(answer) ? "error" : "ok");
         return answer;
     } catch (const base::Error&) {

@@ -26,6 +26,12 @@ struct RpcError
     std::string data; // a revert's, raw bytes; empty if there is none
 };
 
+// Writes to the log what the node said, with its code: without addresses, which may hold an access key, and
+// without long hex, which may be a signed transaction.
+void log_answer(const std::string& method, const RpcError& error);
+// Of what a contract or a node says, printable ASCII is kept, and not without end.
+std::string readable(const std::string& text);
+
 // Is told of every call when it is over.
 class CallObserver
 {
@@ -43,10 +49,11 @@ class JsonRpc
     {
     }
 
-    // The `result` of the call. Throws Error(chain_unavailable) for an error answer, a wrong id, and anything
-    // that is not a JSON-RPC answer.
+    // The `result` of the call. Throws Error(chain_unavailable) for an error answer, which is logged, a wrong
+    // id, and anything that is not a JSON-RPC answer.
     base::Json call(const std::string& method, const base::Json& params);
-    // The same, but an error answer is given back.
+    // The same, but an error answer is given back, unless the node says that it was asked too much: that is
+    // chain_unavailable, too.
     std::variant<base::Json, RpcError> try_call(const std::string& method, const base::Json& params);
 
     // eth_call on the latest block. `calldata` and what is returned are raw bytes; an empty answer, which is

@@ -42,56 +42,123 @@ std::string to_quantity(std::uint64_t number)
     return "0x" + digits.substr(0, static_cast<std::size_t>(end - digits.data()));
 }
 
-// What a contract or node says may hold anything: printable ASCII is kept, and not without end.
-std::string readable(const std::string& text)
+std::string lower(std::string text)
 {
-    constexpr std::size_t longest = 200;
-    auto shown = text.substr(0, longest);
-    std::replace_if(
-        shown.begin(), shown.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
-    return shown;
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return text;
 }
 
-// Why the contract refused; nothing if the error is about something else. Nodes report a revert with code 3
-// and its data (EIP-474's practice), some by the message alone.
+// What the node said, in lower case, without what some put before it: Hedera's relay "[Request ID: ...] ",
+// Erigon a code such as "INTERNAL_ERROR: ".
+std::string words_of(const RpcError& error)
+{
+    auto words = lower(error.message);
+    if (words.rfind("[request id: ", 0) == 0)
+        words.erase(0, std::min(words.find("] "), words.size() - 2) + 2);
+    for (const std::string_view prefix : {"already_exists: ", "internal_error: ", "err: "}) {
+        if (words.rfind(prefix, 0) == 0)
+            words.erase(0, prefix.size());
+    }
+    return words;
+}
+
+// Whether the words are these, alone or followed by details, as in "nonce too low: next nonce 5, tx nonce 4".
+bool say(const std::string& words, std::string_view known)
+{
+    if (words.rfind(known, 0) != 0)
+        return false;
+    return words.size() == known.size() ||
+           std::string_view(":,.(").find(words[known.size()]) != std::string_view::npos ||
+           words.compare(known.size(), 2, " (") == 0;
+}
+
+bool say_one_of(const std::string& words, std::initializer_list<std::string_view> known)
+{
+    return std::any_of(known.begin(), known.end(), [&](std::string_view each) { return say(words, each); });
+}
+
+// What a revert's data says. An error that the contract defines is known by the first four bytes of its hash.
+std::string reason_in(const std::string& data)
+{
+    constexpr std::size_t selector_bytes = 4;
+    if (const auto reason = abi::decode_revert_reason(data))
+        return readable(*reason);
+    return data.size() < selector_bytes ? ""
+                                        : "custom error 0x" + base::to_hex(data.substr(0, selector_bytes));
+}
+
+std::string bytes_of(std::string_view text)
+{
+    return text.rfind("0x", 0) == 0 ? base::from_hex(text.substr(2)).value_or("") : "";
+}
+
+// Why the contract refused; nothing if the error is about something else. Most nodes report a revert with
+// code 3 and its data; others with -32000 or -32015 and words alone, or with data behind them.
 std::optional<std::string> revert_reason_of(const RpcError& error)
 {
     if (const auto reason = abi::decode_revert_reason(error.data))
         return readable(*reason);
-    constexpr std::string_view reverted = "execution reverted";
-    const auto at = error.message.find(reverted);
-    if (at == std::string::npos)
-        return error.code == 3 ? std::optional<std::string>("") : std::nullopt;
-    auto rest = error.message.substr(at + reverted.size());
-    rest.erase(0, std::min(rest.find_first_not_of(": "), rest.size()));
-    return readable(rest);
+    const auto words = lower(error.message);
+    for (const std::string_view mark : {"execution reverted", "reverted 0x"}) {
+        const auto at = words.find(mark);
+        if (at == std::string::npos)
+            continue;
+        auto rest = mark.back() == 'x' ? error.message.substr(at + mark.size() - 2)
+                                       : error.message.substr(at + mark.size());
+        rest.erase(0, std::min(rest.find_first_not_of(": "), rest.size()));
+        const auto data = error.data.empty() ? bytes_of(rest) : error.data;
+        return data.empty() ? readable(rest) : reason_in(data);
+    }
+    const bool is_revert =
+        error.code == 3 || error.code == -32015 || say_one_of(words, {"reverted", "revert"});
+    return is_revert ? std::optional(reason_in(error.data)) : std::nullopt;
 }
 
-bool contains(const std::string& text, std::initializer_list<const char*> parts)
-{
-    std::string lower = text;
-    std::transform(lower.begin(), lower.end(), lower.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return std::any_of(parts.begin(), parts.end(),
-                       [&](const char* part) { return lower.find(part) != std::string::npos; });
-}
-
-// There is no code for any of these: each node has words of its own (geth, reth, erigon, nethermind, besu,
-// anvil).
+// There is no code for any of these: each node has words of its own. What none of them says is a refusal.
 SendResult classify(const RpcError& error)
 {
-    const auto& message = error.message;
-    if (contains(message, {"already known", "already imported", "alreadyknown", "known transaction"}))
+    const auto words = words_of(error);
+    if (say_one_of(words, {"already known", "known transaction", "alreadyknown", "already imported",
+                           "transaction already imported", "transaction is already imported",
+                           "transaction already known", "existing tx with same hash",
+                           "transaction with the same hash was already imported"}))
         return SendResult::accepted;
-    if (contains(message, {"nonce too low", "nonce is too low", "oldnonce", "nonce_too_low"}))
+    if (say_one_of(words, {"nonce too low", "nonce is too low", "transaction nonce is too low", "oldnonce",
+                           "nonce_too_low"}))
         return SendResult::nonce_too_low;
-    if (contains(message, {"underpriced", "less than block base fee", "fee too low", "feetoolow",
-                           "price too low", "price below", "less than the minimum"}))
+    if (say_one_of(words,
+                   {"transaction underpriced", "replacement transaction underpriced", "underpriced",
+                    "could not replace existing tx", "replacementnotallowed",
+                    "max fee per gas less than block base fee", "fee cap less than block base fee",
+                    "gasprice is less than the current basefee", "fee too low", "feetoolow",
+                    "feetoolowtocompete", "gas price too low", "gas price below configured minimum gas price",
+                    "transaction gas price below minimum", "transaction gas price is too low"}) ||
+        (words.rfind("gas price '", 0) == 0 &&
+         words.find("is below configured minimum gas price") != std::string::npos) ||
+        (words.rfind("transaction gas price ", 0) == 0 && words.find("is too low") != std::string::npos))
         return SendResult::underpriced;
-    if (contains(message, {"insufficient funds", "insufficientfunds", "insufficient balance", "upfront cost",
-                           "exceeds balance", "exceed account balance"}))
+    if (say_one_of(words,
+                   {"insufficient funds", "insufficient funds for transfer",
+                    "insufficient funds for gas * price + value", "insufficient balance for transfer",
+                    "insufficientfunds", "upfront cost exceeds account balance", "not enough funds for gas"}))
         return SendResult::insufficient_funds;
     return SendResult::refused;
+}
+
+// A pool that has no room now may have some later.
+bool is_full(const RpcError& error)
+{
+    return say_one_of(words_of(error),
+                      {"txpool is full", "transaction pool is full", "pool is full",
+                       "pending sub-pool is full", "basefee sub-pool is full", "queued sub-pool is full",
+                       "account limit exceeded", "there are too many transactions in the queue"});
+}
+
+// geth after a restart: which transactions are mined is not known yet.
+bool is_indexing(const RpcError& error)
+{
+    return say(words_of(error), "transaction indexing is in progress");
 }
 
 } // namespace
@@ -220,6 +287,7 @@ GasEstimate RpcChain::estimate_gas(const std::string& from, const std::string& c
     const base::Json call{{"from", from}, {"to", contract}, {"data", "0x" + base::to_hex(calldata)}};
     const auto answer = rpc_.try_call("eth_estimateGas", base::Json::array({call}));
     if (const auto* error = std::get_if<RpcError>(&answer)) {
+        log_answer("eth_estimateGas", *error);
         auto reason = revert_reason_of(*error);
         if (!reason)
             refuse("eth_estimateGas failed with code " + std::to_string(error->code));
@@ -238,21 +306,35 @@ std::optional<std::string> RpcChain::revert_reason(const std::string& from, cons
     const base::Json call{{"from", from}, {"to", contract}, {"data", "0x" + base::to_hex(calldata)}};
     const auto answer = rpc_.try_call("eth_call", base::Json::array({call, to_quantity(block_number)}));
     const auto* error = std::get_if<RpcError>(&answer);
-    return error == nullptr ? std::nullopt : revert_reason_of(*error);
+    if (error == nullptr)
+        return std::nullopt;
+    log_answer("eth_call", *error);
+    return revert_reason_of(*error);
 }
 
 SendResult RpcChain::send(const std::string& raw_transaction)
 {
     const auto answer =
         rpc_.try_call("eth_sendRawTransaction", base::Json::array({"0x" + base::to_hex(raw_transaction)}));
-    if (const auto* error = std::get_if<RpcError>(&answer))
-        return classify(*error);
-    return SendResult::accepted;
+    const auto* error = std::get_if<RpcError>(&answer);
+    if (error == nullptr)
+        return SendResult::accepted;
+    log_answer("eth_sendRawTransaction", *error);
+    if (is_full(*error))
+        refuse("the node's pool of transactions is full");
+    return classify(*error);
 }
 
 std::optional<Receipt> RpcChain::receipt(const std::string& tx_hash)
 {
-    const auto answer = rpc_.call("eth_getTransactionReceipt", base::Json::array({tx_hash}));
+    const auto said = rpc_.try_call("eth_getTransactionReceipt", base::Json::array({tx_hash}));
+    if (const auto* error = std::get_if<RpcError>(&said)) {
+        log_answer("eth_getTransactionReceipt", *error);
+        if (is_indexing(*error))
+            return std::nullopt;
+        refuse("eth_getTransactionReceipt failed with code " + std::to_string(error->code));
+    }
+    const auto& answer = std::get<base::Json>(said);
     if (answer.is_null())
         return std::nullopt;
     const auto field = [&](const char* name) -> const base::Json& {

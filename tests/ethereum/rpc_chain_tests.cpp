@@ -196,8 +196,9 @@ BOOST_AUTO_TEST_CASE(a_wallet_is_verified_if_the_mirror_gives_a_time)
 // "No" is always an answer that a contract gave.
 BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_read_is_never_a_no)
 {
-    for (const auto& answer : {std::string("0x"), std::string("0x00"), "0x" + word(0).substr(2),
-                               "0x" + word(255) + word(0), "0x08c379a0" + word(32) + word(0)}) {
+    for (const auto& answer :
+         {std::string("0x"), std::string("0x00"), "0x" + word(0).substr(2), "0x" + word(0), "0x" + word(32),
+          "0x" + word(255) + word(0), "0x08c379a0" + word(32) + word(0)}) {
         node->returns[registry] = answer;
         BOOST_CHECK_EXCEPTION(chain.heaven_name(wallet), base::Error, is_chain_unavailable);
     }
@@ -206,6 +207,19 @@ BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_read_is_never_a_no)
         node->returns[mirror] = answer;
         BOOST_CHECK_EXCEPTION(chain.is_celo_verified(wallet), base::Error, is_chain_unavailable);
     }
+}
+
+// As a public configuration has it: no such contract, so nobody is asked.
+BOOST_AUTO_TEST_CASE(without_a_contract_the_answer_is_no)
+{
+    const std::string zero = "0x" + std::string(40, '0');
+    ScriptedOracleNode* silent = new ScriptedOracleNode;
+    ethereum::RpcChain nowhere{std::unique_ptr<ethereum::Transport>(silent), zero, zero, zero};
+    BOOST_TEST(!nowhere.heaven_name(wallet));
+    BOOST_TEST(!nowhere.is_celo_verified(wallet));
+    BOOST_CHECK_EXCEPTION(nowhere.booking(ethereum::Uint256(1)), base::Error, is_chain_unavailable);
+    BOOST_CHECK_EXCEPTION(nowhere.slot(ethereum::Uint256(1)), base::Error, is_chain_unavailable);
+    BOOST_TEST(silent->requests.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_settings_choose_the_chain)
@@ -292,6 +306,8 @@ BOOST_FIXTURE_TEST_CASE(fees_follow_the_next_blocks_base_fee_and_the_usual_tip, 
         {"a base fee begins", "0x64", base_fees("0x0", "0xa"), "110/120/100"},
         {"a base fee of zero", "0x3e8", base_fees("0x0", "0x0"), "1000/1250/-"},
         {"no base fees", "0x3e8", base::Json{{"baseFeePerGas", nullptr}}, "1000/1250/-"},
+        {"three of them", "0x3e8", base::Json{{"baseFeePerGas", base::Json::array({"0x1", "0x2", "0x3"})}},
+         "1000/1250/-"},
         {"an empty list", "0x3e8", base::Json{{"baseFeePerGas", base::Json::array()}}, "1000/1250/-"},
         {"an empty answer", "0x3e8", base::Json::object(), "1000/1250/-"},
         {"null", "0x3e8", nullptr, "1000/1250/-"},
@@ -375,7 +391,20 @@ BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
         {error(3, "VM Exception: execution reverted:   BY NAME", nullptr), "BY NAME"},
         {error(3, "execution reverted", "0x"), ""},
         {error(3, "execution reverted: ", "0x"), ""},
-        {error(3, "reverted", "0x12345678"), ""}, // an error of the contract's own
+        // Of other nodes, and errors that a contract defines.
+        {error(3, "reverted", "0x12345678"), "custom error 0x12345678"},
+        {error(3, "execution reverted", "0x12345678" + word(1)), "custom error 0x12345678"},
+        {error(-32000, "Execution reverted", nullptr), ""}, // Besu
+        {error(-32000, "Execution reverted: NOT_BOOKED", nullptr), "NOT_BOOKED"},
+        {error(-32015, "VM execution error.", "Reverted 0x" + not_oracle.substr(2)), "NOT_ORACLE"},
+        {error(-32015, "VM execution error.", "Reverted 0x12345678"), "custom error 0x12345678"},
+        {error(-32015, "VM execution error.", "revert"), ""},
+        {error(-32000, "Reverted 0x12345678", nullptr), "custom error 0x12345678"},
+        {error(-32000, "Reverted " + not_oracle, nullptr), "NOT_ORACLE"},
+        {error(3, "[Request ID: 4a] execution reverted: " + not_oracle, not_oracle),
+         "NOT_ORACLE"}, // Hedera's
+        {error(3, "execution reverted: 0x12345678", nullptr), "custom error 0x12345678"},
+        {error(-32000, "revert", nullptr), ""},
         {error(3, "execution reverted", text_of("")), ""},
         // Nothing that could forge a line of a log, or look like one.
         {error(3, "", text_of("a\nb\x1b[31m\xff\xc3\xa4")), "a?b?[31m???"},
@@ -394,10 +423,10 @@ BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
     }
 
     // An error about something else is none of the contract's.
-    for (const auto& unrelated :
-         {error(-32000, "insufficient funds for transfer 5ca1ab1e", nullptr),
-          error(-32005, "limit exceeded", "0x"), error(-32601, "the method does not exist", nullptr),
-          error(0, "", nullptr), base::Json("5ca1ab1e"), base::Json::object()}) {
+    for (const auto& unrelated : {error(-32000, "insufficient funds for transfer 5ca1ab1e", nullptr),
+                                  error(-32601, "the method does not exist", nullptr),
+                                  error(-32000, "insufficient funds", "0x12345678"), error(0, "", nullptr),
+                                  base::Json("5ca1ab1e"), base::Json::object()}) {
         node->errors = {{"eth_estimateGas", unrelated}, {"eth_call", unrelated}};
         BOOST_TEST_CONTEXT(unrelated.dump())
         {
@@ -444,12 +473,27 @@ BOOST_FIXTURE_TEST_CASE(what_nodes_say_of_a_transaction_is_understood, OracleNod
         {"intrinsic gas too low", SendResult::refused},
         {"exceeds block gas limit", SendResult::refused},
         {"invalid sender", SendResult::refused},
-        {"txpool is full", SendResult::refused},
+        {"unknown transaction type", SendResult::refused},
+        {"transaction type not supported", SendResult::refused},
+        {"already knownish", SendResult::refused},
+        {"this is already known", SendResult::refused},
+        {"a nonce too low", SendResult::refused},
         // anvil
         {"transaction already imported", SendResult::accepted},
         {"replacement transaction underpriced", SendResult::underpriced},
         {"max fee per gas less than block base fee", SendResult::underpriced},
         {"Insufficient funds for gas * price + value", SendResult::insufficient_funds},
+        {"Transaction Already Imported", SendResult::accepted},
+        // OpenEthereum
+        {"Transaction with the same hash was already imported.", SendResult::accepted},
+        {"Transaction nonce is too low. Try incrementing the nonce.", SendResult::nonce_too_low},
+        {"Transaction gas price 5 wei is too low. There is another transaction with same nonce in the queue.",
+         SendResult::underpriced},
+        {"Insufficient funds. The account has too little.", SendResult::insufficient_funds},
+        // Hedera's relay
+        {"[Request ID: 4a] Nonce too low. Provided nonce: 4, current nonce: 5", SendResult::nonce_too_low},
+        {"[Request ID: 4a] Gas price '1' is below configured minimum gas price '2'", SendResult::underpriced},
+        {"[Request ID: 4a", SendResult::refused},
         // reth
         {"transaction is already imported: already known", SendResult::accepted},
         {"nonce too low: next nonce 1, tx nonce 0", SendResult::nonce_too_low},
@@ -457,6 +501,10 @@ BOOST_FIXTURE_TEST_CASE(what_nodes_say_of_a_transaction_is_understood, OracleNod
         {"ALREADY_EXISTS: already known", SendResult::accepted},
         {"NONCE_TOO_LOW", SendResult::nonce_too_low},
         {"fee too low", SendResult::underpriced},
+        {"INTERNAL_ERROR: existing tx with same hash", SendResult::accepted},
+        {"existing tx with same hash", SendResult::accepted},
+        {"INTERNAL_ERROR: nonce too low", SendResult::nonce_too_low},
+        {"could not replace existing tx", SendResult::underpriced},
         // nethermind
         {"AlreadyKnown", SendResult::accepted},
         {"AlreadyKnown, hash 0x12", SendResult::accepted},
@@ -480,11 +528,52 @@ BOOST_FIXTURE_TEST_CASE(what_nodes_say_of_a_transaction_is_understood, OracleNod
             BOOST_TEST((chain.send("\x02") == c.result), c.message);
         }
     }
+    for (const auto* full :
+         {"txpool is full", "Transaction pool is full", "INTERNAL_ERROR: pending sub-pool is full"}) {
+        node->errors["eth_sendRawTransaction"] = {{"code", -32000}, {"message", full}};
+        check_unavailable([&] { chain.send("\x02"); });
+    }
     node->errors.clear();
     node->results["eth_sendRawTransaction"] = "0x" + std::string(64, '1');
     node->requests.clear();
     BOOST_TEST((chain.send(std::string("\x02\x00\xff", 3)) == SendResult::accepted));
     check_asked("eth_sendRawTransaction", base::Json::array({"0x0200ff"}));
+}
+
+// Whatever is asked: it is no answer, so no chain without base fees, and no block that is not final.
+BOOST_FIXTURE_TEST_CASE(a_node_that_is_asked_too_much_cannot_be_asked, OracleNodeFixture)
+{
+    for (const std::int64_t code : {-32005, 429, -32605}) {
+        node->results = {{"eth_gasPrice", "0x1"}};
+        for (const auto* method : {"eth_sendRawTransaction", "eth_feeHistory", "eth_estimateGas", "eth_call",
+                                   "eth_getTransactionReceipt", "eth_getBlockByNumber"})
+            node->errors[method] = {{"code", code}, {"message", "limit exceeded 5ca1ab1e"}};
+        check_unavailable([&] { chain.send("\x02"); });
+        check_unavailable([&] { chain.suggest_fees(); });
+        check_unavailable([&] { chain.estimate_gas(account, escrow, calldata); });
+        check_unavailable([&] { chain.revert_reason(account, escrow, calldata, 5); });
+        check_unavailable([&] { chain.receipt("0x" + std::string(64, 'a')); });
+        check_unavailable([&] { chain.finalized_block(); });
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(blocks_are_told_by_their_numbers, OracleNodeFixture)
+{
+    node->results = {{"eth_blockNumber", "0x18c7"}, {"eth_getBlockByNumber", {{"number", "0x10"}}}};
+    BOOST_TEST(chain.last_block() == 6343u);
+    check_asked("eth_blockNumber", base::Json::array());
+    BOOST_TEST(chain.finalized_block().value() == 16u);
+    check_asked("eth_getBlockByNumber", base::Json::array({"finalized", false}));
+    node->results["eth_getBlockByNumber"] = nullptr;
+    BOOST_TEST(!chain.finalized_block().has_value());
+    for (const auto& number : no_numbers) {
+        node->results = {{"eth_blockNumber", number}, {"eth_getBlockByNumber", {{"number", number}}}};
+        check_unavailable([&] { chain.last_block(); });
+        check_unavailable([&] { chain.finalized_block(); });
+    }
+    node->results.clear(); // it does not know the tag
+    BOOST_TEST(!chain.finalized_block().has_value());
+    check_unavailable([&] { chain.last_block(); });
 }
 
 BOOST_FIXTURE_TEST_CASE(a_receipt_is_read_strictly, OracleNodeFixture)
@@ -509,6 +598,7 @@ BOOST_FIXTURE_TEST_CASE(a_receipt_is_read_strictly, OracleNodeFixture)
     check_asked("eth_getTransactionReceipt", base::Json::array({hash}));
     node->results["eth_getTransactionReceipt"] = with("status", "0x0");
     BOOST_TEST(!chain.receipt(hash).value().succeeded);
+    BOOST_TEST(chain.receipt(hash).value().block_number == 16u);
 
     for (const auto& pending : {base::Json(nullptr), with("blockNumber", nullptr)}) {
         node->results["eth_getTransactionReceipt"] = pending;
@@ -534,6 +624,9 @@ BOOST_FIXTURE_TEST_CASE(a_receipt_is_read_strictly, OracleNodeFixture)
         BOOST_TEST_CONTEXT(answer.dump())
         check_unavailable([&] { chain.receipt(hash); });
     }
+    node->errors["eth_getTransactionReceipt"] = {{"code", -32000},
+                                                 {"message", "transaction indexing is in progress"}};
+    BOOST_TEST(!chain.receipt(hash).has_value());
     node->errors["eth_getTransactionReceipt"] = {{"code", -32000}, {"message", "not found 5ca1ab1e"}};
     check_unavailable([&] { chain.receipt(hash); });
 }
