@@ -17,10 +17,10 @@ bool is_port(const std::string& text)
 }
 
 // Of an address as web servers and proxies may write it: "192.0.2.1:443", "[2001:db8::1]",
-// "[2001:db8::1]:443", "fe80::1%eth0". What is none of these stays as it is.
+// "[2001:db8::1]:443", "fe80::1%eth0". What is none of these stays as it is; it is not empty.
 std::string without_port_and_zone(std::string address)
 {
-    const bool is_bracketed = address.rfind('[', 0) == 0;
+    const bool is_bracketed = address.front() == '[';
     const bool has_one_colon = std::count(address.begin(), address.end(), ':') == 1;
     const auto end = is_bracketed ? address.find(']') : address.find(':');
     if (end != std::string::npos && is_bracketed) {
