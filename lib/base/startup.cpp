@@ -1,11 +1,14 @@
 #include "base/startup.h"
 
 #include "base/error.h"
+#include "base/log.h"
 
+#include <csignal>
 #include <filesystem>
 #include <grp.h>
 #include <optional>
 #include <pwd.h>
+#include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -38,6 +41,25 @@ void become_owner_of(const Place& place)
         throw Error(ErrorCode::internal, "internal_error",
                     "this process cannot become user " + std::to_string(place.owner) +
                         ", who owns the folder of " + place.path + "; run it as that user");
+}
+
+// A page of a mapped file is gone: whoever reads it ends. Calls only what a signal handler may.
+void tell_of_lost_page(int)
+{
+    constexpr std::string_view line =
+        "session-voice: a file beside the database (-metrics, -limits or -shm) was cut short while it was "
+        "mapped; "
+        "this process ends. They may be removed while the service is stopped, but never cut\n";
+    write_log_line(line);
+    ::raise(SIGBUS); // the default, once this returns
+}
+
+void tell_of_lost_pages()
+{
+    struct sigaction action = {};
+    action.sa_handler = tell_of_lost_page;
+    action.sa_flags = static_cast<int>(SA_RESETHAND);
+    sigaction(SIGBUS, &action, nullptr);
 }
 
 } // namespace
@@ -82,6 +104,7 @@ void enter_database_folder(Config& config)
 
 Config start(const std::string& settings_path, Program program)
 {
+    tell_of_lost_pages();
     auto config = load_config(settings_path, process_environment(), program);
     enter_database_folder(config);
     return config;

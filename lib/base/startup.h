@@ -27,7 +27,8 @@ Place find_place(const std::string& path);
 // folder is touched. Throws Error(internal) if the process cannot become that user.
 void enter_database_folder(Config& config);
 
-// The process's settings, with enter_database_folder().
+// The process's settings, with enter_database_folder(). A process that dies of a mapped file that was cut
+// short says so from now on.
 Config start(const std::string& settings_path, Program program);
 
 } // namespace base

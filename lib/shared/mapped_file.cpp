@@ -26,8 +26,10 @@ class Descriptor
     ~Descriptor()
     {
         const int error = errno; // the caller's, who is told by it
-        if (fd_ >= 0)
-            ::close(fd_); // lets go of the lock
+        if (fd_ >= 0) {
+            ::flock(fd_, LOCK_UN); // to close it is not enough: what is mapped keeps the lock
+            ::close(fd_);
+        }
         errno = error;
     }
     Descriptor(const Descriptor&) = delete;

@@ -70,6 +70,22 @@ BOOST_AUTO_TEST_CASE(a_foreign_file_is_made_anew_and_those_that_map_it_live_on)
     old->content()[size_bytes - MappedFile::header_bytes - 1] = 1; // would die if the file had shrunk
 }
 
+// Who made it goes on with what it has, and keeps nobody waiting.
+BOOST_AUTO_TEST_CASE(one_that_was_cut_short_is_made_anew_while_its_maker_lives)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "file";
+    const auto maker = open(path);
+    BOOST_REQUIRE(maker);
+    std::filesystem::resize_file(path, 100);
+    ChildProcess other([&] {
+        ::alarm(20); // it would wait for ever
+        return open(path) ? 0 : 1;
+    });
+    BOOST_TEST(other.wait() == 0);
+    BOOST_TEST(std::filesystem::file_size(path) == size_bytes);
+}
+
 BOOST_AUTO_TEST_CASE(many_processes_make_one_file)
 {
     const TemporaryFolder folder;
