@@ -8,9 +8,11 @@
 
 namespace {
 
-std::unique_ptr<sqlite::Database> open(const base::Config& config, const std::string& path)
+std::unique_ptr<sqlite::Database> open(const base::Config& config, const std::string& path,
+                                       bool make_anew = false)
 {
     sqlite::DatabaseOptions options;
+    options.make_anew = make_anew;
     options.busy_timeout_ms = static_cast<int>(config.database_busy_timeout_ms);
     return std::make_unique<sqlite::Database>(path, options);
 }
@@ -29,12 +31,12 @@ Command::Command(const Arguments& given)
 {
 }
 
-sqlite::Database& Command::database()
+sqlite::Database& Command::database(bool make_anew)
 {
     if (database_)
         return *database_;
     const bool only_in_memory = arguments.dry_run && !std::filesystem::exists(config.database_path);
-    database_ = open(config, only_in_memory ? ":memory:" : config.database_path);
+    database_ = open(config, only_in_memory ? ":memory:" : config.database_path, make_anew);
     if (arguments.dry_run)
         rehearsal_.emplace(*database_);
     bring_up_to_date(*database_);

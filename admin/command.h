@@ -53,8 +53,9 @@ class Command
     int exit_status = 0;
 
     // The database, of the newest schema. In a dry run all that is done to it is taken back, and one that
-    // does not exist is an empty one in memory.
-    sqlite::Database& database();
+    // does not exist is an empty one in memory. `make_anew`: even if there are traces of one that was taken
+    // away.
+    sqlite::Database& database(bool make_anew = false);
     // The same for what takes long: nothing is taken back, so in a dry run nothing may be committed to it; it
     // must exist then and be of the newest schema.
     sqlite::Database& database_without_rehearsal();

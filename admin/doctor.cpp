@@ -261,11 +261,16 @@ class Doctor
 
     void examine_database(const base::Config& config)
     {
-        if (!fs::exists(config.database_path)) {
-            warn("there is no database yet", "the first request makes it; or session-voice-admin migrate");
-            return;
-        }
         try {
+            sqlite::DatabaseFiles::require_database(config.database_path);
+            if (!fs::exists(config.database_path)) {
+                warn("there is no database yet",
+                     "the first request makes it; or session-voice-admin migrate");
+                return;
+            }
+            if (fs::exists(config.database_path + "-wal") && !fs::exists(config.database_path + "-lock"))
+                warn("there is no " + config.database_path + "-lock",
+                     "if it was removed while the service ran, stop the service and start it");
             sqlite::DatabaseOptions options;
             options.busy_timeout_ms = static_cast<int>(config.database_busy_timeout_ms);
             sqlite::Database db(config.database_path, options);
@@ -286,7 +291,7 @@ class Doctor
             examine_attestations(config, db);
         } catch (const std::exception& error) {
             fail(std::string("the database: ") + error.what(),
-                 "look at its permissions; session-voice-admin audit");
+                 "look at what is in its folder, and at the permissions; session-voice-admin audit");
         }
     }
 

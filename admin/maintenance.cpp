@@ -137,6 +137,7 @@ void restore(Command& command)
                               "; to do it, add --yes");
     sqlite::DatabaseOptions options;
     options.busy_timeout_ms = static_cast<int>(command.config.database_busy_timeout_ms);
+    options.make_anew = true;
     sqlite::Database current(path, options);
     restoration.replace(current);
     command.text << "restored\n";
@@ -147,7 +148,7 @@ void migrate(Command& command)
     std::int64_t before = 0;
     if (std::filesystem::exists(command.config.database_path))
         before = sqlite::schema_version(*std::make_unique<sqlite::Database>(command.config.database_path));
-    const auto version = sqlite::schema_version(command.database());
+    const auto version = sqlite::schema_version(command.database(true));
     command.json = {{"schema_version", version}, {"migrations_applied", version - before}};
     command.text << "schema version " << version << ", " << version - before << " migrations applied\n";
 }

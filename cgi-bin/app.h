@@ -38,10 +38,23 @@ class App
     }
 
     // Opened and migrated when it is first needed, and again after close_database(): a database that cannot
-    // be reached fails the requests that need it, not the process. Throws Error(database_unavailable).
+    // be reached fails the requests that need it, not the process. Throws Error(database_unavailable), or
+    // Error(database_moved) if the open file is no longer at its place.
     sqlite::Database& database();
+    // What must be asked once a request.
+    void begin_request() { is_in_place_ = false; }
+    // Whether Error(database_moved) is for the log: once a minute, over all processes.
+    bool is_problem_to_be_told() const
+    {
+        return database_ ? database_->is_problem_to_be_told()
+                         : sqlite::DatabaseFiles::is_to_be_told(config.database_path);
+    }
+    // One that is no longer at its place stays open: who opens another then learns of it, and what is in it
+    // can be rescued.
     void close_database()
     {
+        if (database_ && !database_->is_in_place())
+            return;
         debited_seconds_ = take_debited_seconds();
         database_.reset();
         listing.reset(); // its mark means nothing to another connection
@@ -72,4 +85,5 @@ class App
     std::unique_ptr<sqlite::Database> database_;
     std::int64_t debited_seconds_ = 0; // through connections that are closed
     bool is_outdated_ = false;
+    bool is_in_place_ = false; // the database, as of this request
 };

@@ -133,6 +133,7 @@ int status_of(ErrorCode code)
     case ErrorCode::chain_unavailable:
     case ErrorCode::database_unavailable:
     case ErrorCode::database_newer:
+    case ErrorCode::database_moved:
         return 503;
     case ErrorCode::internal:
         return 500;
@@ -401,6 +402,8 @@ Response answer(App& app, const Request& request, const Route* meant, std::vecto
             app.close_database(); // the file may be another, or healthy again, the next time
         if (error.code() == ErrorCode::database_newer)
             app.mark_outdated();
+        if (error.code() == ErrorCode::database_moved && app.is_problem_to_be_told())
+            base::log(error.what());
         return render(error);
     } catch (const std::exception& error) {
         log_failure(request, meant, error);
@@ -450,6 +453,7 @@ bool has_header(const Response& response, std::string_view name)
 
 Response answer_with_headers(App& app, const Request& request)
 {
+    app.begin_request();
     auto request_id = choose_request_id(app, request);
     const base::LogScope scope(request_id);
     std::vector<std::string> ids;
@@ -493,6 +497,9 @@ sqlite::Database& App::database()
 {
     if (!database_)
         database_ = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
+    if (!is_in_place_)
+        database_->require_in_place();
+    is_in_place_ = true;
     return *database_;
 }
 

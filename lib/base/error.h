@@ -29,6 +29,7 @@ enum class ErrorCode
     database_unavailable,
     database_newer, // than the program, which had better end
     internal,
+    database_moved, // another file stands in its place, or none: an operator has to look
 };
 
 class Error : public std::runtime_error

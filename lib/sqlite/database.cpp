@@ -181,8 +181,11 @@ Database::Database(const std::string& path, const DatabaseOptions& options)
     static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     static_cast<void>(uncounted);
     if (path != ":memory:" && !options.read_only) {
+        if (!options.make_anew)
+            DatabaseFiles::require_database(path);
         create_file(path);
         write_lock_.emplace(path + "-lock");
+        files_.emplace(path, write_lock_->fd());
     }
     sqlite3* handle = nullptr;
     const int flags = options.read_only ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
@@ -211,8 +214,11 @@ Database::~Database()
     } catch (const Error&) { // others are at work
         return;
     }
-    sqlite3_busy_timeout(handle_.get(), 0);
-    sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    if (files_->is_in_place() && files_->begin_writing()) {
+        sqlite3_busy_timeout(handle_.get(), 0);
+        sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+        files_->end_writing();
+    }
     write_lock_->unlock();
 }
 
@@ -241,6 +247,7 @@ void Database::configure()
     if (write_lock_) {
         use_wal();
         run_script(wal_size_limit);
+        remember_files();
     }
     sqlite3_set_authorizer(handle_.get(), authorize, nullptr);
 }
@@ -260,7 +267,9 @@ void Database::use_wal()
         return;
     write_lock_->lock(options_.busy_timeout_ms); // two first starts must not convert it at once
     try {
+        files_->begin_writing();
         run_script("PRAGMA journal_mode = WAL");
+        files_->end_writing();
     } catch (...) {
         write_lock_->unlock();
         throw;
@@ -269,6 +278,23 @@ void Database::use_wal()
     if (read("PRAGMA journal_mode") != "wal")
         throw Error(ErrorCode::database_unavailable, "database_unavailable",
                     "the file system cannot hold a write-ahead log");
+}
+
+void Database::remember_files()
+{
+    prepare("PRAGMA user_version").run(); // SQLite opens the log and its index when it first reads
+    const bool is_locked = files_->needs_mark();
+    if (is_locked)
+        write_lock_->lock(options_.busy_timeout_ms);
+    files_->opened();
+    if (is_locked)
+        write_lock_->unlock();
+}
+
+void Database::require_in_place() const
+{
+    if (files_)
+        files_->require_in_place();
 }
 
 Statement Database::prepare(std::string_view sql)
@@ -356,6 +382,7 @@ void Database::run_under_write_lock(Work&& work)
     assert(!writing_ && write_lock_);
     write_lock_->lock(options_.busy_timeout_ms);
     try {
+        require_in_place();
         work();
         // The log now holds the whole database.
         wal_pages_ = options_.checkpoint_after_pages;
@@ -423,8 +450,13 @@ void Database::checkpoint() noexcept
     assert(!write_lock_ || write_lock_->held());
     int log_pages = 0;
     int moved_pages = 0;
-    const int code = sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
-                                               &moved_pages);
+    int code = SQLITE_BUSY;
+    if (!files_ || (files_->is_in_place() && files_->begin_writing())) {
+        code = sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &log_pages,
+                                         &moved_pages);
+        if (files_)
+            files_->end_writing();
+    }
     // A reader of an old snapshot holds a checkpoint back: go on and try again a little later.
     const bool complete = code == SQLITE_OK && log_pages == moved_pages;
     checkpoint_at_pages_ = (complete ? 0 : wal_pages_) + options_.checkpoint_after_pages;
@@ -463,6 +495,7 @@ void Database::begin(Durability durability)
     writing_ = true;
     durability_ = durability;
     try {
+        require_in_place();
         prepare(rollback); // kept for roll_back()
         prepare("BEGIN IMMEDIATE").run();
         check_schema_version();

@@ -2,6 +2,7 @@
 // migrations. Made so that on the SQLite of Debian 12 (3.40.1) no checkpoint can run while anybody writes.
 #pragma once
 
+#include "sqlite/database_files.h"
 #include "sqlite/write_lock.h"
 
 #include <cstdint>
@@ -77,6 +78,8 @@ struct DatabaseOptions
     int checkpoint_after_pages = 1000; // of the write-ahead log, 4 KiB each
     // For a file that nobody writes any more: nothing is created beside it, and nothing locked.
     bool read_only = false;
+    // Make the file even if there are traces beside it of one that was taken away.
+    bool make_anew = false;
 };
 
 // Equal marks of one connection mean that nothing has been committed between them, by whomever.
@@ -93,7 +96,8 @@ class Database
 {
   public:
     // Opens or creates the file (":memory:" for a private one), sets WAL, foreign keys and the time to wait
-    // for others. Throws Error(database_unavailable) if that cannot be done right now.
+    // for others. Throws Error(database_unavailable) if that cannot be done right now, Error(database_moved)
+    // if the file was taken away or another is in its place.
     explicit Database(const std::string& path, const DatabaseOptions& options = {});
     ~Database();
     Database(const Database&) = delete;
@@ -107,6 +111,14 @@ class Database
     // From now on a Transaction throws Error(database_newer) if another program has brought the schema to
     // another version than this.
     void expect_schema_version(std::int64_t version) { expected_version_ = version; }
+
+    // Throws Error(database_moved) if the file that is open, or what is beside it, is no longer what stands
+    // at its place. Every Transaction asks that; who only reads does it here.
+    void require_in_place() const;
+    bool is_in_place() const noexcept { return !files_ || files_->is_in_place(); }
+
+    // See DatabaseFiles. For a file alone.
+    bool is_problem_to_be_told() const { return files_->is_to_be_told(); }
 
     // Returns when all that was committed so far, by whomever, is on the disk. For those who act on what they
     // have read, when a power cut must not take it back. Throws Error(database_unavailable) if the disk
@@ -160,6 +172,7 @@ class Database
 
     void configure();
     void use_wal();
+    void remember_files();
     void run_script(const char* script);
     void begin(Durability durability);
     void begin_part();
@@ -193,6 +206,7 @@ class Database
     int wal_pages_ = 0;
     bool is_synced_for_checkpoint_ = false;
     int checkpoint_at_pages_ = 0;
+    std::optional<DatabaseFiles> files_; // none for ":memory:"
 };
 
 // A write transaction: takes the write lock, begins IMMEDIATE, rolls back unless committed. In a

@@ -26,6 +26,7 @@ class WriteLockFile
     void lock(int timeout_ms);
     void unlock() noexcept;
     bool held() const { return held_; }
+    int fd() const { return fd_; }
     // Whether somebody waits for what is held here.
     bool is_awaited() const;
 
