@@ -282,10 +282,12 @@ BOOST_AUTO_TEST_CASE(random_weeks_are_the_same_with_and_without_pruning)
                         }
                         break;
                     default:
-                        if (is_in)
+                        if (is_in) {
                             service->renew(*seat);
-                        else
-                            seat = service->sit(alice, service->create(alice));
+                        } else {
+                            const auto hosted = rooms::find_hosted_room(service->db(), alice);
+                            seat = service->sit(alice, hosted ? *hosted : service->create(alice));
+                        }
                     }
                     if (service == &pruned && pruner() % 10 == 0)
                         service->prune(credits::day_of(service->now) -

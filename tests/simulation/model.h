@@ -236,6 +236,7 @@ struct ModelMetrics
 {
     Seconds host_joined = 0, host_left = 0, guest_joined = 0, guest_left = 0, overlap = 0;
 
+    bool both_came() const { return host_joined != 0 && guest_joined != 0; }
     bool operator==(const ModelMetrics&) const = default;
 };
 
@@ -295,7 +296,7 @@ struct ModelBooking
     // The escrow's number.
     int outcome_of(const ModelMetrics& metrics) const
     {
-        if (metrics.overlap >= min_overlap)
+        if (metrics.both_came() && metrics.overlap >= min_overlap)
             return 1;
         if (metrics.host_joined == 0)
             return 2;
@@ -320,8 +321,9 @@ struct ModelBooking
             return window == 1 ? "overlap_not_met" : "completed_too_late";
         if (window != 0)
             return window == 1 ? "grace_not_over" : "no_show_too_late";
-        const bool can_change =
-            metrics.overlap < min_overlap && now + (min_overlap - metrics.overlap) <= ends;
+        // Whoever has not come needs a second to do so.
+        const auto missing = std::max(min_overlap - metrics.overlap, Seconds{metrics.both_came() ? 0 : 1});
+        const bool can_change = missing > 0 && now + missing <= ends;
         return can_change && !is_forced ? "session still in progress" : "";
     }
 };

@@ -679,7 +679,7 @@ BOOST_FIXTURE_TEST_CASE(a_busy_database_is_waited_for_and_then_reported, FileFix
 // Or it might change the journal of a file that the other one writes to.
 BOOST_FIXTURE_TEST_CASE(who_starts_first_waits_for_another_who_does, FileFixture)
 {
-    const auto fresh = folder / "new.db";
+    const auto fresh = folder.write("new.db", ""); // that much it has made
     sqlite::WriteLockFile other(fresh + "-lock");
     other.lock(0);
     BOOST_CHECK_EXCEPTION(Database(fresh, DatabaseOptions{1}), base::Error, is_database_unavailable);
