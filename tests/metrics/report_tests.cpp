@@ -224,4 +224,17 @@ BOOST_AUTO_TEST_CASE(the_textfile_is_replaced_as_a_whole)
     BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
 }
 
+BOOST_AUTO_TEST_CASE(the_files_are_measured_and_one_that_is_not_there_has_no_bytes)
+{
+    const TemporaryFolder folder;
+    config.database_path = folder.write("test.db", std::string(1234, 'x'));
+    const auto size = [&](const std::string& name) {
+        return value_in(metrics::report(counters, nullptr, config, now), "session_voice_database_" + name);
+    };
+    BOOST_TEST(size("size_bytes") == "1234");
+    BOOST_TEST(size("wal_size_bytes") == "0");
+    folder.write("test.db-wal", "12345");
+    BOOST_TEST(size("wal_size_bytes") == "5");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
