@@ -7,7 +7,7 @@
 #   make bench    how fast and how small it is, beside a program that does nothing and the same in Node
 #   make bench-scale   the same with a million participants
 #   make torture  the long form of the tests that break things, hours; a table of what it did and survived
-#                 (PARTS='crash fuzz' for some of it, SEED=n to see the same again)
+#                 (PARTS='crash fuzz' for some of it, SEED=n to see the same again, MUTANTS=200 faults put in)
 #   make fuzz     inputs nobody thought of, for whatever reads bytes from outside; FUZZ_SECONDS=600 for each target
 #   make fuzz-coverage   which lines the corpus and what `make fuzz` found reach
 #   make deb      install what is missing, and build the Debian package build-deb/session-voice_VERSION_ARCH.deb
@@ -179,7 +179,8 @@ fuzz-coverage: fuzz-packages
 SEED ?= $(shell shuf -i 1-1000000000 -n 1)
 PARTS ?=
 torture: torture-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/backup-torture
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/backup-torture \
+	    $(BUILD)/session-at
 	@$(MAKE_SANITIZED) build-sanitized/fuzz
 	@tests/torture/run.sh $(BUILD) build-sanitized $(SEED) $(PARTS)
 

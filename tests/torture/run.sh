@@ -5,7 +5,7 @@
 set -u
 build=$1 sanitized=$2 seed=$3
 shift 3
-[ $# -gt 0 ] || set -- crash reorgs faults cuts simulation days wal backup fuzz leaks attack
+[ $# -gt 0 ] || set -- crash reorgs faults cuts simulation days wal backup fuzz leaks attack mutants
 shm=$(mktemp -d /dev/shm/session-voice-torture.XXXXXX)
 trap 'kill 0' INT TERM
 trap 'rm -rf "$shm"' EXIT
@@ -34,6 +34,8 @@ wal() { for _ in 1 2 3 4 5; do "$build/wal-torture" "$shm" "${WAL_SECONDS:-60}" 
 backup() { "$build/backup-torture" "$shm/backup" "${BACKUP_ROUNDS:-20}" "${BACKUP_SECONDS:-60}" 100 "$seed"; }
 # Inputs that libFuzzer makes up.
 fuzz() { tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-600}" "$PWD/$sanitized/found"; }
+# Small faults in the program, one at a time, of which the tests are to see nearly all.
+mutants() { node tests/torture/mutants.mjs "$build" "${MUTANTS:-200}" "$seed"; }
 # Whatever is lost without being freed, read before it is written, or used outside of what is allocated, in the tests
 # and in the processes that they fork. All tests but a few, each of which has a reason.
 leaks() {
@@ -68,7 +70,7 @@ leaks() {
 attack() { tests/attack.sh "$build"; }
 
 # What a part says of itself, of all that it prints.
-figures='^# seed \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^held \|^NOT HELD \|^[0-9]* held, \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
+figures='^# seed \|^mutants: \|^survived: \|^[-+] \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^held \|^NOT HELD \|^[0-9]* held, \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
 
 echo "SEED=$seed"
 passed=0 failed=0
