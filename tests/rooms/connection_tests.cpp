@@ -382,4 +382,12 @@ BOOST_AUTO_TEST_CASE(the_schema_refuses_a_seventh_participant)
     require_clean_audit();
 }
 
+BOOST_AUTO_TEST_CASE(a_room_cannot_be_deleted_from_under_its_connections)
+{
+    const auto room_id = open_room(address(1));
+    leave(sit(address(1), room_id));
+    BOOST_CHECK_THROW(execute("DELETE FROM rooms WHERE room_id = '" + room_id + "'"), base::Error);
+    require_clean_audit();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
