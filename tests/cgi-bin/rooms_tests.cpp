@@ -523,8 +523,8 @@ BOOST_AUTO_TEST_CASE(a_uid_is_free_again_when_its_holders_token_has_expired)
 
 BOOST_AUTO_TEST_CASE(a_wallet_that_comes_back_has_its_uid_again)
 {
-    const auto room_id = room_of_another();
-    join(address(hosts_), room_id); // so that it stays open
+    const auto room_id = create_room(address(9));
+    join(address(9), room_id); // so that it stays open
     const auto alice = address_ending("00000005", 1);
     const auto bob = address_ending("00000005", 2);
     for (const auto& wallet : {alice, bob})

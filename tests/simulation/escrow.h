@@ -59,6 +59,9 @@ class Escrow
             chain_.receipts[next->second.hash] = {carry_out(next->second, now), ++block_};
             ++chain_.mined_count;
         }
+        // Final is what was mined before the last block but one.
+        chain_.height = ++block_;
+        chain_.finalized = block_ - 2;
         count_pending();
     }
 
