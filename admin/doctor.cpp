@@ -8,6 +8,7 @@
 #include "rooms/sweep.h"
 #include "sessions/oracle.h"
 #include "sqlite/migrate.h"
+#include "unit.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -76,6 +77,8 @@ class Doctor
         examine_clock();
         if (config) {
             examine_files(config->database_path, users);
+            examine_token_life(*config);
+            examine_textfile(*config);
             examine_database(*config);
             examine_chain(*config);
         }
@@ -257,6 +260,40 @@ class Doctor
         else
             fail("user " + user.name + " cannot write " + what,
                  "chown it to the user whom both the web server's workers and cron run as");
+    }
+
+    void examine_token_life(const base::Config& config)
+    {
+        constexpr std::int64_t kept_seconds = 3300;
+        if (config.rules.jwt_ttl_seconds < kept_seconds)
+            warn(
+                "JWT_TTL_SECONDS is " + std::to_string(config.rules.jwt_ttl_seconds) +
+                    "; clients of the first service keep an access token for 55 minutes, and get 401 when it "
+                    "has expired",
+                "set JWT_TTL_SECONDS to " + std::to_string(kept_seconds) + " or more");
+    }
+
+    void examine_textfile(const base::Config& config)
+    {
+        if (config.metrics_textfile.empty())
+            return;
+        const auto folder = fs::path(config.metrics_textfile).parent_path().string();
+        const std::string unit = "session-voice-meter.service";
+        struct stat folder_stat = {}, database = {};
+        const auto owner = ::stat(config.database_path.c_str(), &database) == 0
+                               ? read_user(::getpwuid(database.st_uid))
+                               : std::nullopt;
+        if (::stat(folder.c_str(), &folder_stat) != 0)
+            warn("METRICS_TEXTFILE: " + folder + ": " + std::strerror(errno),
+                 "create it, for the user who runs the sweep");
+        else if (owner && !may(*owner, folder_stat, may_write_and_enter))
+            warn("METRICS_TEXTFILE: user " + owner->name + " cannot write in " + folder,
+                 "let the user who runs the sweep write there, or name another folder");
+        else if (!may_write(read_unit(unit, base::process_environment()), config.metrics_textfile))
+            warn("METRICS_TEXTFILE: " + unit + " may not write in " + folder,
+                 "systemctl edit " + unit + ", and add the lines [Service] and ReadWritePaths=" + folder);
+        else
+            ok("the sweep can write METRICS_TEXTFILE");
     }
 
     void examine_database(const base::Config& config)

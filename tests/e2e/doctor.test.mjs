@@ -1,11 +1,11 @@
 // The operator's look at an installation: everything in order, and each thing that can be wrong.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { zeroAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { build, environment, run, sqlite, startService, temporaryFolder } from './service.mjs';
+import { build, environment, root, run, sqlite, startService, temporaryFolder } from './service.mjs';
 import { Anvil, FakeNode, chainId, hang, json } from './node.mjs';
 
 const oracleKey = `0x${'7'.repeat(64)}`;
@@ -182,6 +182,63 @@ describe('doctor', () => {
         const unconfirmed = warnings.filter((line) => /is not confirmed since/.test(line));
         assert.equal(unconfirmed.length, 1, unconfirmed.join('\n'));
         assert.match(unconfirmed[0], /^the attestation of booking 42 /);
+    });
+
+    it('knows where the sweep may write the metrics', async () => {
+        const unit = 'session-voice-meter.service';
+        const units = temporaryFolder();
+        const later = temporaryFolder();
+        const folder = temporaryFolder();
+        const said = async (textfile = path.join(folder, 'voice.prom')) => {
+            const changed = { SYSTEMD_UNIT_PATH: `${units}:${later}`, METRICS_TEXTFILE: textfile };
+            const { oks, warnings, stdout } = await doctor(changed);
+            const found = [...oks, ...warnings].filter((line) => line.includes('METRICS_TEXTFILE'));
+            assert.equal(found.length, 1, stdout);
+            return found[0] + (oks.includes(found[0]) ? '' : stdout.split(`${found[0]}\n`)[1].split('\n')[0]);
+        };
+        const dropIn = (base, name, text) => {
+            mkdirSync(path.join(base, `${unit}.d`), { recursive: true });
+            writeFileSync(path.join(base, `${unit}.d`, name), `[Service]\n${text}\n`);
+        };
+        const fine = /^the sweep can write METRICS_TEXTFILE$/;
+        const advice = `systemctl edit ${unit}, and add the lines \\[Service\\] and ReadWritePaths=\\1$`;
+        const refused = new RegExp(`^METRICS_TEXTFILE: ${unit} may not write in (\\S+) +-> ${advice}`);
+
+        assert.match(await said(), fine, 'no unit, no sandbox');
+        copyFileSync(path.join(root, 'deploy/systemd', unit), path.join(later, unit));
+        assert.match(await said(), refused);
+        dropIn(later, '10-a.conf', `ReadWritePaths=-/nowhere ${folder}`);
+        assert.match(await said(), fine);
+        dropIn(later, '10-a.conf', `ReadWritePaths=${folder}/deeper ${folder}er`);
+        assert.match(await said(), refused);
+        dropIn(units, '20-b.conf', `ReadWritePaths=-${path.dirname(folder)}`);
+        assert.match(await said(), fine);
+        dropIn(units, '30-c.conf', 'ReadWritePaths=');
+        assert.match(await said(), refused, 'the list begins anew');
+        dropIn(units, '30-c.conf', 'ProtectSystem=full');
+        assert.match(await said(), fine);
+        dropIn(units, '30-c.conf', 'ProtectSystem=strict\nReadWritePaths=');
+        assert.match(await said(), refused);
+        writeFileSync(path.join(units, unit), '[Service]\nProtectSystem=no\n');
+        dropIn(units, '30-c.conf', '');
+        assert.match(await said(), fine, 'the first unit of that name counts');
+
+        assert.match(await said('/nowhere/voice.prom'), /^METRICS_TEXTFILE: \/nowhere: No such file or directory/);
+        if (process.getuid() === 0) {
+            const database = path.join(service.folder, 'session-voice.db');
+            chownSync(database, 65534, 65534);
+            assert.match(await said(), /^METRICS_TEXTFILE: user nobody cannot write in /);
+            chownSync(database, 0, 0);
+        }
+    });
+
+    it('knows how long clients keep an access token', async () => {
+        const warned = async (seconds) => {
+            const { warnings } = await doctor({ JWT_TTL_SECONDS: seconds });
+            return warnings.filter((line) => line.startsWith('JWT_TTL_SECONDS'));
+        };
+        assert.deepEqual(await warned('3300'), []);
+        assert.match((await warned('3299'))[0], /^JWT_TTL_SECONDS is 3299; clients of the first service keep .* 55 minutes/);
     });
 
     it('asks the chain', async () => {
