@@ -1,5 +1,6 @@
 #include "base/base64.h"
 
+#include <cstdint>
 #include <nettle/base64.h>
 
 namespace base {

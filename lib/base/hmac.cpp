@@ -1,5 +1,6 @@
 #include "base/hmac.h"
 
+#include <cstdint>
 #include <nettle/hmac.h>
 #include <nettle/memops.h>
 

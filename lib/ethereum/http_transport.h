@@ -4,6 +4,7 @@
 
 #include "ethereum/json_rpc.h"
 
+#include <cstdint>
 #include <memory>
 
 namespace ethereum {

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 
+#include <cstdint>
 #include <string>
 #include <variant>
 
