@@ -16,7 +16,8 @@
 #   make SAN=address,undefined   the same with sanitizers, into build-address-undefined/
 #   make format   clang-format over the sources
 
-VERSION := 1.0.0
+# What the build says of itself: this, and of a clone its commit.
+VERSION := $(shell deploy/version.sh 1.0.0)
 
 comma := ,
 SAN ?=
@@ -58,9 +59,12 @@ $(BUILD)/session-voice-attest: $(BUILD)/cron/attest.o $(BUILD)/cron/sweeper.o $(
 $(BUILD)/session-voice-admin: $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard admin/*.cpp))) $(LIB)
 	$(CXX) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIBS)
 
-# What /metrics calls the build.
-$(BUILD)/lib/metrics/report.o: Makefile
-$(BUILD)/lib/metrics/report.o: override CXXFLAGS += -DSESSION_VOICE_VERSION='"$(VERSION)"'
+# Written only when it is another version, so that nothing is made again for the same one.
+$(BUILD)/version: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+$(BUILD)/lib/base/version.o: $(BUILD)/version
+$(BUILD)/lib/base/version.o: override CXXFLAGS += -DSESSION_VOICE_VERSION='"$(VERSION)"'
 
 # Whoever includes JSON's header spends a second on it: parsed once.
 JSON_PCH := $(BUILD)/json_pch.h.gch
@@ -337,5 +341,5 @@ clean:
 	rm -rf build build-*
 
 .PHONY: all run run-packages demo test test-packages bench bench-scale bench-packages torture torture-packages fuzz \
-    fuzz-packages fuzz-coverage install install-strip uninstall deb deb-packages format clean
+    fuzz-packages fuzz-coverage install install-strip uninstall deb deb-packages format clean always
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "credits/ledger.h"
 #include "rooms/room.h"
 #include "rooms/sweep.h"
@@ -206,7 +207,7 @@ std::string report(shared::Counters& counters, sqlite::Database* db, const base:
     Text text;
     constexpr const char* build_info = "session_voice_build_info";
     text.family(build_info, "gauge", "The program's version; the value is always 1.");
-    text.sample(shared::series(build_info, {{"version", SESSION_VOICE_VERSION}}), "1");
+    text.sample(shared::series(build_info, {{"version", base::version}}), "1");
     write_counted(text, counters);
 
     bool is_up = db != nullptr;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { exchange, expect, freePort, ok, root, run, sleep, startService, temporaryFolder, until, workerCount } from './service.mjs';
+import { build, exchange, expect, freePort, ok, root, run, sleep, startService, temporaryFolder, until, workerCount } from './service.mjs';
 
 const token = 'metrics-token-of-the-tests';
 
@@ -128,7 +128,7 @@ describe('watching', { concurrency: 1 }, () => {
         assert.equal(now.get('session_voice_database_up'), 1);
         const size = statSync(path.join(service.folder, 'session-voice.db')).size;
         assert.equal(now.get('session_voice_database_size_bytes'), size);
-        const version = readFileSync(path.join(root, 'Makefile'), 'utf8').match(/^VERSION := (\S+)$/m)[1];
+        const version = readFileSync(path.join(build, 'version'), 'utf8').trim();
         assert.equal(now.get(`session_voice_build_info{version="${version}"}`), 1);
         await service.audit();
     });

@@ -1,0 +1,7 @@
+#include "base/version.h"
+
+namespace base {
+
+const char* const version = SESSION_VOICE_VERSION;
+
+} // namespace base
