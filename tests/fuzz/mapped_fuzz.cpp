@@ -77,8 +77,7 @@ void check_limits(const TemporaryFolder& folder, fuzz::Input input)
         limiter.take("sign_in", "somebody", 1, now_ms);
         return content_of(folder / "good.db-limits");
     }();
-    const auto per_minute =
-        1 + static_cast<std::int64_t>(input.number(2) % shared::RateLimiter::max_per_minute);
+    const auto per_minute = 1 + static_cast<std::int64_t>(input.number(2) % shared::RateLimiter::max_count);
     const auto attempts = 1 + input.byte(); // the first makes a place of the far future one of now
     const auto place = good.find_first_not_of('\0', shared::MappedFile::header_bytes) / 8 * 8;
     std::string set(input.take(64));

@@ -38,6 +38,16 @@ namespace {
 
 constexpr base::UnixSeconds first_now = 1767225600;
 
+class StandingClock : public base::Clock
+{
+  public:
+    explicit StandingClock(const base::UnixSeconds& instant) : instant_(instant) {}
+    base::UnixSeconds now() override { return instant_; }
+
+  private:
+    const base::UnixSeconds& instant_;
+};
+
 class SeededRandom : public base::Random
 {
   public:
