@@ -4,10 +4,12 @@
 #include "base/json.h"
 #include "base/shared_file.h"
 
+#include <algorithm>
 #include <chrono>
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
 
@@ -211,6 +213,22 @@ std::string HttpTransport::post(const std::string& body)
     if (status != 200 && !(status == 400 && is_rpc_error(answer)))
         refuse("the node answered with HTTP status " + std::to_string(status));
     return answer;
+}
+
+std::string HttpTransport::without_address(std::string text) const
+{
+    constexpr std::size_t least_characters = 6; // "rpc" and "v1" are no keys
+    const std::string_view url = options_.url;
+    for (std::size_t begin = 0; begin < url.size();) {
+        const auto end = std::min(url.find_first_of("/?&=@#", begin), url.size());
+        const std::string part(url.substr(begin, end - begin));
+        begin = end + 1;
+        if (part.size() < least_characters || part == "https:")
+            continue;
+        for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at))
+            text.replace(at, part.size(), "(address)");
+    }
+    return text;
 }
 
 } // namespace ethereum

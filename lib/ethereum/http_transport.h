@@ -29,6 +29,7 @@ class HttpTransport : public Transport
     ~HttpTransport() override;
 
     std::string post(const std::string& body) override;
+    std::string without_address(std::string text) const override;
 
   private:
     class Curl;

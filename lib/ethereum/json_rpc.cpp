@@ -119,8 +119,11 @@ std::variant<base::Json, RpcError> JsonRpc::ask(const std::string& method, const
 
     if (!answer.is_object())
         refuse("the node's answer is no object");
-    if (const auto error = answer.find("error"); error != answer.end() && !error->is_null())
-        return read_error(*error);
+    if (const auto error = answer.find("error"); error != answer.end() && !error->is_null()) {
+        auto read = read_error(*error);
+        read.message = transport_.without_address(std::move(read.message));
+        return read;
+    }
     const auto answered_id = answer.find("id");
     if (answered_id == answer.end() || !answered_id->is_number_integer() || *answered_id != id)
         refuse("the node answered another request");

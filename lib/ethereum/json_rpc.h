@@ -17,6 +17,8 @@ class Transport
     // Throws Error(chain_unavailable) if there is no answer in bounded time and size. No message names the
     // node's address, which may hold an access key.
     virtual std::string post(const std::string& body) = 0;
+    // The text without any part of the node's address: a node may repeat the key that it was asked with.
+    virtual std::string without_address(std::string text) const { return text; }
 };
 
 // What the node said instead of a result. The message is the node's own text: look into it, never pass it on.

@@ -506,8 +506,7 @@ void Oracle::take_back(Attestation& attestation, const std::vector<AttestationTr
     update_attestation(db_, attestation);
     mark_sent(db_, mined_hash, is_taken ? now : 0);
     tx.commit();
-    base::log("the block with the transaction " + mined_hash + " of booking " + attestation.booking_id +
-              " was taken back");
+    base::log("the block with the attestation of booking " + attestation.booking_id + " was taken back");
 }
 
 // False if the node says that the nonce is used, which the next look can tell more about.

@@ -450,6 +450,17 @@ BOOST_AUTO_TEST_CASE(one_call_waits_and_the_next_is_refused_at_once)
     BOOST_TEST(!is_waiting());
 }
 
+// Nodes say what is wrong with a key, and repeat it.
+BOOST_AUTO_TEST_CASE(what_a_node_said_is_told_without_any_part_of_its_address)
+{
+    const ethereum::HttpTransport transport(
+        options_for("https://user:passw0rd-1@node.example.org:8545/v1/0123456789abcdef?key=fedcba9876"));
+    BOOST_TEST(transport.without_address("no key 0123456789abcdef, fedcba9876 or user:passw0rd-1 at "
+                                         "node.example.org:8545/v1, https: 0123456789abcdef") ==
+               "no key (address), (address) or (address) at (address)/v1, https: (address)");
+    BOOST_TEST(transport.without_address("execution reverted") == "execution reverted");
+}
+
 BOOST_AUTO_TEST_CASE(a_call_that_fails_gives_its_slot_back)
 {
     const TemporaryFolder folder;
