@@ -901,7 +901,7 @@ describe('oracles that work at the same time', { concurrency: 3 }, () => {
             const { code, stderr } = await slow;
             // At most that the call would fail by now, because it was made.
             assert.equal(code, 0);
-            assert.match(stderr, /^(\S+ session-voice-attest: the node answered eth_estimateGas .*NOT_BOOKED\n)?$/);
+            assert.match(stderr, /^(\S+ session-voice: the node answered eth_estimateGas .*NOT_BOOKED\n)?$/);
             await sweepUntilSettled([machines[0]]);
             assert.equal((await machines[0].at.stored(1, 'confirmed')).tx_hash, tx_hash);
             assert.equal(await escrow.transactionCount(), 1);

@@ -133,7 +133,8 @@ for (const server of ['lighttpd', 'nginx'])
                 ];
                 const slow = Array.from({ length: 500 }, (_, at) => {
                     const beginning = beginnings[at % beginnings.length];
-                    const socket = net.connect(world.service.port, '127.0.0.1', () => socket.write(beginning));
+                    const from = { port: world.service.port, host: '127.0.0.1', localAddress: '127.0.0.2' };
+                    const socket = net.connect(from, () => socket.write(beginning));
                     socket.on('error', () => {});
                     if (beginning.startsWith('GET /openapi')) socket.pause();
                     else socket.resume();
