@@ -154,8 +154,10 @@ std::int64_t retry_after_seconds(const Error& error)
         return error.retry_after_seconds();
     if (error.code() == ErrorCode::chain_unavailable)
         return 5;
-    return error.code() == ErrorCode::database_unavailable || error.code() == ErrorCode::database_newer ? 1
-                                                                                                        : 0;
+    const bool is_database = error.code() == ErrorCode::database_unavailable ||
+                             error.code() == ErrorCode::database_newer ||
+                             error.code() == ErrorCode::database_moved;
+    return is_database ? 1 : 0;
 }
 
 Response render(const Error& error)

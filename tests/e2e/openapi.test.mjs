@@ -42,7 +42,7 @@ describe('the document', () => {
     });
 
     it('has the version of the program', () => {
-        const [, version] = readFileSync(path.join(root, 'Makefile'), 'utf8').match(/^VERSION := (.+)$/m);
+        const [, version] = readFileSync(path.join(root, 'Makefile'), 'utf8').match(/version\.sh ([0-9.]+)\)$/m);
         assert.equal(document.info.version, version);
     });
 
