@@ -28,7 +28,7 @@ std::string_view without_port_and_zone(std::string_view address)
         const auto rest = address.substr(end + 1);
         if (rest.empty() || is_port(rest))
             address = address.substr(1, end - 1);
-    } else if (has_one_colon && is_port(address.substr(end))) {
+    } else if (!is_bracketed && has_one_colon && is_port(address.substr(end))) {
         address = address.substr(0, end);
     }
     const auto zone = address.find('%');

@@ -55,6 +55,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_address_stands_for_nobody)
                              ":",
                              "192.0.2.1%eth0",
                              "[192.0.2.1",
+                             "[192.0.2.1:80",
                              "[2001:db8::1",
                              "2001:db8::1]",
                              "[2001:db8::1]80",
