@@ -120,7 +120,7 @@ describe('the sweep', { concurrency: 8 }, () => {
     });
 
     it('charges each second once, with two of them at once or killed half way', async () => {
-        const service = await startService({ settings: rules });
+        const service = await startService({ settings: { ...rules, UNJOINED_ROOM_TTL_SECONDS: '300' } });
         const clients = await service.signedInMany(60);
         const rooms = [];
         for (let i = 0; i < clients.length; i += 6) {
