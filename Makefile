@@ -116,11 +116,11 @@ TEST_FLAGS := -Itests -DBOOST_TEST_DYN_LINK -O0
 $(BUILD)/tests/%.o: override CXXFLAGS += $(TEST_FLAGS)
 $(BUILD)/tests/simulation/%.o: override CXXFLAGS += -O1
 
-# Most of the time of a build goes into the tests, so the sanitized code is tested by those of the plain build, but for
-# the files that ask whether it is sanitized.
+# Most of the time of a build goes into the tests, so other builds are tested by those of the plain one, but for the files
+# that ask whether they are sanitized.
 ASKING := $(shell grep -ls SANITIZED $(TEST_SOURCES))
-SANITIZED_TESTS := $(ASKING:%.cpp=$(BUILD)/%.o) $(patsubst %.cpp,build/%.o,$(filter-out $(ASKING),$(TEST_SOURCES)))
-ifneq ($(SAN),)
+SHARED_TESTS := $(ASKING:%.cpp=$(BUILD)/%.o) $(patsubst %.cpp,build/%.o,$(filter-out $(ASKING),$(TEST_SOURCES)))
+ifneq ($(BUILD),build)
 build/tests/%.o: tests/%.cpp
 	@$(MAKE) --no-print-directory SAN= BUILD=build CXX=g++ $@
 endif
@@ -138,7 +138,7 @@ $(PCH): tests/fixture.h
 	$(CXX) $(CXXFLAGS) -x c++-header -o $@ $(BUILD)/pch.h
 
 # Of a template that both have the linker takes the first: that of the code under test, as it was compiled.
-$(BUILD)/run_tests: $(EDGE) $(LIB) $(if $(SAN),$(SANITIZED_TESTS),$(TESTS))
+$(BUILD)/run_tests: $(EDGE) $(LIB) $(if $(filter build,$(BUILD)),$(TESTS),$(SHARED_TESTS))
 	$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework -lcrypto $(LIBS)
 
 $(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
@@ -163,11 +163,17 @@ MAKE_BY_CLANG := $(MAKE) --no-print-directory -j$$(nproc) CXX=clang++
 # One tree for the sanitized tests and the fuzzing.
 MAKE_SANITIZED := $(MAKE_BY_CLANG) BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
 
+TEST_PROGRAMS := $(addprefix $(BUILD)/,run_tests wal-torture backup-torture demo session-at)
+
 test: test-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(BUILD)/run_tests $(BUILD)/wal-torture \
-	    $(BUILD)/backup-torture $(BUILD)/demo $(BUILD)/session-at
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(TEST_PROGRAMS)
 	@$(MAKE_SANITIZED) WERROR=-Werror build-sanitized/run_tests build-sanitized/fuzz
 	@tests/run.sh $(BUILD) build-sanitized
+
+# Everything by both compilers: what tests/debian does in each release.
+compilers: unit-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(TEST_PROGRAMS)
+	@$(MAKE_BY_CLANG) BUILD=build-clang WERROR=-Werror CXXFLAGS=-O0 all build-clang/run_tests build-clang/fuzz
 
 # What reaches something new is kept for the next run.
 FUZZ_SECONDS ?= 600
@@ -233,7 +239,8 @@ VAR ?= ./var
 BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev nettle-dev libgmp-dev libsecp256k1-dev zlib1g-dev \
     libcurl4-openssl-dev libcli11-dev
 RUN_PACKAGES := $(BUILD_PACKAGES) lighttpd curl ca-certificates
-FUZZ_PACKAGES := clang libclang-rt-14-dev
+FUZZ_PACKAGES := clang libclang-rt-dev
+UNIT_PACKAGES := $(BUILD_PACKAGES) $(FUZZ_PACKAGES) libboost-test-dev libssl-dev
 DEB_PACKAGES := $(BUILD_PACKAGES) build-essential debhelper
 
 # $(call install,PACKAGES): what is missing of them, as root or by sudo. The web servers among them are not to start:
@@ -259,10 +266,13 @@ run-packages:
 
 # Node.js may come from elsewhere than Debian.
 test-packages:
-	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) libboost-test-dev libssl-dev sqlite3 \
+	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) $(UNIT_PACKAGES) sqlite3 git \
 	    mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
-	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime $(FUZZ_PACKAGES) \
+	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime \
 	    $(if $(shell command -v npm),,nodejs npm))
+
+unit-packages:
+	$(call install,$(UNIT_PACKAGES))
 
 deb-packages:
 	$(call install,$(DEB_PACKAGES))
@@ -340,6 +350,6 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages demo test test-packages bench bench-scale bench-packages torture torture-packages fuzz \
-    fuzz-packages fuzz-coverage install install-strip uninstall deb deb-packages format clean always
+.PHONY: all run run-packages demo test test-packages compilers unit-packages bench bench-scale bench-packages torture \
+    torture-packages fuzz fuzz-packages fuzz-coverage install install-strip uninstall deb deb-packages format clean always
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

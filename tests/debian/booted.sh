@@ -1,6 +1,6 @@
 #!/bin/sh
 # What chroot.sh does in a Debian that systemd runs: it is started there as a unit. Prints "ok NAME" or "not ok NAME" for
-# each thing that it looks at, and "booted" at the end. The packages are /root/1.0.1.deb and 1.0.2.deb, and nginx is set up.
+# each thing that it looks at, and "booted" at the end. The packages are /root/first.deb and next.deb, and nginx is set up.
 set -u
 export DEBIAN_FRONTEND=noninteractive
 
@@ -17,7 +17,7 @@ answers() {
 }
 
 it_waits_for_its_settings() {
-    dpkg -i /root/1.0.1.deb || return 1
+    dpkg -i /root/first.deb || return 1
     systemctl is-active session-voice.socket session-voice-chain.socket session-voice-meter.timer || return 1
     systemctl is-active session-voice-attest.timer && return 1
     answers 200 /health &
@@ -49,7 +49,7 @@ an_upgrade_loses_no_request() {
     before=$(supervisors)
     ask_again_and_again &
     asking=$!
-    dpkg -i /root/1.0.2.deb
+    dpkg -i /root/next.deb
     status=$?
     sleep 1
     touch /root/enough

@@ -1,8 +1,9 @@
 #!/bin/sh
-# What run.sh does in a bare Debian, in namespaces of its own. usage: chroot.sh TMP BARE_TARBALL BUILD [inside]
-# Prints "ok NAME" or "not ok NAME" for each thing that it looks at, and "done" at the end.
+# What run.sh does in a bare Debian, in namespaces of its own. usage: chroot.sh TMP BARE_TARBALL OBJECTS [inside]
+# Prints "ok NAME" or "not ok NAME" for each thing that it looks at, and "done" at the end. Without OBJECTS, a build of the
+# same files by the same release, everything is compiled in there.
 set -u
-tmp=$1 bare=$2 build=$3
+tmp=$1 bare=$2 objects=$3
 root=$tmp/root
 clone=/root/session-voice
 
@@ -16,12 +17,20 @@ check() {
     if "$@"; then echo "ok $name"; else echo "not ok $name"; fi
 }
 
+# Of all processes that ended in this namespace.
+cpu_seconds() { awk '{ print int(($16 + $17) / 100) }' "/proc/$$/stat"; }
+
 if [ $# -eq 3 ]; then
-    mkdir "$root" "$tmp/packages" && mount -t tmpfs -o size=4g,mode=755 tmpfs "$root" || exit 1
+    mkdir "$root" && mount -t tmpfs -o size=4g,mode=755 tmpfs "$root" || exit 1
     tar -C "$root" -xf "$bare" || exit 1
-    mount -t proc proc "$root/proc" || exit 1
+    mount -t proc proc "$root/proc" && mkdir -p "$root/dev/shm" || exit 1
     cp /etc/resolv.conf /etc/hosts "$root/etc/"
     cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
+    # A kept Debian keeps what it downloads.
+    case $bare in /var/cache/*)
+        archives=${bare%.tar}-packages
+        mkdir -p "$archives" && mount --bind "$archives" "$root/var/cache/apt/archives" || exit 1 ;;
+    esac
     # nginx shall not have the machine's port 80, but apt its network: it downloads there, installs and starts here.
     touch "$root/network" && mount --bind /proc/self/ns/net "$root/network" || exit 1
     cat >"$root/usr/local/sbin/apt-get" <<'APT'
@@ -41,25 +50,35 @@ ip link set lo up || exit 1
 # them, and the programs, are left to be made in there.
 mkdir -p "$root$clone/build"
 tar -c --exclude=./.git --exclude='./build*' --exclude=node_modules --exclude='./var*' . | tar -x -C "$root$clone"
-if [ -z "${FROM_SCRATCH:-}" ]; then
-    tar -c -C "$build" --exclude=./cgi-bin/main.o ./schema.cpp ./schema.o ./schema.d ./admin ./cgi-bin ./cron ./lib |
-        tar -x -C "$root$clone/build"
-fi
+[ -z "$objects" ] || (cd "$objects" && tar -c --exclude=main.o ./*.gch ./*pch.h schema.* openapi.* admin cgi-bin cron lib tests) |
+    tar -x -C "$root$clone/build"
 
+commit() {
+    in_chroot git -C "$clone" -c user.name=nobody -c user.email=nobody@localhost commit -q "$@"
+}
+in_chroot git -C "$clone" init -q && in_chroot git -C "$clone" add -A && commit -m first || exit 1
+
+# timed WHAT COMMAND...
+timed() {
+    what=$1; shift
+    begun=$(date +%s) used=$(cpu_seconds)
+    "$@"
+    echo
+    echo "-- $what took $(($(date +%s) - begun)) s, and $(($(cpu_seconds) - used)) s of processor time"
+}
 # ---- README's commands ----
 
 awk '/^## / { here = /Install on Debian/ } here && /^    / { seen = 1; print substr($0, 5); next } here && seen { exit }' \
     README.md >"$root/commands"
 cat "$root/commands"
-begun=$(date +%s)
-in_chroot sh -c "cd $clone && set -ex && . /commands" >"$tmp/readme.log" 2>&1
-status=$?
-cat "$tmp/readme.log"
-echo
-echo "-- README's commands took $(($(date +%s) - begun)) s"
-served() { [ "$status" -eq 0 ] && tail -n 1 "$tmp/readme.log" | grep -q '{.*"ok":true'; }
-check "README's commands lead from a bare Debian to a served request" served
-cp "$root$clone"/build-deb/session-voice_1.0.0_*.deb "$tmp/packages/session-voice_1.0.0.deb" || exit 1
+readme() {
+    in_chroot WERROR=-Werror sh -c "cd $clone && set -ex && . /commands" >"$tmp/readme.log" 2>&1
+    status=$?
+    cat "$tmp/readme.log"
+    [ "$status" -eq 0 ] && tail -n 1 "$tmp/readme.log" | grep -q '{.*"ok":true'
+}
+timed "README's commands" check "README's commands lead from a bare Debian to a served request" readme
+cp "$root$clone"/build-deb/session-voice_*.deb "$tmp/packages/session-voice_first.deb" && cp "$tmp/packages/session-voice_first.deb" "$root/root" || exit 1
 
 # ---- what they made ----
 
@@ -115,11 +134,12 @@ check "a start tells what is missing, and what runs goes on" what_is_missing_is_
 printf '#!/bin/sh\nexit 0\n' >"$root/usr/sbin/policy-rc.d"
 chmod +x "$root/usr/sbin/policy-rc.d"
 
-# bump VERSION: the same package as VERSION.
+version() { in_chroot dpkg-query -W -f '${Version}' session-voice; }
+
+# bump: the same package, of a later version.
 bump() {
-    [ -d "$tmp/unpacked" ] || dpkg-deb -R "$tmp/packages/session-voice_1.0.0.deb" "$tmp/unpacked" || return 1
-    sed -i "s/^Version: .*/Version: $1/" "$tmp/unpacked/DEBIAN/control"
-    dpkg-deb -Znone --root-owner-group -b "$tmp/unpacked" "$root/root/$1.deb"
+    dpkg-deb -R "$tmp/packages/session-voice_first.deb" "$tmp/unpacked" && sed -i "s/^Version: .*/&.1/" "$tmp/unpacked/DEBIAN/control" &&
+        dpkg-deb -Znone --root-owner-group -b "$tmp/unpacked" "$root/root/bumped.deb"
 }
 
 # What the old schema knows of it.
@@ -131,10 +151,10 @@ rows() {
 }
 
 an_old_database_is_upgraded() {
-    bump 1.0.1 && in_chroot service session-voice stop && rm -f "$database"* && cp "$tmp/old.db" "$database" || return 1
+    bump && in_chroot service session-voice stop && rm -f "$database"* && cp "$tmp/old.db" "$database" || return 1
     in_chroot chown session-voice:session-voice /var/lib/session-voice/session-voice.db
     rows "$database" >"$tmp/before"
-    in_chroot dpkg -i /root/1.0.1.deb || return 1
+    in_chroot dpkg -i /root/bumped.deb || return 1
     rows "$database" >"$tmp/after"
     [ "$(sqlite3 -readonly "$database" 'PRAGMA user_version')" -eq "$(ls schema/*.sql | wc -l)" ] &&
         diff "$tmp/before" "$tmp/after" && [ "$(grep -c . "$tmp/after")" -eq 9 ] &&
@@ -151,23 +171,28 @@ ask_again_and_again() {
         echo asked >>"$tmp/asked"
     done
 }
+# By README's words, from one commit to the next; both may be of the same second.
+upgrade() {
+    commit --allow-empty -m next && in_chroot sh -c "cd $clone && make -s deb && apt-get install -y ./build-deb/session-voice_*.deb" &&
+        cp "$root$clone"/build-deb/session-voice_*.deb "$root/root/next.deb"
+}
 an_upgrade_loses_no_request() {
-    bump 1.0.2 || return 1
-    before=$(supervisors)
+    before=$(supervisors) old=$(version)
     ask_again_and_again &
     asking=$!
-    in_chroot dpkg -i /root/1.0.2.deb
+    upgrade
     status=$?
     sleep 1
     touch "$root/enough"
     wait "$asking"
-    echo "asked $(grep -c . "$tmp/asked") times"
-    [ "$status" -eq 0 ] && [ ! -e "$tmp/lost" ] && [ "$(supervisors)" = "$before" ] || return 1
+    echo "asked $(grep -c . "$tmp/asked") times; $old became $(version)"
+    [ "$status" -eq 0 ] && [ ! -e "$tmp/lost" ] && [ "$(supervisors)" = "$before" ] && [ "$(version)" != "$old" ] || return 1
     for pid in $before; do # the same processes, the new program
         [ "$(readlink "/proc/$pid/exe")" = "$root/usr/bin/session-voice" ] || { readlink "/proc/$pid/exe"; return 1; }
+        grep -qF "$(version)" "/proc/$pid/exe" || return 1
     done
 }
-check "an upgrade replaces the running programs and loses no request" an_upgrade_loses_no_request
+timed "the next commit's package" check "an upgrade to the next commit loses no request" an_upgrade_loses_no_request
 
 # ---- cron, stop, purge ----
 
@@ -212,7 +237,7 @@ purge_leaves_nothing() {
 check "purge leaves no file, user or process, and remove the data" purge_leaves_nothing
 
 a_first_installation_says_what_is_missing() {
-    in_chroot dpkg -i /root/1.0.2.deb >"$tmp/first.log" 2>&1
+    in_chroot dpkg -i /root/next.deb >"$tmp/first.log" 2>&1
     status=$?
     cat "$tmp/first.log"
     in_chroot dpkg --purge session-voice
@@ -220,6 +245,19 @@ a_first_installation_says_what_is_missing() {
         grep -q 'service session-voice start' "$tmp/first.log"
 }
 check "a first installation says what is missing, and is complete" a_first_installation_says_what_is_missing
+
+# ---- both compilers ----
+
+compilers() {
+    in_chroot make -s -C "$clone" compilers
+}
+# unit TREE: a short run of the tests in there.
+unit() {
+    in_chroot SIMULATION_STEPS=2000 FAULT_STRIDE=400 FAULT_ROUNDS=5 sh -c \
+        "cd $clone && $1/run_tests --color_output=no --report_level=short 2>/tests.log" || { tail -n 40 "$root/tests.log"; return 1; }
+}
+timed "what both compilers made" check "both compilers make everything without a warning" compilers
+for tree in build build-clang; do timed "the tests in $tree" check "the tests pass in $tree" unit "$tree"; done
 
 # ---- the same under systemd ----
 

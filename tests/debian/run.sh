@@ -1,19 +1,23 @@
 #!/bin/sh
-# The manual, `make install`, the units, and the package: from a bare Debian by README's commands to a served request,
-# through upgrades, to the purge. Ends with "N passed, N failed". usage: run.sh [BUILD]
+# The manual, `make install`, the units, and in each release of Debian the package: from a bare system by README's commands
+# to a served request, through upgrades, to the purge; and everything by both of its compilers.
+# Ends with "N passed, N failed". usage: run.sh [BUILD [RELEASE...]]
 #
-# The bare Debian is made by mmdebstrap, or taken from /var/cache/session-voice-tests, where it is kept if that folder
-# exists. Needs root, for chroot and namespaces of its own: nothing of it outlives the test, nor is seen from outside.
-# FROM_SCRATCH=1 compiles everything in there; otherwise most objects are taken from BUILD.
+# A bare Debian is made by mmdebstrap, or taken from /var/cache/session-voice-tests, where it is kept if that folder
+# exists, as are the packages that are installed there. Needs root, for chroot and namespaces of its own: nothing of it
+# outlives the test, nor is seen from outside. FROM_SCRATCH=1 compiles everything in there; otherwise the release that
+# this machine runs takes most objects from BUILD.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=$(cd "${1:-build}" && pwd) || exit 1
+[ $# -eq 0 ] || shift
+[ $# -gt 0 ] || set -- bookworm trixie
 here=$PWD/tests/debian
 tmp=$(mktemp -d /tmp/session-voice-debian.XXXXXX)
+. tests/debian/bare.sh
 namespace=
 trap '[ -z "$namespace" ] || kill "$namespace" 2>/dev/null; wait; rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM
-log=$build/debian-test.log # of what happens in the bare Debian
 passed=0 failed=0
 
 # check NAME COMMAND...
@@ -84,6 +88,40 @@ check "with its default" the_page_has_the_defaults
 check "every option and command is in the manual" the_pages_have_every_option
 check "the manual is well-formed" the_pages_are_well_formed
 
+# ---- the version ----
+
+# commit MESSAGE [SECONDS]: of an instant.
+commit() {
+    GIT_COMMITTER_DATE="@${2:-1700000000} +0300" git -C "$tmp/clone" -c user.name=nobody -c user.email=nobody@localhost \
+        commit -q --allow-empty -m "$1"
+}
+says() { "$tmp/$1/deploy/version.sh" 1.0.0; }
+in_order() {
+    while [ $# -gt 1 ]; do
+        dpkg --compare-versions "$1" lt "$2" || { echo "$1 is not before $2"; return 1; }
+        shift
+    done
+}
+later_builds_have_later_versions() {
+    mkdir -p "$tmp/clone/deploy" && cp deploy/version.sh "$tmp/clone/deploy" && [ "$(says clone)" = 1.0.0 ] || return 1
+    git -C "$tmp/clone" init -q && git -C "$tmp/clone" add -A && commit one || return 1
+    one=$(says clone)
+    commit two && two=$(says clone) || return 1
+    echo '# more' >>"$tmp/clone/deploy/version.sh" && touch -d @1700000100 "$tmp/clone/deploy/version.sh"
+    changed=$(says clone)
+    touch -d @1700000200 "$tmp/clone/new" && added=$(says clone)
+    git -C "$tmp/clone" add -A && commit three 1700000001 && git clone -q --depth 1 "file://$tmp/clone" "$tmp/shallow" || return 1
+    in_order 1.0.0 "$one" "$two" "$changed" "$added" "$(says shallow)" "$(says clone)" 1.0.1 || return 1
+    # Of a tarball that was unpacked in somebody's clone.
+    mkdir -p "$tmp/clone/unpacked/deploy" && cp deploy/version.sh "$tmp/clone/unpacked/deploy" &&
+        [ "$(says clone/unpacked)" = 1.0.0 ]
+}
+the_programs_say_the_version() {
+    grep -qF "$(cat "$build/version")" "$build/session-voice"
+}
+check "later builds have later versions" later_builds_have_later_versions
+check "the programs say theirs" the_programs_say_the_version
+
 # ---- make install ----
 
 install_tree() {
@@ -135,38 +173,45 @@ make_old_database() {
       echo "PRAGMA user_version = 3; PRAGMA application_id = $((application_id));"; } | sqlite3 -bail "$tmp/old.db"
 }
 
-make_bare_debian() {
-    kept=/var/cache/session-voice-tests/bookworm-$(dpkg --print-architecture).tar
+# make_bare RELEASE: with git, by which the clone came there.
+make_bare() {
+    kept=/var/cache/session-voice-tests/$1-$(dpkg --print-architecture)-git.tar
     [ ! -e "$kept" ] || { bare=$kept; return; }
-    bare=$tmp/bare.tar
-    # As this machine reaches its mirrors, so must that one.
-    sources=$(grep -ls bookworm /etc/apt/sources.list /etc/apt/sources.list.d/debian.sources)
-    apt-config dump | grep -E '^Acquire::(http|https|Check)[^ ]* ' >"$tmp/apt.conf"
-    # shellcheck disable=SC2086 # no or several files
-    mmdebstrap --quiet --variant=minbase --aptopt="$tmp/apt.conf" bookworm "$bare" $sources || return 1
+    bare=$tmp/$1.tar
+    make_debian "$1" "$bare" --include=git || return 1
     [ ! -d "${kept%/*}" ] || { mv "$bare" "$kept" && bare=$kept; }
+}
+
+# in_release RELEASE: the last process of the namespace takes all others and all mounts with it.
+in_release() {
+    log=$build/debian-$1.log objects=$build
+    [ "$1" = "$host" ] && [ -z "${FROM_SCRATCH:-}" ] || objects=
+    mkdir -p "$tmp/$1/packages" && cp "$tmp/old.db" "$tmp/$1" || return 1
+    before=$(ls -d /sys/fs/cgroup/payload /sys/fs/cgroup/*/payload 2>/dev/null)
+    unshare --mount --pid --fork --kill-child --mount-proc "$here/chroot.sh" "$tmp/$1" "$bare" "$objects" >"$log" 2>&1 &
+    namespace=$!
+    wait "$namespace"
+    namespace=
+    # systemd-nspawn's groups, empty by now.
+    [ -n "$before" ] || find /sys/fs/cgroup -depth -type d \( -path '*/payload*' -o -name supervisor \) -exec rmdir {} + 2>/dev/null
+    rm -rf "$tmp/$1.tar"
+    grep -aE '^(ok|not ok|--) ' "$log" | sed "s/^\(ok\|not ok\|--\) /&$1: /"
+    passed=$((passed + $(grep -ac '^ok ' "$log")))
+    failed=$((failed + $(grep -ac '^not ok ' "$log")))
+    if grep -aq '^not ok ' "$log" || ! grep -qax 'done' "$log"; then tail -n 150 "$log"; fi
+    grep -qax 'done' "$log"
 }
 
 if [ "$(id -u)" -ne 0 ]; then
     check "the package: needs root, for chroot and namespaces" false
 else
     check "a database of an older schema" make_old_database
-    check "a bare Debian" make_bare_debian
-    # The last process of the namespace takes all others and all mounts with it.
-    before=$(ls -d /sys/fs/cgroup/payload /sys/fs/cgroup/*/payload 2>/dev/null)
-    unshare --mount --pid --fork --kill-child --mount-proc "$here/chroot.sh" "$tmp" "$bare" "$build" >"$log" 2>&1 &
-    namespace=$!
-    wait "$namespace"
-    namespace=
-    # systemd-nspawn's groups, empty by now.
-    [ -n "$before" ] || find /sys/fs/cgroup -depth -type d \( -path '*/payload*' -o -name supervisor \) -exec rmdir {} + 2>/dev/null
-    grep -aE '^(ok|not ok|--) ' "$log"
-    passed=$((passed + $(grep -ac '^ok ' "$log")))
-    failed=$((failed + $(grep -ac '^not ok ' "$log")))
-    check "that was all" grep -qax 'done' "$log"
-    [ "$failed" -eq 0 ] || tail -n 150 "$log"
+    for release; do
+        check "a bare Debian: $release" make_bare "$release"
+        check "that was all of $release" in_release "$release"
+    done
     check "lintian finds nothing to complain about" \
-        lintian --allow-root --fail-on error,warning --no-tag-display-limit "$tmp/packages/session-voice_1.0.0.deb"
+        lintian --allow-root --fail-on error,warning --no-tag-display-limit "$tmp"/*/packages/session-voice_first.deb
 fi
 
 echo "$passed passed, $failed failed"
