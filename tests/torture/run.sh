@@ -5,7 +5,7 @@
 set -u
 build=$1 sanitized=$2 seed=$3
 shift 3
-[ $# -gt 0 ] || set -- crash reorgs faults cuts simulation days wal backup fuzz leaks attack mutants
+[ $# -gt 0 ] || set -- crash reorgs faults cuts simulation days wal backup fuzz leaks attack arm64 mutants
 shm=$(mktemp -d /dev/shm/session-voice-torture.XXXXXX)
 trap 'kill 0' INT TERM
 trap 'rm -rf "$shm"' EXIT
@@ -68,9 +68,11 @@ leaks() {
 
 # What an attacker tries.
 attack() { tests/attack.sh "$build"; }
+# The cheapest machines there are: cross-built, emulated.
+arm64() { FAULT_SEED=1 tests/debian/arm64.sh; }
 
 # What a part says of itself, of all that it prints.
-figures='^# seed \|^mutants: \|^survived: \|^[-+] \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^held \|^NOT HELD \|^[0-9]* held, \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
+figures='^# seed \|^arm64: \|^mutants: \|^survived: \|^[-+] \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^held \|^NOT HELD \|^[0-9]* held, \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
 
 echo "SEED=$seed"
 passed=0 failed=0
