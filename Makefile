@@ -4,6 +4,7 @@
 #                 (PORT=3338 VAR=./var; another PORT and VAR make a second copy)
 #   make demo     try a running copy: sign in, create, join, heartbeat, renew, leave
 #   make test     everything, ending with "N passed, N failed"
+#   make check    the unit tests; TEST=suite/case runs a part of them
 #   make bench    how fast and how small it is, beside a program that does nothing and the same in Node
 #   make bench-scale   the same with a million participants
 #   make torture  the long form of the tests that break things, hours; a table of what it did and survived
@@ -169,6 +170,12 @@ test: test-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(TEST_PROGRAMS)
 	@$(MAKE_SANITIZED) WERROR=-Werror build-sanitized/run_tests build-sanitized/fuzz
 	@tests/run.sh $(BUILD) build-sanitized
+
+# The unit program, or of it what TEST names: a suite, suite/case, or whatever else Boost's --run_test takes.
+TEST ?=
+check: unit-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/run_tests
+	@$(BUILD)/run_tests --color_output=no $(if $(TEST),--run_test='$(TEST)')
 
 # Everything by both compilers: what tests/debian does in each release.
 compilers: unit-packages
@@ -350,6 +357,6 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all run run-packages demo test test-packages compilers unit-packages bench bench-scale bench-packages torture \
-    torture-packages fuzz fuzz-packages fuzz-coverage install install-strip uninstall deb deb-packages format clean always
+.PHONY: all run run-packages demo test test-packages check compilers unit-packages bench bench-scale bench-packages \
+    torture torture-packages fuzz fuzz-packages fuzz-coverage install install-strip uninstall deb deb-packages format clean always
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
