@@ -235,8 +235,7 @@ class CommandLine
 
     void add_bans()
     {
-        auto& ban = add(app_, "ban",
-                        "Keep a wallet from signing in and from free rooms; end its stay, close its room.",
+        auto& ban = add(app_, "ban", "Keep a wallet out of free rooms; end its stay, close its room.",
                         "ban " + wallet_ + " --reason spam --for 86400", ban_wallet, Effect::changes);
         take_wallet(ban);
         ban.add_option("--reason", arguments_.reason, "told to the wallet")->required()->check(check_reason);

@@ -37,14 +37,26 @@ the_page_has_every_setting() {
 }
 
 the_page_has_the_defaults() {
-    sed -nE 's/.*\{"([A-Z_]+)", &(config_|rules)\.([a-z_]+), [0-9].*/\1 \3/p' lib/base/config.cpp >"$tmp/numbers"
+    sed -nE 's/.*\{"([A-Z_]+)", &((config_|rules)\.)?([a-z_]+), [0-9].*/\1 \4/p' lib/base/config.cpp >"$tmp/numbers"
     wrong=0
     while read -r setting member; do
-        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/config.h)
+        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/config.h lib/base/config.cpp)
         said=$(awk -v setting="$setting" '/^\.It/ { here = $2 == setting } here && /^Default:/ { print $2 }' $env_page)
         [ -n "$default" ] && [ "$said" = "$default." ] || { echo "$setting: $default, the page says $said"; wrong=1; }
     done <"$tmp/numbers"
     [ -s "$tmp/numbers" ] && return "$wrong"
+}
+
+# Whatever the server cannot do without is called required, and nothing else; the rest has a default.
+the_page_has_what_is_required() {
+    { echo DATABASE_PATH
+      grep -oE 'check_(form|address)\("[A-Z_]+", [a-z_.]+, \(?server' lib/base/config.cpp | grep -oE '[A-Z_]{3,}'; } |
+        sort >"$tmp/needed"
+    awk '/^\.S/ { here = $2 == "Required" } here && /^\.It/' $env_page | grep -oE '[A-Z]+_[A-Z_]+' | sort >"$tmp/required"
+    [ "$(grep -c . "$tmp/needed")" -gt 1 ] && diff "$tmp/needed" "$tmp/required" || return 1
+    without=$(awk '/^\.S/ { here = /^\.Ss/ && $2 != "Required" } /^\.(It|El)/ { if (name) print name; name = "" }
+        here && /^\.It/ { name = $2 } /^Default: .*\.$/ { name = "" }' $env_page)
+    [ -z "$without" ] || { echo "no default: $without"; return 1; }
 }
 
 # The names in the list of commands that a --help ends with.
@@ -85,6 +97,7 @@ the_pages_are_well_formed() {
 
 check "every setting is in the manual, and nothing else" the_page_has_every_setting
 check "with its default" the_page_has_the_defaults
+check "with what is required, and a default for all others" the_page_has_what_is_required
 check "every option and command is in the manual" the_pages_have_every_option
 check "the manual is well-formed" the_pages_are_well_formed
 
