@@ -154,7 +154,7 @@ std::size_t read_count(const std::string& text)
     return error == std::errc() && end == text.data() + text.size() && count <= most ? count : 0;
 }
 
-// Without a value there is an exit status.
+// The exit status, if the program is to end now; nothing, if it is to go on.
 std::optional<int> read_options(int argc, char** argv, Options& options)
 {
     const option known[] = {

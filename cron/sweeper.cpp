@@ -66,7 +66,7 @@ void print(const base::Json& summary, bool as_json)
     std::cout << std::endl;
 }
 
-// Without a value there is an exit status.
+// The exit status, if the program is to end now; -1, if it is to go on.
 int read_options(const Sweeper& sweeper, int argc, char** argv, Options& options)
 {
     const auto usage = [&] {
