@@ -17,10 +17,10 @@ http::Response get_health(App& app, const Call& call)
                     swept_at ? base::Json(std::max<std::int64_t>(0, now - *swept_at)) : base::Json()},
                    {"sweep_stale", is_stale}});
     } catch (const base::Error& error) {
-        const bool is_moved = error.code() == base::ErrorCode::database_moved;
+        if (error.code() == base::ErrorCode::database_moved)
+            throw base::Error(error).with("ok", false);
         // Whatever keeps the database from being read, this is what the one who asks wants to know.
-        throw base::Error(is_moved ? error.code() : base::ErrorCode::database_unavailable,
-                          "database_unavailable", error.what())
+        throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable", error.what())
             .with("ok", false);
     }
 }

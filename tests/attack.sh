@@ -20,7 +20,7 @@ held "a restore while the chain is asked" "$build/run_tests" --run_test=restore_
 held "names of copies, and what stands there already" "$build/run_tests" --run_test=backup_tests
 held "what somebody can leave on the disk" "$build/run_tests" --run_test=growth_tests
 held "one name, many grants" "$build/run_tests" --run_test=eligibility_tests
-held "limits of wallets and addresses" "$build/run_tests" --run_test=limits_tests,rate_limits_tests
+held "limits of wallets and addresses" "$build/run_tests" --run_test=limits_a_minute_tests,rate_limits_tests
 
 # In a network of its own, with the firewall that deploy/README.md recommends.
 if [ "$(id -u)" -eq 0 ] && command -v nft >/dev/null; then

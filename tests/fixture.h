@@ -7,6 +7,7 @@
 #include "http.h"
 #include "routes.h"
 #include "sqlite/migrate.h"
+#include "standing_clock.h"
 #include "wallet.h"
 
 #include <boost/test/unit_test.hpp>
@@ -76,17 +77,6 @@ class ScriptedChain : public ethereum::Chain
 
   private:
     void ask(const char* question);
-};
-
-// Shows what a test says that it is.
-class StandingClock : public base::Clock
-{
-  public:
-    explicit StandingClock(const base::UnixSeconds& instant) : instant_(instant) {}
-    base::UnixSeconds now() override { return instant_; }
-
-  private:
-    const base::UnixSeconds& instant_;
 };
 
 // An answer of the service, parsed.

@@ -31,6 +31,7 @@ struct Mark
 
 constexpr off_t told_at_offset = sizeof(Mark);
 constexpr off_t presence_byte = 1;
+constexpr off_t telling_byte = 2;
 
 Mark read_mark(int fd) noexcept
 {
@@ -49,15 +50,15 @@ Mark mark_of(const struct stat& file) noexcept
             std::int64_t{file.st_mtim.tv_sec} * 1000000000 + file.st_mtim.tv_nsec};
 }
 
-int ask(int fd, int command, short& type) noexcept
+int ask(int fd, int command, short& type, off_t byte = presence_byte) noexcept
 {
-    struct flock presence = {};
-    presence.l_type = type;
-    presence.l_whence = SEEK_SET;
-    presence.l_start = presence_byte;
-    presence.l_len = 1;
-    const int result = ::fcntl(fd, command, &presence);
-    type = presence.l_type;
+    struct flock wanted = {};
+    wanted.l_type = type;
+    wanted.l_whence = SEEK_SET;
+    wanted.l_start = byte;
+    wanted.l_len = 1;
+    const int result = ::fcntl(fd, command, &wanted);
+    type = wanted.l_type;
     return result;
 }
 
@@ -79,12 +80,17 @@ bool is_due(int fd)
     const std::int64_t now =
         std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch())
             .count();
+    short type = F_WRLCK;
+    if (ask(fd, F_OFD_SETLK, type, telling_byte) != 0)
+        return false; // another process is about to tell it
     std::int64_t told_at = 0;
-    if (::pread(fd, &told_at, sizeof told_at, told_at_offset) == sizeof told_at && told_at <= now &&
-        now - told_at < interval_seconds)
-        return false;
-    [[maybe_unused]] const auto written = ::pwrite(fd, &now, sizeof now, told_at_offset);
-    return true;
+    const bool is_told = ::pread(fd, &told_at, sizeof told_at, told_at_offset) == sizeof told_at &&
+                         told_at <= now && now - told_at < interval_seconds;
+    if (!is_told)
+        [[maybe_unused]] const auto written = ::pwrite(fd, &now, sizeof now, told_at_offset);
+    type = F_UNLCK;
+    ask(fd, F_OFD_SETLK, type, telling_byte);
+    return !is_told;
 }
 
 constexpr const char* taken_away = " has been taken away. Put it back as it was; or, to begin with an empty "

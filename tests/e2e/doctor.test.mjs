@@ -1,6 +1,6 @@
 // The operator's look at an installation: everything in order, and each thing that can be wrong.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { zeroAddress } from 'viem';
@@ -159,12 +159,29 @@ describe('doctor', () => {
             chmodSync(file, mode);
             assert.equal(await warned(/^everybody on this machine can read .*copy\.db$/), warnings, mode.toString(8));
         }
-        const other = /^\S*copy\.db-lock belongs to another user than the database$/;
-        assert.equal(await warned(other), 0);
+        const other = (suffix) => new RegExp(`^\\S*copy\\.db${suffix} belongs to another user than the database$`);
+        assert.equal(await warned(other('-lock')), 0);
         if (process.getuid() === 0) {
-            chownSync(`${file}-lock`, 65534, 65534);
-            assert.equal(await warned(other), 1);
+            for (const suffix of ['-lock', '-metrics', '-limits', '-rpc-slots']) {
+                writeFileSync(`${file}${suffix}`, '', { flag: 'a' });
+                chownSync(`${file}${suffix}`, 65534, 65534);
+                assert.equal(await warned(other(suffix)), 1, suffix);
+            }
         }
+    });
+
+    it('sees what a killed command left, and that the lock is gone', async () => {
+        const file = await copied();
+        const { warnings: none } = await doctor({ DATABASE_PATH: file });
+        assert.ok(!none.some((line) => /there is /.test(line)), none.join('\n'));
+        for (const kind of ['restore', 'rehearsal']) writeFileSync(`${file}-${kind}-Ab12Cd`, '');
+        rmSync(`${file}-lock`);
+        writeFileSync(`${file}-wal`, '');
+        const { warnings } = await doctor({ DATABASE_PATH: file });
+        const about = (pattern) => warnings.filter((line) => pattern.test(line)).length;
+        assert.equal(about(/^there is \S*copy\.db-restore-Ab12Cd, as a command leaves it that was killed$/), 1, warnings.join('\n'));
+        assert.equal(about(/^there is \S*copy\.db-rehearsal-Ab12Cd, /), 1);
+        assert.equal(about(/^there is no \S*copy\.db-lock$/), 1);
     });
 
     it('sees an attestation that is not confirmed for an hour', async () => {

@@ -24,6 +24,7 @@
 #include "rooms/room.h"
 #include "rooms/sweep.h"
 #include "routes.h"
+#include "standing_clock.h"
 #include "wallet.h"
 
 #include <deque>
@@ -37,16 +38,6 @@ extern const char* const openapi_document;
 namespace {
 
 constexpr base::UnixSeconds first_now = 1767225600;
-
-class StandingClock : public base::Clock
-{
-  public:
-    explicit StandingClock(const base::UnixSeconds& instant) : instant_(instant) {}
-    base::UnixSeconds now() override { return instant_; }
-
-  private:
-    const base::UnixSeconds& instant_;
-};
 
 class SeededRandom : public base::Random
 {

@@ -276,7 +276,7 @@ BOOST_AUTO_TEST_CASE(an_empty_room_may_be_joined_and_then_lasts_from_its_next_la
     const auto room_id = open_room(address(1));
     sit(address(1), room_id);
     give(address(2), 1000);
-    for (int times = 0; times < 3; ++times) {
+    for (unsigned times = 0; times < 3; ++times) {
         now += 90 + 299;
         const auto seat = sit(address(times % 2 + 1), room_id); // by the host, and by a guest
         BOOST_TEST(listed().at(0).participant_count == 1);

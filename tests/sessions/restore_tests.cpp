@@ -154,7 +154,8 @@ BOOST_AUTO_TEST_CASE(a_request_whose_rows_are_gone_gets_an_answer)
     const simulation::QuickFolder quick;
     const auto& folder = quick.folder;
     int restores = 0;
-    for (auto [path, body] : requests) {
+    for (const auto& [path, with] : requests) {
+        auto body = with;
         bool restored = true;
         for (int question = 1; restored; ++question) {
             OracleFixture service(config_in(folder));
@@ -166,10 +167,10 @@ BOOST_AUTO_TEST_CASE(a_request_whose_rows_are_gone_gets_an_answer)
             service.now = service.start + 700;
             BOOST_TEST_CONTEXT(path << ", at question " << question)
             {
-                restored = restore_at(service, folder / "empty.db", question, [&](OracleFixture& asked) {
+                restored = restore_at(service, folder / "empty.db", question, [&, at = path](OracleFixture& asked) {
                     http::Request request;
                     request.method = "POST";
-                    request.path = path;
+                    request.path = at;
                     request.body = body.dump();
                     request.authorization = "Bearer " + asked.token_for(caller);
                     request.service_token = asked.config.oracle_service_token;

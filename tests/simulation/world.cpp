@@ -261,7 +261,7 @@ void World::arm(Fault fault)
         faulty_disk::die_after(static_cast<std::int64_t>(roll(24)));
         break;
     case Fault::killed_amid_question:
-        chain.before = [this, left = roll(6)](const char*) mutable {
+        chain.before = [left = roll(6)](const char*) mutable {
             if (left-- == 0) {
                 faulty_disk::die_after(0);
                 throw Crash();

@@ -1,0 +1,97 @@
+#include "sqlite/database_files.h"
+
+#include "fixture.h"
+#include "sqlite/shorthand.h"
+#include "temporary_folder.h"
+
+#include <filesystem>
+#include <fstream>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool is_moved(const base::Error& error)
+{
+    return error.code() == base::ErrorCode::database_moved;
+}
+
+struct DatabaseFilesFixture
+{
+    DatabaseFilesFixture()
+    {
+        sqlite::Database db(path, {});
+        execute(db, "CREATE TABLE notes (note INTEGER NOT NULL)");
+    }
+    void check_refused(sqlite::Database& db)
+    {
+        BOOST_TEST(!db.is_in_place());
+        BOOST_CHECK_EXCEPTION(execute(db, "INSERT INTO notes VALUES (1)"), base::Error, is_moved);
+    }
+    std::string aside(const char* suffix) const { return folder / ("aside" + std::string(suffix)); }
+
+    TemporaryFolder folder;
+    const std::string path = folder / "test.db";
+};
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(database_files_tests, DatabaseFilesFixture)
+
+BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_file_is_elsewhere)
+{
+    for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
+        BOOST_TEST_CONTEXT("suffix " << suffix)
+        {
+            sqlite::Database db(path, {});
+            execute(db, "INSERT INTO notes VALUES (7)");
+            const auto before = integer(db, "SELECT count(*) FROM notes");
+            fs::rename(path + suffix, aside(suffix));
+            check_refused(db);
+            BOOST_TEST(!fs::exists(path + suffix)); // nor is it made anew
+            fs::copy_file(aside(suffix), path + suffix);
+            check_refused(db); // a copy is another file
+            fs::rename(aside(suffix), path + suffix);
+            BOOST_TEST(db.is_in_place());
+            BOOST_TEST(integer(db, "SELECT count(*) FROM notes") == before);
+            execute(db, "INSERT INTO notes VALUES (8)");
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_written_to_a_file_that_was_written_over)
+{
+    sqlite::Database db(path, {});
+    std::ofstream(path, std::ios::in | std::ios::out | std::ios::app) << "more";
+    check_refused(db);
+}
+
+BOOST_AUTO_TEST_CASE(another_process_does_not_open_what_came_instead)
+{
+    sqlite::Database db(path, {});
+    fs::copy_file(path, aside(""));
+    fs::rename(path, aside("-first"));
+    BOOST_CHECK_EXCEPTION(sqlite::Database(path, {}), base::Error, is_moved); // none
+    fs::rename(aside(""), path);
+    BOOST_CHECK_EXCEPTION(sqlite::Database(path, {}), base::Error, is_moved); // another
+    fs::rename(aside("-first"), path);
+    BOOST_CHECK_NO_THROW(sqlite::Database(path, {}));
+}
+
+BOOST_AUTO_TEST_CASE(who_removed_everything_begins_anew)
+{
+    for (const char* suffix : {"", "-wal", "-shm", "-lock"})
+        fs::remove(path + suffix);
+    sqlite::Database db(path, {});
+    BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_master") == 0);
+}
+
+// Of all processes one tells it, once a minute.
+BOOST_AUTO_TEST_CASE(it_is_told_once_a_minute)
+{
+    fs::remove(path);
+    BOOST_TEST(sqlite::DatabaseFiles::is_to_be_told(path));
+    BOOST_TEST(!sqlite::DatabaseFiles::is_to_be_told(path));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
