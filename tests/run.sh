@@ -50,9 +50,9 @@ many() {
 # Most tests keep less than one processor busy, so they run in four rows. The others are shown when the first is done.
 many "the Debian package" tests/debian/run.sh "$build" >"$said/fourth" 2>&1 &
 {
-    SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-20000} FAULT_STRIDE=${SANITIZED_FAULT_STRIDE:-200} \
+    SIMULATION_STEPS=${SANITIZED_SIMULATION_STEPS:-6000} FAULT_STRIDE=${SANITIZED_FAULT_STRIDE:-1000} FAULT_ROUNDS=15 \
         boost "the same under ASan and UBSan" "$sanitized/run_tests"
-    many "fuzzing" tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-10}"
+    many "fuzzing" tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-5}"
 } >"$said/third" 2>&1 &
 many "through web servers" env SESSION_VOICE_BUILD="$build" tests/e2e/run.sh >"$said/second" 2>&1 &
 {

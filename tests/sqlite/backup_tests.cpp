@@ -436,7 +436,7 @@ BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_not_replaced)
 // The rows of the one or of the other, never a mixture.
 BOOST_AUTO_TEST_CASE(a_restoration_killed_anywhere_was_done_or_not_done)
 {
-    add_rows(*open(), 10, 3000);
+    add_rows(*open(), 10, 1000);
     back_up();
     Signal begins;
     const auto restore = [&] {
@@ -453,8 +453,8 @@ BOOST_AUTO_TEST_CASE(a_restoration_killed_anywhere_was_done_or_not_done)
     std::mt19937_64 dice(11);
     int done = 0;
     int killed_midway = 0;
-    for (int round = 0; round < 30; ++round) {
-        add_rows(*open(), 100000, 3000); // what the restoration takes away
+    for (int round = 0; round < 15; ++round) {
+        add_rows(*open(), 100000, 1000); // what the restoration takes away
         {
             ChildProcess child(restore);
             begins.await();
@@ -465,13 +465,13 @@ BOOST_AUTO_TEST_CASE(a_restoration_killed_anywhere_was_done_or_not_done)
         const auto db = open();
         BOOST_TEST(db->integrity_problems().empty());
         const auto count = rows(*db);
-        BOOST_TEST((count == 3010 || count == 6010), count);
-        done += count == 3010 ? 1 : 0;
+        BOOST_TEST((count == 1010 || count == 2010), count);
+        done += count == 1010 ? 1 : 0;
         execute(*db, "DELETE FROM spent_nonces WHERE nonce >= '" + nonce(100000) + "'");
     }
     BOOST_TEST(killed_midway > 0);
-    BOOST_TEST_MESSAGE(done << " of 30 were done");
-    BOOST_TEST(rows_of_file(file) == 3010);
+    BOOST_TEST_MESSAGE(done << " of 15 were done");
+    BOOST_TEST(rows_of_file(file) == 1010);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
