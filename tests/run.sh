@@ -40,6 +40,7 @@ check() {
 many() {
     name=$1; shift
     output=$("$@" 2>&1)
+    echo "$output" | grep -a -A 30 '^ *not ok ' | head -n 300
     echo "$output" | grep -av '^ *# Subtest\|duration_ms\|^ *ok \|^ *---$\|^ *\.\.\.$\|^ *type: ' | tail -n 150
     line=$(echo "$output" | grep -ax '[0-9]* passed, [0-9]* failed' | tail -n 1)
     good=${line%% passed*}
