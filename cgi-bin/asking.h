@@ -4,7 +4,7 @@
 #pragma once
 
 #include "credits/eligibility.h"
-#include "routes.h"
+#include "call.h"
 
 // Throws Error(rate_limited) if too much was asked from the address and the wallet's credit does not do.
 credits::NameLookup look_up_name(App& app, const Call& call);

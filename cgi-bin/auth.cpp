@@ -1,10 +1,12 @@
+#include "auth.h"
+
 #include "auth/access_token.h"
 #include "auth/wallet_signature.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "ethereum/address.h"
 #include "fields.h"
-#include "routes.h"
+#include "responses.h"
 
 namespace {
 

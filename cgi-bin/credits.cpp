@@ -1,9 +1,11 @@
+#include "credits.h"
+
 #include "asking.h"
 #include "base/base64.h"
 #include "base/error.h"
 #include "fields.h"
+#include "responses.h"
 #include "rooms/metering.h"
-#include "routes.h"
 
 #include <charconv>
 #include <limits>

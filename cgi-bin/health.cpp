@@ -1,7 +1,9 @@
+#include "health.h"
+
 #include "base/error.h"
 #include "base/log.h"
+#include "responses.h"
 #include "rooms/sweep.h"
-#include "routes.h"
 #include "sqlite/migrate.h"
 
 http::Response get_health(App& app, const Call& call)

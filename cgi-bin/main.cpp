@@ -6,7 +6,8 @@
 #include "base/startup.h"
 #include "gateway.h"
 #include "metrics/report.h"
-#include "routes.h"
+#include "dispatch.h"
+#include "request_log.h"
 #include "supervisor.h"
 
 #include <charconv>

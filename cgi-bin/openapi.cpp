@@ -1,4 +1,6 @@
-#include "routes.h"
+#include "openapi.h"
+
+#include "responses.h"
 
 extern const char* const openapi_document; // openapi.json, compiled in
 

@@ -1,4 +1,4 @@
-#include "rooms/room.h"
+#include "rooms.h"
 
 #include "asking.h"
 #include "base/error.h"
@@ -6,8 +6,9 @@
 #include "base/random.h"
 #include "ethereum/address.h"
 #include "fields.h"
+#include "responses.h"
 #include "rooms/ban.h"
-#include "routes.h"
+#include "rooms/room.h"
 
 namespace {
 

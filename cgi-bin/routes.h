@@ -1,58 +1,48 @@
-// From a request to the handler that answers it. The handlers' files are named after the first part of the
-// path.
+// The table of all endpoints: which handler answers which method and path, for whom, and within which limits.
 #pragma once
 
-#include "app.h"
-#include "base/json.h"
-#include "http.h"
+#include "call.h"
+#include "rate_limits.h"
 
-// What a handler gets: the request after authentication and parsing.
-struct Call
+#include <span>
+#include <string_view>
+#include <vector>
+
+enum class Access
 {
-    const http::Request& request;
-    std::string wallet;         // of the access token; empty on public routes
-    base::Json body;            // an object; empty if the request has no body
-    std::string path_id;        // what stands in the path for the route's first ":...", raw
-    std::string second_path_id; // and for its second
+    everybody,
+    wallet,  // by its access token
+    service, // the operator's own programs, by their token
+    monitor  // whoever watches, by a token; without one in the settings there is no such route
 };
 
-// Answers any request. What goes wrong becomes a status and an error in JSON; throws std::bad_alloc, and
-// nothing else, if there is no memory to say even that.
-http::Response dispatch(App& app, const http::Request& request);
+struct Route
+{
+    const char* method;
+    const char* path; // where ":..." stands for one segment that is not empty
+    Access access;
+    http::Response (*handler)(App&, const Call&);
+    unsigned limits = unlimited;
+    bool takes_idempotency_key = false; // which belongs to a wallet, so `access` is the wallet's
+};
 
-// The request's method as it may be logged: "other" for one that no client of ours sends.
-const char* method_of(const http::Request& request);
+// A path stands there once for each method.
+std::span<const Route> all_routes();
 
-// Counts the answer and writes the request's line of the log.
-void record(App& app, const http::Request& request, const http::Response& response,
-            std::int64_t microseconds);
+// Where a path leads.
+struct Match
+{
+    const Route* meant = nullptr;     // the first route of the path, whatever its method; null: there is none
+    std::vector<std::string> ids = {}; // what stands for the names behind colons
 
-// 200 with a JSON body.
-http::Response ok(const base::Json& body);
-// The ETag of a body: quoted, and another one for every other body.
-std::string etag_of(const std::string& body);
-// The body with that ETag and Cache-Control, or 304 for a client that has it already.
-http::Response cacheable(const http::Request& request, const std::string& body, const std::string& etag,
-                         const char* cache_control);
+    // The route of that method, HEAD being a GET; null if the path has none.
+    const Route* with_method(std::string_view method) const;
+    // What the path's Allow says.
+    std::string allowed_methods() const;
+    // What logs and metrics say of a path; the path itself may hold what is not for them, such as the id of
+    // a private room.
+    const char* pattern() const { return meant == nullptr ? "none" : meant->path; }
+};
 
-// The handlers, each in the file of its path.
-http::Response get_metrics(App& app, const Call& call);
-http::Response get_health(App& app, const Call& call);
-http::Response get_openapi(App& app, const Call& call);
-http::Response post_auth_nonce(App& app, const Call& call);
-http::Response post_auth_verify(App& app, const Call& call);
-http::Response get_credits(App& app, const Call& call);
-http::Response get_credits_history(App& app, const Call& call);
-http::Response post_credits_verify_celo(App& app, const Call& call);
-http::Response post_rooms_create(App& app, const Call& call);
-http::Response post_rooms_join(App& app, const Call& call);
-http::Response post_rooms_heartbeat(App& app, const Call& call);
-http::Response post_rooms_token_renew(App& app, const Call& call);
-http::Response post_rooms_leave(App& app, const Call& call);
-http::Response get_rooms_active(App& app, const Call& call);
-http::Response get_room(App& app, const Call& call);
-http::Response delete_room(App& app, const Call& call);
-http::Response delete_room_participant(App& app, const Call& call);
-http::Response post_session_join(App& app, const Call& call);
-http::Response post_session_leave(App& app, const Call& call);
-http::Response post_session_attest(App& app, const Call& call);
+// A slash at the end does not count.
+Match match(std::string_view path);

@@ -1,9 +1,10 @@
-#include "sessions/oracle.h"
+#include "sessions.h"
 
 #include "base/error.h"
 #include "fields.h"
 #include "rate_limits.h"
-#include "routes.h"
+#include "responses.h"
+#include "sessions/oracle.h"
 
 namespace {
 

@@ -4,8 +4,9 @@
 
 #include "app.h"
 #include "base/error.h"
+#include "base/json.h"
+#include "dispatch.h"
 #include "http.h"
-#include "routes.h"
 #include "sqlite/migrate.h"
 #include "standing_clock.h"
 #include "wallet.h"

@@ -1,4 +1,4 @@
-#include "routes.h"
+#include "dispatch.h"
 
 #include "handler_fixture.h"
 

@@ -1,6 +1,7 @@
 // Request ids, the lines of the log, and /metrics, through dispatch.
 #include "base/log.h"
 #include "handler_fixture.h"
+#include "request_log.h"
 
 #include <fcntl.h>
 #include <unistd.h>

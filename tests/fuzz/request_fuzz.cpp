@@ -23,7 +23,8 @@
 #include "rooms/ban.h"
 #include "rooms/room.h"
 #include "rooms/sweep.h"
-#include "routes.h"
+#include "dispatch.h"
+#include "request_log.h"
 #include "standing_clock.h"
 #include "wallet.h"
 

@@ -1,0 +1,7 @@
+// Signing in.
+#pragma once
+
+#include "call.h"
+
+http::Response post_auth_nonce(App& app, const Call& call);
+http::Response post_auth_verify(App& app, const Call& call);

@@ -1,0 +1,9 @@
+// From a request to its answer.
+#pragma once
+
+#include "app.h"
+#include "http.h"
+
+// Answers any request. What goes wrong becomes a status and an error in JSON; throws std::bad_alloc, and
+// nothing else, if there is no memory to say even that.
+http::Response dispatch(App& app, const http::Request& request);

@@ -1,0 +1,85 @@
+#include "idempotency.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "requests/idempotency.h"
+#include "responses.h"
+
+#include <optional>
+
+using base::Error;
+using base::ErrorCode;
+using http::Response;
+
+namespace {
+
+Error in_progress()
+{
+    return Error(ErrorCode::conflict, "request_in_progress").retry_after(1);
+}
+
+// Whether an answer is the last word on its request. After any other the same request may fare better.
+bool is_final(int status)
+{
+    return status < 500 && status != 401 && status != 429;
+}
+
+// Refusals become answers here, since what was settled on the way to them is to stand.
+Response call_handler(App& app, const Route& route, const Call& call)
+{
+    try {
+        return route.handler(app, call);
+    } catch (const Error& error) {
+        if (!is_final(status_of(error.code())))
+            throw;
+        return render(error);
+    }
+}
+
+} // namespace
+
+Response answer_once(App& app, const Route& route, const Call& call)
+{
+    auto& db = app.database();
+    const requests::KeyedRequest keyed{call.wallet, *call.request.idempotency_key,
+                                       requests::fingerprint_of(route.method, route.path, call.request.body),
+                                       call.request.now};
+    const auto start = requests::start(db, keyed);
+    switch (start.turn) {
+    case requests::Turn::answered: {
+        Response response;
+        response.status = start.answer.status;
+        response.body = start.answer.body;
+        response.headers.emplace_back("Idempotency-Replayed", "true");
+        return response;
+    }
+    case requests::Turn::in_progress:
+        throw in_progress();
+    case requests::Turn::too_many:
+        throw Error(ErrorCode::rate_limited, "rate_limited").retry_after(start.retry_after_seconds);
+    case requests::Turn::key_reused:
+        throw Error(ErrorCode::key_reused, "idempotency_key_reused");
+    case requests::Turn::ours:
+        break;
+    }
+    try {
+        std::optional<sqlite::TransactionGroup> group(db);
+        const auto before = db.change_mark().by_this_connection;
+        const auto response = call_handler(app, route, call);
+        if (response.status >= 400 && db.change_mark().by_this_connection == before) {
+            group.reset();
+            return requests::give_up(db, keyed) ? response : render(in_progress());
+        }
+        if (!requests::keep_answer(db, keyed, {response.status, response.body}))
+            return render(in_progress()); // this one was so slow that another took its place
+        group->commit();
+        return response;
+    } catch (...) {
+        try {
+            requests::give_up(db, keyed);
+        } catch (const Error& error) { // the lease frees the key then
+            base::log("an idempotency key stays taken: " + std::string(error.what()));
+        }
+        throw;
+    }
+}

@@ -1,0 +1,20 @@
+// Answers, as they are made of JSON and of errors.
+#pragma once
+
+#include "base/error.h"
+#include "base/json.h"
+#include "http.h"
+
+int status_of(base::ErrorCode code);
+
+// The error's status, its name and fields as JSON, and the headers that belong to it.
+http::Response render(const base::Error& error);
+
+// 200 with a JSON body.
+http::Response ok(const base::Json& body);
+
+// The ETag of a body: quoted, and another one for every other body.
+std::string etag_of(const std::string& body);
+// The body with that ETag and Cache-Control, or 304 for a client that has it already.
+http::Response cacheable(const http::Request& request, const std::string& body, const std::string& etag,
+                         const char* cache_control);

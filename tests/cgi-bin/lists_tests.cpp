@@ -1,0 +1,141 @@
+// The endpoints are listed in one place, cgi-bin/routes.cpp. What else has to name them is compared with it here,
+// and so is what has to name the settings.
+#include "base/json.h"
+#include "handler_fixture.h"
+#include "routes.h"
+
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+extern const char* const openapi_document;
+
+namespace {
+
+std::string contents(const std::string& path)
+{
+    std::ifstream file(path);
+    BOOST_TEST_REQUIRE(file.good(), path << " cannot be read");
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// The path with every ":name" as `replacement`, in which $1 is the name.
+std::string with_ids(const std::string& path, const char* replacement)
+{
+    return std::regex_replace(path, std::regex(":([a-z_]+)"), replacement);
+}
+
+bool has(const std::string& text, const std::string& part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+// What the expression's first group finds.
+std::set<std::string> all_of(const std::string& text, const char* expression)
+{
+    const std::regex pattern(expression);
+    std::set<std::string> found;
+    for (std::sregex_iterator each(text.begin(), text.end(), pattern); each != std::sregex_iterator(); ++each)
+        found.insert((*each)[1]);
+    return found;
+}
+
+std::string lowercase(std::string text)
+{
+    for (auto& c : text)
+        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
+}
+
+bool may_ask_the_chain(const Route& route)
+{
+    return (route.limits & (chain | attest)) != 0;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(lists_tests)
+
+BOOST_AUTO_TEST_CASE(openapi_describes_every_endpoint_and_no_other)
+{
+    const auto document = base::parse_json(openapi_document);
+    std::set<std::string> described; // whatever their ids are called
+    for (const auto& [path, operations] : document.at("paths").items())
+        for (const char* method : {"get", "post", "delete", "put", "patch"})
+            if (operations.contains(method))
+                described.insert(method + (" " + std::regex_replace(path, std::regex("\\{[a-z_]+\\}"), "*")));
+    std::set<std::string> served;
+    for (const auto& route : all_routes())
+        served.insert(lowercase(route.method) + " " + with_ids(route.path, "*"));
+    BOOST_TEST(described == served, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(the_readme_has_a_row_for_every_endpoint_and_no_other)
+{
+    const auto readme = contents("README.md");
+    const std::regex row("\\n\\| (GET|POST|DELETE|PUT|PATCH) \\|");
+    const auto rows = std::distance(std::sregex_iterator(readme.begin(), readme.end(), row), std::sregex_iterator());
+    BOOST_TEST(rows == static_cast<std::ptrdiff_t>(all_routes().size()));
+    for (const auto& route : all_routes()) {
+        const auto cells = "| " + std::string(route.method) + " | " + route.path + " |";
+        BOOST_TEST(has(readme, cells), cells);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_web_servers_send_to_the_pool_of_the_chain_what_may_ask_it)
+{
+    std::string expected;
+    for (const auto& route : all_routes())
+        if (may_ask_the_chain(route))
+            expected += (expected.empty() ? "" : "|") + with_ids(route.path + 1, "[^/]+");
+    // In the order in which the files have it.
+    const std::string pool = "rooms/create|rooms/join|credits/verify-celo|session/join|session/[^/]+/attest";
+    const auto sorted = [](const std::string& alternatives) {
+        std::set<std::string> parts;
+        std::istringstream all(alternatives);
+        for (std::string part; std::getline(all, part, '|');)
+            parts.insert(part);
+        return parts;
+    };
+    BOOST_TEST((sorted(pool) == sorted(expected)), expected);
+    for (const char* file : {"lighttpd.conf", "deploy/lighttpd.conf", "deploy/lighttpd-prefix.conf", "deploy/nginx.conf",
+                             "deploy/nginx-prefix.conf", "deploy/nginx-tls.conf", "deploy/apache.conf",
+                             "deploy/apache-prefix.conf", "deploy/apache-tls.conf"})
+        BOOST_TEST(has(contents(file), pool + ")/?$"), file);
+}
+
+// Each of these reaches every endpoint in its own way.
+BOOST_AUTO_TEST_CASE(the_general_tests_know_every_endpoint)
+{
+    const auto words = contents("tests/fuzz/request.dict");
+    const auto floods = contents("tests/e2e/attack/attacks.mjs");
+    const auto faults = contents("tests/faults/town.cpp");
+    for (const auto& route : all_routes()) {
+        const std::string path = route.path;
+        const auto end = path.find(':');
+        if (end == std::string::npos)
+            BOOST_TEST(has(words, "\"" + path + "\""), "request.dict: " << path);
+        const bool is_flooded = has(floods, "'" + path.substr(0, end)) || has(floods, "`" + path.substr(0, end));
+        BOOST_TEST(is_flooded, "attacks.mjs: " << path);
+        // What needs no database cannot find it faulty.
+        if (path != "/openapi.json" && path != "/metrics")
+            BOOST_TEST(has(faults, "\"" + std::string(route.method) + " " + path), "town.cpp: " << route.method << " " << path);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_manual_and_the_fuzzer_know_every_setting_and_no_other)
+{
+    const auto words = contents("tests/fuzz/config.dict");
+    const auto names = all_of(contents("lib/base/config.cpp"), "\\{\"([A-Z_]+)\", &");
+    BOOST_TEST(names.size() > 40);
+    std::set<std::string> described;
+    for (const auto& item : all_of(contents("deploy/man/session-voice.env.5"), "\n\\.It ([A-Z_ ,]{3,})"))
+        described.merge(all_of(item, "([A-Z_]{3,})"));
+    BOOST_TEST((described == names));
+    for (const auto& name : names)
+        BOOST_TEST(has(words, "\"" + name + "="), "config.dict: " << name);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
