@@ -1,52 +1,55 @@
 #include "base/base64.h"
 
-#include <cstdint>
-#include <nettle/base64.h>
+#include <algorithm>
+#include <openssl/evp.h>
 
 namespace base {
 
 namespace {
 
-std::string encode(std::string_view bytes, void (*init)(base64_encode_ctx*))
+constexpr std::string_view url_safe = "-_";
+constexpr std::string_view standard = "+/";
+
+void replace_alphabet(std::string& text, std::string_view from, std::string_view to)
 {
-    std::string text(BASE64_ENCODE_LENGTH(bytes.size()) + BASE64_ENCODE_FINAL_LENGTH, '\0');
-    base64_encode_ctx context;
-    init(&context);
-    auto length = base64_encode_update(&context, text.data(), bytes.size(),
-                                       reinterpret_cast<const std::uint8_t*>(bytes.data()));
-    length += base64_encode_final(&context, text.data() + length);
-    text.resize(length);
-    return text;
+    for (std::size_t i = 0; i < from.size(); ++i)
+        std::replace(text.begin(), text.end(), from[i], to[i]);
 }
 
 } // namespace
 
 std::string base64(std::string_view bytes)
 {
-    return encode(bytes, base64_encode_init);
+    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0'); // OpenSSL ends it with a zero
+    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                       reinterpret_cast<const unsigned char*>(bytes.data()),
+                                       static_cast<int>(bytes.size()));
+    text.resize(static_cast<std::size_t>(length));
+    return text;
 }
 
 std::string base64url(std::string_view bytes)
 {
-    auto text = encode(bytes, base64url_encode_init);
+    auto text = base64(bytes);
     text.resize(text.find_last_not_of('=') + 1);
+    replace_alphabet(text, standard, url_safe);
     return text;
 }
 
 std::optional<std::string> from_base64url(std::string_view text)
 {
+    const auto padding = (4 - text.size() % 4) % 4;
     std::string padded(text);
-    padded.append((4 - text.size() % 4) % 4, '=');
-    std::string bytes(BASE64_DECODE_LENGTH(padded.size()), '\0');
-    auto length = bytes.size();
-    base64_decode_ctx context;
-    base64url_decode_init(&context);
-    if (base64_decode_update(&context, &length, reinterpret_cast<std::uint8_t*>(bytes.data()), padded.size(),
-                             padded.data()) == 0 ||
-        base64_decode_final(&context) == 0)
+    padded.append(padding, '=');
+    replace_alphabet(padded, url_safe, standard);
+    std::string bytes(padded.size() / 4 * 3, '\0');
+    const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                       reinterpret_cast<const unsigned char*>(padded.data()),
+                                       static_cast<int>(padded.size()));
+    if (length < 0 || static_cast<std::size_t>(length) < padding)
         return std::nullopt;
-    bytes.resize(length);
-    // Nettle takes spaces, padding and bits that stand for nothing, of which this is to take none.
+    bytes.resize(static_cast<std::size_t>(length) - padding);
+    // OpenSSL takes spaces, padding and bits that stand for nothing, of which this is to take none.
     if (base64url(bytes) != text)
         return std::nullopt;
     return bytes;

@@ -1,43 +1,62 @@
 #include "base/hmac.h"
 
-#include <cstdint>
-#include <nettle/hmac.h>
-#include <nettle/memops.h>
+#include <memory>
+#include <new>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 namespace base {
 
 namespace {
 
-const std::uint8_t* bytes_of(std::string_view text)
+constexpr std::size_t digest_bytes = 32;
+
+const unsigned char* bytes_of(std::string_view text)
 {
-    return reinterpret_cast<const std::uint8_t*>(text.data());
+    return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+// Looked up once: OpenSSL would do it for each digest.
+const EVP_MD* sha256_method()
+{
+    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> method = [] {
+        // Without the machine's configuration of OpenSSL, which costs a small process more than all the rest.
+        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
+        return std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)>(EVP_MD_fetch(nullptr, "SHA256", nullptr),
+                                                               EVP_MD_free);
+    }();
+    if (!method)
+        throw std::bad_alloc();
+    return method.get();
 }
 
 } // namespace
 
 std::string hmac_sha256(std::string_view key, std::string_view message)
 {
-    std::string digest(SHA256_DIGEST_SIZE, '\0');
-    hmac_sha256_ctx context;
-    hmac_sha256_set_key(&context, key.size(), bytes_of(key));
-    hmac_sha256_update(&context, message.size(), bytes_of(message));
-    hmac_sha256_digest(&context, digest.size(), reinterpret_cast<std::uint8_t*>(digest.data()));
+    // Shorter keys are filled up with zeros, so one zero stands for none, which OpenSSL refuses.
+    if (key.empty())
+        key = std::string_view("\0", 1);
+    std::string digest(digest_bytes, '\0');
+    if (HMAC(sha256_method(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(),
+             reinterpret_cast<unsigned char*>(digest.data()), nullptr) == nullptr)
+        throw std::bad_alloc();
     return digest;
 }
 
 std::string sha256(std::string_view message)
 {
-    std::string digest(SHA256_DIGEST_SIZE, '\0');
-    sha256_ctx context;
-    sha256_init(&context);
-    sha256_update(&context, message.size(), bytes_of(message));
-    sha256_digest(&context, digest.size(), reinterpret_cast<std::uint8_t*>(digest.data()));
+    std::string digest(digest_bytes, '\0');
+    if (EVP_Digest(message.data(), message.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr,
+                   sha256_method(), nullptr) != 1)
+        throw std::bad_alloc();
     return digest;
 }
 
 bool equal_in_constant_time(std::string_view left, std::string_view right)
 {
-    return left.size() == right.size() && memeql_sec(left.data(), right.data(), left.size()) != 0;
+    return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
 } // namespace base

@@ -1,5 +1,5 @@
-// HMAC-SHA256 (RFC 2104), SHA-256 and the comparison that goes with them, by Nettle, which uses what the
-// processor has for it.
+// HMAC-SHA256 (RFC 2104), SHA-256 and the comparison that goes with them, by OpenSSL, which uses what the
+// processor has for it. They throw std::bad_alloc if there is no memory.
 #pragma once
 
 #include <string>

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <sys/random.h>
+#include <openssl/rand.h>
 
 namespace base {
 
@@ -35,15 +35,8 @@ std::string Random::uuid_v4()
 
 void SystemRandom::fill(unsigned char* bytes, std::size_t count)
 {
-    std::size_t filled = 0;
-    while (filled < count) {
-        const auto got = getrandom(bytes + filled, count - filled, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            throw Error(ErrorCode::internal, "internal_error", "the system gives no randomness");
-        filled += static_cast<std::size_t>(got);
-    }
+    if (RAND_bytes(bytes, static_cast<int>(count)) != 1)
+        throw Error(ErrorCode::internal, "internal_error", "the system gives no randomness");
 }
 
 bool is_uuid(const std::string& text)

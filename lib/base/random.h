@@ -17,7 +17,7 @@ class Random
     std::string uuid_v4();                                              // RFC 9562, lowercase
 };
 
-// getrandom(2). Throws Error(internal) should the kernel refuse.
+// OpenSSL's generator, which the kernel seeds. Throws Error(internal) should it refuse.
 class SystemRandom : public Random
 {
   public:

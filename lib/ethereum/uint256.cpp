@@ -3,40 +3,56 @@
 #include "base/hex.h"
 
 #include <algorithm>
-#include <gmpxx.h>
+#include <memory>
+#include <new>
+#include <openssl/bn.h>
+#include <openssl/crypto.h>
 
 namespace ethereum {
 
 namespace {
 
-constexpr std::size_t bits = 256;
-
-mpz_class to_mpz(std::string_view word)
+struct Free
 {
-    mpz_class number;
-    mpz_import(number.get_mpz_t(), word.size(), 1, 1, 1, 0, word.data());
+    void operator()(BIGNUM* number) const { BN_free(number); }
+    void operator()(BN_CTX* context) const { BN_CTX_free(context); }
+    void operator()(char* text) const { OPENSSL_free(text); }
+};
+using Number = std::unique_ptr<BIGNUM, Free>;
+
+void require(bool there_was_memory)
+{
+    if (!there_was_memory)
+        throw std::bad_alloc();
+}
+
+Number make_number()
+{
+    Number number(BN_new());
+    require(number != nullptr);
     return number;
 }
 
-mpz_class to_mpz(std::uint64_t value)
+Number to_number(const Uint256& value)
 {
-    return to_mpz(Uint256(value).to_word());
+    const auto word = value.to_word();
+    Number number(
+        BN_bin2bn(reinterpret_cast<const unsigned char*>(word.data()), static_cast<int>(word.size()), nullptr));
+    require(number != nullptr);
+    return number;
 }
 
-bool fits(const mpz_class& number)
+bool fits(const Number& number)
 {
-    return mpz_sizeinbase(number.get_mpz_t(), 2) <= bits;
+    return BN_num_bytes(number.get()) <= 32;
 }
 
-std::string to_saturated_word(const mpz_class& number)
+Uint256 saturated(const Number& number)
 {
-    if (!fits(number))
-        return std::string(32, '\xff');
-    std::string bytes(32, '\0');
-    std::size_t count = 0;
-    mpz_export(bytes.data(), &count, 1, 1, 1, 0, number.get_mpz_t());
-    bytes.resize(count);
-    return std::string(32 - count, '\0') + bytes;
+    std::string word(32, '\xff');
+    if (fits(number))
+        BN_bn2binpad(number.get(), reinterpret_cast<unsigned char*>(word.data()), static_cast<int>(word.size()));
+    return Uint256::from_word(word);
 }
 
 } // namespace
@@ -63,10 +79,13 @@ std::optional<Uint256> Uint256::parse_decimal(std::string_view text)
     text.remove_prefix(std::min(text.find_first_not_of('0'), text.size() - 1));
     if (text.size() > most_digits)
         return std::nullopt;
-    const mpz_class number(std::string(text), 10);
+    BIGNUM* parsed = nullptr;
+    const bool is_parsed = BN_dec2bn(&parsed, std::string(text).c_str()) != 0;
+    const Number number(parsed);
+    require(is_parsed);
     if (!fits(number))
         return std::nullopt;
-    return from_word(to_saturated_word(number));
+    return saturated(number);
 }
 
 std::optional<Uint256> Uint256::parse_quantity(std::string_view text)
@@ -81,7 +100,9 @@ std::optional<Uint256> Uint256::parse_quantity(std::string_view text)
 
 std::string Uint256::to_decimal() const
 {
-    return to_mpz(to_word()).get_str();
+    const std::unique_ptr<char, Free> text(BN_bn2dec(to_number(*this).get()));
+    require(text != nullptr);
+    return text.get();
 }
 
 std::string Uint256::to_word() const
@@ -97,20 +118,31 @@ std::string Uint256::to_bytes() const
 
 Uint256 Uint256::scaled(std::uint64_t numerator, std::uint64_t denominator) const
 {
-    const auto divisor = to_mpz(denominator);
-    return from_word(to_saturated_word((to_mpz(to_word()) * to_mpz(numerator) + divisor - 1) / divisor));
+    const std::unique_ptr<BN_CTX, Free> context(BN_CTX_new());
+    require(context != nullptr);
+    const auto divisor = to_number(Uint256(denominator));
+    const auto product = make_number();
+    const auto result = make_number();
+    require(BN_mul(product.get(), to_number(*this).get(), to_number(Uint256(numerator)).get(), context.get()) == 1 &&
+            BN_add(product.get(), product.get(), divisor.get()) == 1 && BN_sub_word(product.get(), 1) == 1 &&
+            BN_div(result.get(), nullptr, product.get(), divisor.get(), context.get()) == 1);
+    return saturated(result);
 }
 
 Uint256 Uint256::plus(const Uint256& other) const
 {
-    return from_word(to_saturated_word(to_mpz(to_word()) + to_mpz(other.to_word())));
+    const auto sum = make_number();
+    require(BN_add(sum.get(), to_number(*this).get(), to_number(other).get()) == 1);
+    return saturated(sum);
 }
 
 Uint256 Uint256::minus(const Uint256& other) const
 {
     if (other >= *this)
         return {};
-    return from_word(to_saturated_word(to_mpz(to_word()) - to_mpz(other.to_word())));
+    const auto difference = make_number();
+    require(BN_sub(difference.get(), to_number(*this).get(), to_number(other).get()) == 1);
+    return saturated(difference);
 }
 
 } // namespace ethereum

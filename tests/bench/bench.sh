@@ -200,7 +200,7 @@ row 'the stripped program' "$(calculate "$(stat -c %s "$var/stripped") / 1000000
 
 end "$ours_pid"
 mkdir "$var/copy"
-cp -r Makefile cgi-bin lib schema cron admin "$var/copy"
+cp -r --parents Makefile cgi-bin lib schema cron admin deploy tests/tests.mk "$var/copy"
 begun=$(date +%s)
 if (cd "$var/copy" && make -s -j2 all && times) >"$var/times" 2>"$var/make"; then
     took=$(($(date +%s) - begun))

@@ -11,7 +11,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM
 
 packages=make,g++-aarch64-linux-gnu,qemu-user,nlohmann-json3-dev,libcli11-dev
-for library in libfcgi-dev libsqlite3-dev nettle-dev libgmp-dev libsecp256k1-dev zlib1g-dev libcurl4-openssl-dev \
+for library in libfcgi-dev libsqlite3-dev libsecp256k1-dev zlib1g-dev libcurl4-openssl-dev \
     libboost-test-dev libssl-dev; do
     packages=$packages,$library:arm64
 done

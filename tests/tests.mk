@@ -1,0 +1,164 @@
+# How it is tested and measured: README.md. Included by the Makefile.
+
+TEST_SOURCES := $(filter-out tests/bench/% tests/e2e/% tests/fuzz/% tests/torture/% tests/demo.cpp, \
+    $(wildcard tests/*.cpp tests/*/*.cpp))
+TESTS := $(TEST_SOURCES:%.cpp=$(BUILD)/%.o)
+
+# Tests are compiled once and run for seconds: no optimization, but for the simulation, whose model lives for millions of
+# steps.
+TEST_FLAGS := -Itests -DBOOST_TEST_DYN_LINK -O0
+$(BUILD)/tests/%.o: override CXXFLAGS += $(TEST_FLAGS)
+$(BUILD)/tests/simulation/%.o: override CXXFLAGS += -O1
+
+# Clang takes a third of g++'s time for them.
+TEST_CXX ?= clang++
+
+# Most of the time of a build goes into the tests, so other builds are tested by those of the plain one, but for the files
+# that ask whether they are sanitized.
+ASKING := $(shell grep -ls SANITIZED /dev/null $(TEST_SOURCES))
+SHARED_TESTS := $(ASKING:%.cpp=$(BUILD)/%.o) $(patsubst %.cpp,build/%.o,$(filter-out $(ASKING),$(TEST_SOURCES)))
+ifneq ($(BUILD),build)
+build/tests/%.o: tests/%.cpp
+	@$(MAKE) --no-print-directory SAN= BUILD=build CXX=g++ $@
+endif
+
+# Most of a test's compile time is Boost.Test and JSON: parsed once, with fixture.h.
+PCH := $(BUILD)/pch.h.gch
+PCH_USERS := $(filter-out %/wallet.o %/run_tests.o $(BUILD)/tests/simulation/%,$(TESTS))
+$(PCH_USERS): $(PCH)
+$(PCH_USERS): private override CXXFLAGS += -include $(BUILD)/pch.h
+
+$(filter-out %/wallet.o,$(TESTS)) $(PCH): private override CXX := $(TEST_CXX)
+$(PCH): override CXXFLAGS += $(TEST_FLAGS)
+$(PCH): tests/fixture.h
+	@mkdir -p $(@D)
+	@echo '#include "fixture.h"' >$(BUILD)/pch.h
+	$(call say,$@)$(CXX) $(CXXFLAGS) $(call keep_templates,$(CXX)) -x c++-header -o $@ $(BUILD)/pch.h
+
+# Of a template that both have the linker takes the first: that of the code under test, as it was compiled.
+$(BUILD)/run_tests: $(EDGE) $(LIB) $(if $(filter build,$(BUILD)),$(TESTS),$(SHARED_TESTS))
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework $(LIBS)
+
+$(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/backup-torture: $(BUILD)/tests/torture/backup_torture.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/demo: $(BUILD)/tests/demo.o $(BUILD)/tests/wallet.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
+
+$(BUILD)/session-at: $(BUILD)/tests/e2e/session_at.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Clang's libFuzzer calls the targets; everything is compiled once more, so that it sees which way an input goes.
+$(BUILD)/fuzz: $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/*.cpp))) $(BUILD)/tests/wallet.o $(EDGE) $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/fuzz/%.o: override CXXFLAGS += -O1
+
+MAKE_BY_CLANG := $(MAKE) --no-print-directory -j$$(nproc) CXX=clang++
+# One tree for the sanitized tests and the fuzzing.
+MAKE_SANITIZED := $(MAKE_BY_CLANG) BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
+
+TEST_PROGRAMS := $(addprefix $(BUILD)/,run_tests wal-torture backup-torture demo session-at)
+
+test: test-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(TEST_PROGRAMS)
+	@$(MAKE_SANITIZED) WERROR=-Werror build-sanitized/run_tests build-sanitized/fuzz
+	@tests/run.sh $(BUILD) build-sanitized
+
+# The unit program, or of it what TEST names: a suite, suite/case, or whatever else Boost's --run_test takes.
+TEST ?=
+check: unit-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/run_tests
+	@$(BUILD)/run_tests --color_output=no $(if $(TEST),--run_test='$(TEST)')
+
+# Everything by both compilers: what tests/debian does in each release.
+compilers: unit-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(TEST_PROGRAMS)
+	@$(MAKE_BY_CLANG) BUILD=build-clang WERROR=-Werror CXXFLAGS=-O0 all build-clang/run_tests
+
+# What reaches something new is kept for the next run.
+FUZZ_SECONDS ?= 600
+fuzz: fuzz-packages
+	@$(MAKE_SANITIZED) build-sanitized/fuzz
+	@tests/fuzz/run.sh build-sanitized/fuzz $(FUZZ_SECONDS) $(CURDIR)/build-sanitized/found
+
+fuzz-coverage: fuzz-packages
+	@$(MAKE_BY_CLANG) BUILD=build-coverage SAN=fuzzer-no-link LDFLAGS=-fprofile-instr-generate \
+	    CXXFLAGS='-O0 -fprofile-instr-generate -fcoverage-mapping' build-coverage/fuzz
+	@tests/fuzz/coverage.sh build-coverage/fuzz build-sanitized/found
+
+SEED ?= $(shell shuf -i 1-1000000000 -n 1)
+PARTS ?=
+torture: torture-packages
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/backup-torture \
+	    $(BUILD)/session-at
+	@$(MAKE_SANITIZED) build-sanitized/fuzz
+	@tests/torture/run.sh $(BUILD) build-sanitized $(SEED) $(PARTS)
+
+# ---- benchmarks ----
+
+BENCH := $(addprefix $(BUILD)/bench-,seed nothing sign recover bare empty empty-static runs load grow fast-clock.so)
+
+$(BUILD)/bench-seed: $(BUILD)/tests/bench/seed.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench-grow: $(BUILD)/tests/bench/grow.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench-sign: $(BUILD)/tests/bench/sign.o $(BUILD)/tests/wallet.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/bench-nothing: $(BUILD)/tests/bench/nothing.o
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ -lfcgi
+
+$(BUILD)/bench-recover: $(BUILD)/tests/bench/recover.o
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ -lsecp256k1
+
+$(BUILD)/bench-bare: $(BUILD)/tests/bench/bare.o
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ -lsqlite3
+
+# Empty in both ways in which a program can have the C++ runtime.
+$(BUILD)/bench-empty-static: $(BUILD)/tests/bench/empty.o
+	$(call say,$@)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $^
+
+$(BUILD)/bench-fast-clock.so: tests/bench/fast_clock.cpp
+	@mkdir -p $(@D)
+	$(call say,$@)$(CXX) $(CXXFLAGS) -shared -fPIC -o $@ $<
+
+$(BUILD)/bench-%: $(BUILD)/tests/bench/%.o
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^
+
+# Each line of their tables says whether a bar is met; the status tells only whether everything ran.
+bench bench-scale: bench-packages
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCH)
+	@tests/bench/$(subst bench-,,$@).sh $(BUILD)
+
+# ---- what they need ----
+
+FUZZ_PACKAGES := clang libclang-rt-dev
+UNIT_PACKAGES := $(BUILD_PACKAGES) $(FUZZ_PACKAGES) libboost-test-dev
+
+# Node.js may come from elsewhere than Debian.
+test-packages:
+	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) $(UNIT_PACKAGES) sqlite3 git \
+	    mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
+	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime \
+	    $(if $(shell command -v npm),,nodejs npm))
+
+unit-packages:
+	$(call install,$(UNIT_PACKAGES))
+
+torture-packages: test-packages
+	$(call install,valgrind)
+
+fuzz-packages:
+	$(call install,$(BUILD_PACKAGES) $(FUZZ_PACKAGES) llvm)
+
+bench-packages:
+	$(call install,$(RUN_PACKAGES) wrk binutils python3 $(if $(shell command -v npm),,nodejs npm))
+
+.PHONY: test check compilers fuzz fuzz-coverage torture bench bench-scale test-packages unit-packages torture-packages \
+    fuzz-packages bench-packages
