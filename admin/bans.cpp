@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "command.h"
-#include "rooms/room.h"
+#include "rooms/moderation.h"
 
 #include <iomanip>
 

@@ -3,8 +3,8 @@
 #include "command.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
+#include "rooms/audit.h"
 #include "rooms/history.h"
-#include "rooms/room.h"
 #include "sqlite/backup.h"
 
 #include <filesystem>

@@ -1,5 +1,8 @@
 #include "base/error.h"
 #include "command.h"
+#include "rooms/connection.h"
+#include "rooms/listing.h"
+#include "rooms/moderation.h"
 #include "rooms/room.h"
 
 #include <iomanip>

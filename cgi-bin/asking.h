@@ -3,8 +3,8 @@
 // never call these inside a Transaction.
 #pragma once
 
-#include "credits/eligibility.h"
 #include "call.h"
+#include "credits/eligibility.h"
 
 // Throws Error(rate_limited) if too much was asked from the address and the wallet's credit does not do.
 credits::NameLookup look_up_name(App& app, const Call& call);

@@ -169,7 +169,8 @@ Response dispatch(App& app, const Request& request)
         auto request_id = choose_request_id(app, request);
         const base::LogScope scope(request_id);
         auto found = match(request.path);
-        if (found.meant != nullptr && found.meant->access == Access::monitor && app.config.metrics_token.empty())
+        if (found.meant != nullptr && found.meant->access == Access::monitor &&
+            app.config.metrics_token.empty())
             found = {};
         Call call{request};
         auto response = answer(app, found, call);

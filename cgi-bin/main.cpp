@@ -4,9 +4,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/startup.h"
+#include "dispatch.h"
 #include "gateway.h"
 #include "metrics/report.h"
-#include "dispatch.h"
 #include "request_log.h"
 #include "supervisor.h"
 

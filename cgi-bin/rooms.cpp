@@ -8,6 +8,9 @@
 #include "fields.h"
 #include "responses.h"
 #include "rooms/ban.h"
+#include "rooms/listing.h"
+#include "rooms/moderation.h"
+#include "rooms/participation.h"
 #include "rooms/room.h"
 
 namespace {

@@ -32,7 +32,7 @@ std::span<const Route> all_routes();
 // Where a path leads.
 struct Match
 {
-    const Route* meant = nullptr;     // the first route of the path, whatever its method; null: there is none
+    const Route* meant = nullptr; // the first route of the path, whatever its method; null: there is none
     std::vector<std::string> ids = {}; // what stands for the names behind colons
 
     // The route of that method, HEAD being a GET; null if the path has none.

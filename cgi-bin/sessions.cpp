@@ -80,24 +80,10 @@ http::Response post_session_leave(App& app, const Call& call)
 http::Response post_session_attest(App& app, const Call& call)
 {
     auto& db = app.database();
-    const auto now = call.request.now;
     sessions::Oracle oracle(db, app.chain, app.config);
-    const auto booking_id = parse_booking_id(call.path_id);
-    auto attestation = oracle.resume(booking_id.to_decimal(), now);
-    if (!attestation) {
-        std::optional<sessions::Session> session;
-        try {
-            session = sessions::look_up(app.chain, booking_id, sessions::Asker::oracle, now);
-        } catch (const base::Error&) {
-            // A request that was faster may have attested it meanwhile.
-            attestation = oracle.resume(booking_id.to_decimal(), now);
-            if (!attestation)
-                throw;
-        }
-        if (session)
-            attestation = oracle.attest(*session, read_forced_outcome(app.config, call.request.query), now);
-    }
-    return ok({{"outcome", sessions::name_of(attestation->outcome)},
-               {"tx_hash", sessions::hash_of(db, *attestation)},
-               {"status", sessions::name_of(attestation->state)}});
+    const auto forced = [&] { return read_forced_outcome(app.config, call.request.query); };
+    const auto attestation = oracle.attest(parse_booking_id(call.path_id), forced, call.request.now);
+    return ok({{"outcome", sessions::name_of(attestation.outcome)},
+               {"tx_hash", sessions::hash_of(db, attestation)},
+               {"status", sessions::name_of(attestation.state)}});
 }

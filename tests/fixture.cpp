@@ -2,7 +2,7 @@
 
 #include "auth/access_token.h"
 #include "credits/ledger.h"
-#include "rooms/room.h"
+#include "rooms/audit.h"
 #include "rooms/sweep.h"
 
 #include <cstring>

@@ -3,15 +3,14 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/origin.h"
+#include "base/settings_file.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fcntl.h>
 #include <map>
 #include <pwd.h>
 #include <sstream>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace base {
@@ -34,45 +33,6 @@ struct TextSetting
     const char* name;
     std::string* value;
 };
-
-std::string trim(const std::string& text)
-{
-    const auto first = text.find_first_not_of(" \t\r");
-    if (first == std::string::npos)
-        return {};
-    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
-}
-
-// The server's and cron's files are also read by shells and systemd, where quotes are customary.
-std::string unquote(const std::string& text)
-{
-    const bool quoted =
-        text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
-    return quoted ? text.substr(1, text.size() - 2) : text;
-}
-
-// Nothing of what never ends, or waits for somebody: a device, a pipe, a terminal.
-std::optional<std::string> read_settings_file(const std::string& path)
-{
-    constexpr std::size_t most_bytes = 1024 * 1024;
-    const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return std::nullopt;
-    std::string content(most_bytes + 1, '\0');
-    std::size_t got = 0;
-    struct stat file = {};
-    bool is_good = ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
-    while (is_good && got < content.size()) {
-        const auto count = ::read(fd, content.data() + got, content.size() - got);
-        if (count == 0)
-            break;
-        is_good = count > 0;
-        got += is_good ? static_cast<std::size_t>(count) : 0;
-    }
-    ::close(fd);
-    content.resize(got);
-    return is_good && got <= most_bytes ? std::optional(std::move(content)) : std::nullopt;
-}
 
 bool is_hex_of_length(const std::string& text, std::size_t digits)
 {
@@ -177,36 +137,9 @@ class Loader
 
     void read_file(const std::string& path)
     {
-        const auto content = read_settings_file(path);
-        if (!content) {
-            problems_.push_back("the settings file " + path +
-                                " cannot be read; it must be a regular file of at most 1 MiB");
-            return;
-        }
-        std::istringstream lines(*content);
-        std::string line;
-        for (int number = 1; std::getline(lines, line); ++number) {
-            const std::string text = trim(line);
-            if (text.empty() || text.front() == '#')
-                continue;
-            const auto where = path + " line " + std::to_string(number) + ": ";
-            const auto equals = text.find('=');
-            // The line itself is not repeated: it may hold a secret.
-            if (equals == std::string::npos) {
-                problems_.push_back(where + "is not KEY=VALUE");
-                continue;
-            }
-            const auto name = trim(text.substr(0, equals));
-            if (!is_setting(name)) {
-                const bool looks_like_a_name =
-                    name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == std::string::npos;
-                problems_.push_back(where + (looks_like_a_name
-                                                 ? name + " is no setting of this program"
-                                                 : std::string("is no setting of this program")));
-            } else if (!from_file_.emplace(name, unquote(trim(text.substr(equals + 1)))).second) {
-                problems_.push_back(where + name + " is set twice");
-            }
-        }
+        auto file = read_settings_file(path, [&](const std::string& name) { return is_setting(name); });
+        from_file_ = std::move(file.values);
+        problems_.insert(problems_.end(), file.problems.begin(), file.problems.end());
     }
 
     std::string value_of(const char* name) const

@@ -6,6 +6,7 @@
 #include "ethereum/address.h"
 #include "ethereum/http_transport.h"
 #include "ethereum/keccak256.h"
+#include "ethereum/node_words.h"
 
 #include <algorithm>
 #include <cctype>
@@ -40,125 +41,6 @@ std::string to_quantity(std::uint64_t number)
     std::string digits(16, '\0');
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr;
     return "0x" + digits.substr(0, static_cast<std::size_t>(end - digits.data()));
-}
-
-std::string lower(std::string text)
-{
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
-
-// What the node said, in lower case, without what some put before it: Hedera's relay "[Request ID: ...] ",
-// Erigon a code such as "INTERNAL_ERROR: ".
-std::string words_of(const RpcError& error)
-{
-    auto words = lower(error.message);
-    if (words.rfind("[request id: ", 0) == 0)
-        words.erase(0, std::min(words.find("] "), words.size() - 2) + 2);
-    for (const std::string_view prefix : {"already_exists: ", "internal_error: ", "err: "}) {
-        if (words.rfind(prefix, 0) == 0)
-            words.erase(0, prefix.size());
-    }
-    return words;
-}
-
-// Whether the words are these, alone or followed by details, as in "nonce too low: next nonce 5, tx nonce 4".
-bool say(const std::string& words, std::string_view known)
-{
-    if (words.rfind(known, 0) != 0)
-        return false;
-    return words.size() == known.size() ||
-           std::string_view(":,.(").find(words[known.size()]) != std::string_view::npos ||
-           words.compare(known.size(), 2, " (") == 0;
-}
-
-bool say_one_of(const std::string& words, std::initializer_list<std::string_view> known)
-{
-    return std::any_of(known.begin(), known.end(), [&](std::string_view each) { return say(words, each); });
-}
-
-// What a revert's data says. An error that the contract defines is known by the first four bytes of its hash.
-std::string reason_in(const std::string& data)
-{
-    constexpr std::size_t selector_bytes = 4;
-    if (const auto reason = abi::decode_revert_reason(data))
-        return readable(*reason);
-    return data.size() < selector_bytes ? ""
-                                        : "custom error 0x" + base::to_hex(data.substr(0, selector_bytes));
-}
-
-std::string bytes_of(std::string_view text)
-{
-    return text.rfind("0x", 0) == 0 ? base::from_hex(text.substr(2)).value_or("") : "";
-}
-
-// Why the contract refused; nothing if the error is about something else. Most nodes report a revert with
-// code 3 and its data; others with -32000 or -32015 and words alone, or with data behind them.
-std::optional<std::string> revert_reason_of(const RpcError& error)
-{
-    if (const auto reason = abi::decode_revert_reason(error.data))
-        return readable(*reason);
-    const auto words = lower(error.message);
-    for (const std::string_view mark : {"execution reverted", "reverted 0x"}) {
-        const auto at = words.find(mark);
-        if (at == std::string::npos)
-            continue;
-        auto rest = mark.back() == 'x' ? error.message.substr(at + mark.size() - 2)
-                                       : error.message.substr(at + mark.size());
-        rest.erase(0, std::min(rest.find_first_not_of(": "), rest.size()));
-        const auto data = error.data.empty() ? bytes_of(rest) : error.data;
-        return data.empty() ? readable(rest) : reason_in(data);
-    }
-    const bool is_revert =
-        error.code == 3 || error.code == -32015 || say_one_of(words, {"reverted", "revert"});
-    return is_revert ? std::optional(reason_in(error.data)) : std::nullopt;
-}
-
-// There is no code for any of these: each node has words of its own. What none of them says is a refusal.
-SendResult classify(const RpcError& error)
-{
-    const auto words = words_of(error);
-    if (say_one_of(words, {"already known", "known transaction", "alreadyknown", "already imported",
-                           "transaction already imported", "transaction is already imported",
-                           "transaction already known", "existing tx with same hash",
-                           "transaction with the same hash was already imported"}))
-        return SendResult::accepted;
-    if (say_one_of(words, {"nonce too low", "nonce is too low", "transaction nonce is too low", "oldnonce",
-                           "nonce_too_low"}))
-        return SendResult::nonce_too_low;
-    if (say_one_of(words,
-                   {"transaction underpriced", "replacement transaction underpriced", "underpriced",
-                    "could not replace existing tx", "replacementnotallowed",
-                    "max fee per gas less than block base fee", "fee cap less than block base fee",
-                    "gasprice is less than the current basefee", "fee too low", "feetoolow",
-                    "feetoolowtocompete", "gas price too low", "gas price below configured minimum gas price",
-                    "transaction gas price below minimum", "transaction gas price is too low"}) ||
-        (words.rfind("gas price '", 0) == 0 &&
-         words.find("is below configured minimum gas price") != std::string::npos) ||
-        (words.rfind("transaction gas price ", 0) == 0 && words.find("is too low") != std::string::npos))
-        return SendResult::underpriced;
-    if (say_one_of(words,
-                   {"insufficient funds", "insufficient funds for transfer",
-                    "insufficient funds for gas * price + value", "insufficient balance for transfer",
-                    "insufficientfunds", "upfront cost exceeds account balance", "not enough funds for gas"}))
-        return SendResult::insufficient_funds;
-    return SendResult::refused;
-}
-
-// A pool that has no room now may have some later.
-bool is_full(const RpcError& error)
-{
-    return say_one_of(words_of(error),
-                      {"txpool is full", "transaction pool is full", "pool is full",
-                       "pending sub-pool is full", "basefee sub-pool is full", "queued sub-pool is full",
-                       "account limit exceeded", "there are too many transactions in the queue"});
-}
-
-// geth after a restart: which transactions are mined is not known yet.
-bool is_indexing(const RpcError& error)
-{
-    return say(words_of(error), "transaction indexing is in progress");
 }
 
 } // namespace

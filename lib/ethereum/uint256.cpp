@@ -36,8 +36,8 @@ Number make_number()
 Number to_number(const Uint256& value)
 {
     const auto word = value.to_word();
-    Number number(
-        BN_bin2bn(reinterpret_cast<const unsigned char*>(word.data()), static_cast<int>(word.size()), nullptr));
+    Number number(BN_bin2bn(reinterpret_cast<const unsigned char*>(word.data()),
+                            static_cast<int>(word.size()), nullptr));
     require(number != nullptr);
     return number;
 }
@@ -51,7 +51,8 @@ Uint256 saturated(const Number& number)
 {
     std::string word(32, '\xff');
     if (fits(number))
-        BN_bn2binpad(number.get(), reinterpret_cast<unsigned char*>(word.data()), static_cast<int>(word.size()));
+        BN_bn2binpad(number.get(), reinterpret_cast<unsigned char*>(word.data()),
+                     static_cast<int>(word.size()));
     return Uint256::from_word(word);
 }
 
@@ -123,7 +124,8 @@ Uint256 Uint256::scaled(std::uint64_t numerator, std::uint64_t denominator) cons
     const auto divisor = to_number(Uint256(denominator));
     const auto product = make_number();
     const auto result = make_number();
-    require(BN_mul(product.get(), to_number(*this).get(), to_number(Uint256(numerator)).get(), context.get()) == 1 &&
+    require(BN_mul(product.get(), to_number(*this).get(), to_number(Uint256(numerator)).get(),
+                   context.get()) == 1 &&
             BN_add(product.get(), product.get(), divisor.get()) == 1 && BN_sub_word(product.get(), 1) == 1 &&
             BN_div(result.get(), nullptr, product.get(), divisor.get(), context.get()) == 1);
     return saturated(result);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "credits/ledger.h"
+#include "rooms/listing.h"
 #include "rooms/room.h"
 #include "rooms/sweep.h"
 #include "sessions/attestation.h"

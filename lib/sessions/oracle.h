@@ -11,10 +11,11 @@
 
 #include "base/config.h"
 #include "ethereum/chain.h"
-#include "ethereum/private_key.h"
 #include "sessions/attestation.h"
+#include "sessions/delivery.h"
 #include "sessions/session.h"
 
+#include <functional>
 #include <optional>
 
 namespace sessions {
@@ -40,11 +41,16 @@ class Oracle
     // Throws "oracle key not configured" (not_configured).
     Oracle(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config);
 
-    const std::string& address() const { return address_; }
+    const std::string& address() const { return delivery_.signer().address(); }
 
     // What has been decided of the booking, after a look at how it fares; nothing if that is nothing yet.
     // Throws attestation_failed (chain_refused, with `reason`) if the chain refused it, or chain_unavailable.
     std::optional<Attestation> resume(const std::string& booking_id, base::UnixSeconds now);
+
+    // What has been decided of the booking, or else decides it now: looks it up at the escrow, asks `forced`,
+    // and does what the next one does. Throws what look_up(), `forced`, resume() and the next one throw.
+    Attestation attest(const ethereum::Uint256& booking_id,
+                       const std::function<std::optional<Outcome>()>& forced, base::UnixSeconds now);
 
     // Decides by the presence up to `now`, or as `forced`, and submits. Throws overlap_not_met,
     // completed_too_late, grace_not_over or no_show_too_late (invalid_argument) outside the outcome's window,
@@ -67,53 +73,15 @@ class Oracle
     OracleTally sweep(base::UnixSeconds now);
 
   private:
-    struct Offer;   // what the node says a transaction takes
-    struct Verdict; // where a receipt, or another's transaction, puts an attestation
-
     // `seen` is presence that was measured before: it only ever grows.
     Attestation attest(const Session& session, std::optional<Outcome> forced, const Metrics& seen,
                        base::UnixSeconds now);
-
-    Offer prepare(const std::string& calldata);
-    void expect_chain();
-    std::uint64_t estimate(const std::string& contract, const std::string& calldata);
-    std::uint64_t count_transactions(const std::string& account, bool with_pending);
-    AttestationTransaction sign(const Attestation& attestation, AttestationTransaction draft,
-                                base::UnixSeconds now) const;
-    Attestation follow_up(Attestation attestation, base::UnixSeconds now);
-    bool settle_by_receipt(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
-                           base::UnixSeconds now);
-    Verdict judge(const Attestation& attestation, const AttestationTransaction& transaction,
-                  const ethereum::Receipt& receipt);
-    bool is_final(std::uint64_t block);
-    void settle(Attestation& attestation, const Verdict& verdict, base::UnixSeconds now);
-    void look_again(Attestation& attestation, base::UnixSeconds now);
-    void take_back(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
-                   base::UnixSeconds now);
-    void replace_nonce(Attestation& attestation, const std::vector<AttestationTransaction>& seen,
-                       std::optional<std::int64_t> nonce, base::UnixSeconds now);
-    bool is_cut_off(const Attestation& attestation, std::int64_t mined);
-    void replace_overtaken(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
-                           base::UnixSeconds now);
-    bool deliver(const Attestation& attestation, base::UnixSeconds now);
-    bool look_and_deliver(Attestation& attestation, base::UnixSeconds now);
-    bool raise(AttestationTransaction& draft, const ethereum::Fees& fees) const;
-    AttestationTransaction store_replacement(const Attestation& attestation,
-                                             const AttestationTransaction& last,
-                                             const AttestationTransaction& draft, base::UnixSeconds now);
-    std::optional<AttestationTransaction>
-    raise_fee(const Attestation& attestation, const AttestationTransaction& last, base::UnixSeconds now);
-    ethereum::Fees suggest_fees();
     void attest_due(const KnownSession& known, OracleTally& tally, base::UnixSeconds now);
 
     sqlite::Database& db_;
     ethereum::Chain& chain_;
     const base::Config& config_;
-    const ethereum::PrivateKey key_;
-    const std::string address_;
-    const std::string escrow_;
-    std::optional<std::int64_t> final_block_; // once asked for
-    bool is_another_chain_ = false;
+    Delivery delivery_;
 };
 
 } // namespace sessions

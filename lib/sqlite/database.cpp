@@ -20,10 +20,6 @@ using base::ErrorCode;
 // The log never shrinks by itself below its greatest size; this cuts it back at the next restart.
 constexpr const char* wal_size_limit = "PRAGMA journal_size_limit = 16777216";
 
-constexpr const char* rollback = "ROLLBACK";
-constexpr const char* rollback_part = "ROLLBACK TO part";
-constexpr const char* release_part = "RELEASE part";
-
 // No statement may do what only this layer does under the write lock.
 int authorize(void*, int action, const char* subject, const char* argument, const char*, const char*)
 {
@@ -33,14 +29,6 @@ int authorize(void*, int action, const char* subject, const char* argument, cons
                              sqlite3_stricmp(subject, "wal_autocheckpoint") == 0;
     const bool leaves_wal = sqlite3_stricmp(subject, "journal_mode") == 0 && argument != nullptr;
     return checkpoints || leaves_wal ? SQLITE_DENY : SQLITE_OK;
-}
-
-// SQLite counts some PRAGMAs that only ask as writes.
-bool is_reading(sqlite3_stmt* handle)
-{
-    const std::string_view sql = sqlite3_sql(handle);
-    return sqlite3_stmt_readonly(handle) != 0 || (sqlite3_strnicmp(sql.data(), "PRAGMA", 6) == 0 &&
-                                                  sql.find_first_of("=(") == std::string_view::npos);
 }
 
 // SQLite would let everybody read a new file. An existing one must not be opened by other means: closing it
@@ -64,105 +52,6 @@ std::string immutable_uri(const std::string& path)
 }
 
 } // namespace
-
-// ---- Statement ----
-
-Statement::Statement(Statement&& other) noexcept
-    : database_(other.database_), handle_(std::exchange(other.handle_, nullptr)), in_use_(other.in_use_)
-{
-}
-
-Statement::~Statement()
-{
-    if (handle_ == nullptr)
-        return;
-    if (in_use_ != nullptr) {
-        sqlite3_reset(handle_);
-        sqlite3_clear_bindings(handle_);
-        *in_use_ = false;
-    } else {
-        sqlite3_finalize(handle_);
-    }
-}
-
-int Statement::index_of(const char* parameter)
-{
-    const int index = sqlite3_bind_parameter_index(handle_, parameter);
-    if (index == 0)
-        throw Error(ErrorCode::internal, "internal_error", std::string("no parameter ") + parameter);
-    return index;
-}
-
-void Statement::check(int code) const
-{
-    if (code != SQLITE_OK)
-        database_.fail(code, sqlite3_sql(handle_));
-}
-
-Statement& Statement::bind(const char* parameter, std::int64_t value)
-{
-    check(sqlite3_bind_int64(handle_, index_of(parameter), value));
-    return *this;
-}
-
-Statement& Statement::bind(const char* parameter, std::string_view value)
-{
-    check(sqlite3_bind_text64(handle_, index_of(parameter), value.data(), value.size(), SQLITE_TRANSIENT,
-                              SQLITE_UTF8));
-    return *this;
-}
-
-Statement& Statement::bind(const char* parameter, std::optional<std::int64_t> value)
-{
-    if (value)
-        return bind(parameter, *value);
-    check(sqlite3_bind_null(handle_, index_of(parameter)));
-    return *this;
-}
-
-bool Statement::step()
-{
-    // A write outside a Transaction would be one that a checkpoint could meet.
-    assert(database_.writing_ || is_reading(handle_));
-    switch (const int code = sqlite3_step(handle_)) {
-    case SQLITE_ROW:
-        return true;
-    case SQLITE_DONE:
-        return false;
-    default:
-        database_.fail(code, sqlite3_sql(handle_));
-    }
-}
-
-void Statement::run()
-{
-    while (step()) {
-    }
-}
-
-std::int64_t Statement::integer(int column) const
-{
-    return sqlite3_column_int64(handle_, column);
-}
-
-std::optional<std::int64_t> Statement::optional_integer(int column) const
-{
-    if (sqlite3_column_type(handle_, column) == SQLITE_NULL)
-        return std::nullopt;
-    return integer(column);
-}
-
-std::string Statement::text(int column) const
-{
-    const bool is_null = sqlite3_column_type(handle_, column) == SQLITE_NULL;
-    const auto* bytes = sqlite3_column_text(handle_, column);
-    if (bytes == nullptr && !is_null)
-        check(SQLITE_NOMEM);
-    const auto count = static_cast<std::size_t>(sqlite3_column_bytes(handle_, column));
-    return bytes == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(bytes), count);
-}
-
-// ---- Database ----
 
 void Database::Closer::operator()(sqlite3* handle) const noexcept
 {
@@ -348,53 +237,6 @@ ChangeMark Database::change_mark()
     return {version.integer(0), sqlite3_total_changes(handle_.get())};
 }
 
-std::int64_t Database::free_bytes()
-{
-    auto pages = prepare("PRAGMA freelist_count");
-    auto page_bytes = prepare("PRAGMA page_size");
-    pages.step();
-    page_bytes.step();
-    return pages.integer(0) * page_bytes.integer(0);
-}
-
-std::vector<std::string> Database::integrity_problems()
-{
-    std::vector<std::string> problems;
-    try {
-        auto integrity = prepare("PRAGMA integrity_check");
-        while (integrity.step()) {
-            if (integrity.text(0) != "ok")
-                problems.push_back("integrity_check: " + integrity.text(0));
-        }
-        auto foreign_keys = prepare("PRAGMA foreign_key_check");
-        while (foreign_keys.step())
-            problems.push_back("foreign_key_check: a row of " + foreign_keys.text(0) +
-                               " refers to a missing row of " + foreign_keys.text(2));
-    } catch (const Error& error) { // a file can be too damaged to be checked to the end
-        problems.emplace_back(error.what());
-    }
-    return problems;
-}
-
-template <class Work>
-void Database::run_under_write_lock(Work&& work)
-{
-    assert(!writing_ && write_lock_);
-    write_lock_->lock(options_.busy_timeout_ms);
-    try {
-        require_in_place();
-        work();
-        // The log now holds the whole database.
-        wal_pages_ = options_.checkpoint_after_pages;
-        checkpoint();
-    } catch (...) {
-        write_lock_->unlock();
-        throw;
-    }
-    write_lock_->unlock();
-    sync();
-}
-
 void Database::sync()
 {
     if (!write_lock_) // in memory
@@ -406,42 +248,6 @@ void Database::sync()
     if (const int code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL); code != SQLITE_OK)
         throw Error(ErrorCode::database_unavailable, "database_unavailable",
                     "SQLite " + std::to_string(code) + ": the log cannot be synced");
-}
-
-void Database::copy_into(const std::string& path)
-{
-    assert(!writing_);
-    sqlite3_stmt* handle = nullptr;
-    constexpr const char* sql = "VACUUM INTO ?";
-    if (const int code = sqlite3_prepare_v2(handle_.get(), sql, -1, &handle, nullptr); code != SQLITE_OK)
-        fail(code, sql);
-    const std::unique_ptr<sqlite3_stmt, Closer> statement(handle);
-    int code = sqlite3_bind_text(handle, 1, path.data(), static_cast<int>(path.size()), SQLITE_TRANSIENT);
-    if (code == SQLITE_OK)
-        code = sqlite3_step(handle);
-    // SQLite takes a file whose size it cannot read for one that is not empty: no error of ours, but the
-    // disk's.
-    if (code == SQLITE_ERROR)
-        code = SQLITE_IOERR;
-    if (code != SQLITE_DONE)
-        fail(code, sql);
-}
-
-void Database::replace_with(Database& source)
-{
-    run_under_write_lock([&] {
-        sqlite3_backup* copy = sqlite3_backup_init(handle_.get(), "main", source.handle_.get(), "main");
-        if (copy == nullptr)
-            fail(sqlite3_errcode(handle_.get()), "backup");
-        sqlite3_backup_step(copy, -1);
-        if (const int code = sqlite3_backup_finish(copy); code != SQLITE_OK)
-            fail(code, "backup");
-    });
-}
-
-void Database::vacuum()
-{
-    run_under_write_lock([&] { run_script("VACUUM"); });
 }
 
 void Database::checkpoint() noexcept
@@ -483,177 +289,6 @@ void Database::fail(int code, std::string_view what) const
     default:
         throw Error(ErrorCode::internal, "internal_error", detail);
     }
-}
-
-// ---- Transaction ----
-
-void Database::begin(Durability durability)
-{
-    assert(!writing_);
-    if (write_lock_)
-        write_lock_->lock(options_.busy_timeout_ms);
-    writing_ = true;
-    durability_ = durability;
-    try {
-        require_in_place();
-        prepare(rollback); // kept for roll_back()
-        prepare("BEGIN IMMEDIATE").run();
-        check_schema_version();
-    } catch (...) {
-        roll_back();
-        throw;
-    }
-}
-
-void Database::begin_part()
-{
-    assert(!in_part_);
-    if (!writing_)
-        begin(Durability::synced);
-    require_transaction();
-    for (const auto* sql : {rollback_part, release_part}) // kept for roll_back_part()
-        prepare(sql);
-    prepare("SAVEPOINT part").run();
-    in_part_ = true;
-    tally_pending_before_ = tally_pending_;
-}
-
-// SQLite may have given up what earlier parts did.
-void Database::require_transaction() const
-{
-    if (!in_transaction())
-        throw Error(ErrorCode::database_unavailable, "database_unavailable", "the transaction was lost");
-}
-
-void Database::check_schema_version()
-{
-    if (!expected_version_)
-        return;
-    auto row = prepare("PRAGMA user_version");
-    row.step();
-    if (row.integer(0) != *expected_version_)
-        throw Error(ErrorCode::database_newer, "database_unavailable",
-                    "the schema has moved on to version " + std::to_string(row.integer(0)) +
-                        " while this program, of version " + std::to_string(*expected_version_) +
-                        ", was at work");
-}
-
-void Database::commit()
-{
-    require_transaction();
-    wal_pages_ = 0;
-    prepare("COMMIT").run();
-    tally_ += std::exchange(tally_pending_, 0);
-    if (is_checkpoint_due() && is_synced_for_checkpoint_)
-        checkpoint();
-    end();
-}
-
-void Database::after_commit()
-{
-    // A checkpoint begins with a sync of the log. What is synced before, while others write, they need not
-    // wait for then; the checkpoint itself comes with the next commit.
-    const bool is_checkpoint_near = is_checkpoint_due() && !is_synced_for_checkpoint_;
-    if (is_checkpoint_near || durability_ == Durability::synced)
-        sync();
-    is_synced_for_checkpoint_ = is_synced_for_checkpoint_ || is_checkpoint_near;
-}
-
-void Database::roll_back() noexcept
-{
-    // After a full disk or an I/O error SQLite may have rolled back by itself already.
-    if (in_transaction())
-        run_kept(rollback);
-    end();
-}
-
-void Database::roll_back_part() noexcept
-{
-    if (in_transaction() && !(run_kept(rollback_part) && run_kept(release_part)))
-        run_kept(rollback); // what is left of the part must not be committed with the others
-    in_part_ = false;
-    tally_pending_ = tally_pending_before_;
-}
-
-bool Database::run_kept(const char* sql) noexcept
-{
-    auto* handle = statements_.find(std::string_view(sql))->second.handle.get();
-    const bool is_done = sqlite3_step(handle) == SQLITE_DONE;
-    sqlite3_reset(handle);
-    return is_done;
-}
-
-void Database::end() noexcept
-{
-    writing_ = false;
-    tally_pending_ = 0;
-    if (write_lock_)
-        write_lock_->unlock();
-}
-
-Transaction::Transaction(Database& database, Durability durability)
-    : database_(database), is_part_(database.grouped_)
-{
-    if (is_part_)
-        database_.begin_part();
-    else
-        database_.begin(durability);
-}
-
-Transaction::~Transaction()
-{
-    if (!is_open_)
-        return;
-    if (is_part_)
-        database_.roll_back_part();
-    else
-        database_.roll_back();
-}
-
-void Transaction::commit()
-{
-    assert(is_open_);
-    if (is_part_) {
-        database_.prepare(release_part).run();
-        database_.in_part_ = false;
-        is_open_ = false;
-    } else {
-        database_.commit();
-        is_open_ = false;
-        database_.after_commit();
-    }
-}
-
-bool Transaction::is_awaited() const
-{
-    return database_.write_lock_ && database_.write_lock_->is_awaited();
-}
-
-TransactionGroup::TransactionGroup(Database& database) : database_(database)
-{
-    assert(!database_.writing_ && !database_.grouped_);
-    database_.grouped_ = true;
-}
-
-TransactionGroup::~TransactionGroup()
-{
-    if (!database_.grouped_) // committed
-        return;
-    assert(!database_.in_part_);
-    if (database_.writing_)
-        database_.roll_back();
-    database_.grouped_ = false;
-}
-
-void TransactionGroup::commit()
-{
-    assert(database_.grouped_ && !database_.in_part_);
-    const bool is_writing = database_.writing_;
-    if (is_writing)
-        database_.commit();
-    database_.grouped_ = false;
-    if (is_writing)
-        database_.after_commit();
 }
 
 std::string library_version()

@@ -1,5 +1,6 @@
 // A thin layer over SQLite, the only place that knows it: connections, prepared statements, transactions,
-// migrations. Made so that on the SQLite of Debian 12 and 13 (3.40.1, 3.46.1) no checkpoint can run while anybody writes.
+// migrations. Made so that on the SQLite of Debian 12 and 13 (3.40.1, 3.46.1) no checkpoint can run while
+// anybody writes.
 #pragma once
 
 #include "sqlite/database_files.h"

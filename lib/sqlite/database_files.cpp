@@ -86,8 +86,8 @@ bool is_due(int fd)
     std::int64_t told_at = 0;
     const bool is_told = ::pread(fd, &told_at, sizeof told_at, told_at_offset) == sizeof told_at &&
                          told_at <= now && now - told_at < interval_seconds;
-    if (!is_told)
-        [[maybe_unused]] const auto written = ::pwrite(fd, &now, sizeof now, told_at_offset);
+    if (!is_told) [[maybe_unused]]
+        const auto written = ::pwrite(fd, &now, sizeof now, told_at_offset);
     type = F_UNLCK;
     ask(fd, F_OFD_SETLK, type, telling_byte);
     return !is_told;

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "base/startup.h"
 #include "credits/ledger.h"
-#include "rooms/room.h"
+#include "rooms/participation.h"
 #include "sqlite/migrate.h"
 
 #include <iostream>

@@ -27,13 +27,14 @@ inline std::vector<KnownRoute> make_known_routes()
         if (route.access == Access::monitor)
             continue;
         std::string path = route.path;
-        for (const auto& [name, id] : {std::pair(":room_id", "00000000-0000-4000-8000-000000000000"),
-                                       std::pair(":connection_id", "00000000-0000-4000-8000-000000000001"),
-                                       std::pair(":id", "7")}) {
+        for (const auto& [name, id] :
+             {std::pair(":room_id", "00000000-0000-4000-8000-000000000000"),
+              std::pair(":connection_id", "00000000-0000-4000-8000-000000000001"), std::pair(":id", "7")}) {
             if (const auto at = path.find(name); at != std::string::npos)
                 path.replace(at, std::string_view(name).size(), id);
         }
-        known.push_back({route.method, path, route.access == Access::wallet, route.access == Access::service});
+        known.push_back(
+            {route.method, path, route.access == Access::wallet, route.access == Access::service});
     }
     return known;
 }

@@ -1,5 +1,5 @@
-// The endpoints are listed in one place, cgi-bin/routes.cpp. What else has to name them is compared with it here,
-// and so is what has to name the settings.
+// The endpoints are listed in one place, cgi-bin/routes.cpp. What else has to name them is compared with it
+// here, and so is what has to name the settings.
 #include "base/json.h"
 #include "handler_fixture.h"
 #include "routes.h"
@@ -76,7 +76,8 @@ BOOST_AUTO_TEST_CASE(the_readme_has_a_row_for_every_endpoint_and_no_other)
 {
     const auto readme = contents("README.md");
     const std::regex row("\\n\\| (GET|POST|DELETE|PUT|PATCH) \\|");
-    const auto rows = std::distance(std::sregex_iterator(readme.begin(), readme.end(), row), std::sregex_iterator());
+    const auto rows =
+        std::distance(std::sregex_iterator(readme.begin(), readme.end(), row), std::sregex_iterator());
     BOOST_TEST(rows == static_cast<std::ptrdiff_t>(all_routes().size()));
     for (const auto& route : all_routes()) {
         const auto cells = "| " + std::string(route.method) + " | " + route.path + " |";
@@ -100,9 +101,9 @@ BOOST_AUTO_TEST_CASE(the_web_servers_send_to_the_pool_of_the_chain_what_may_ask_
         return parts;
     };
     BOOST_TEST((sorted(pool) == sorted(expected)), expected);
-    for (const char* file : {"lighttpd.conf", "deploy/lighttpd.conf", "deploy/lighttpd-prefix.conf", "deploy/nginx.conf",
-                             "deploy/nginx-prefix.conf", "deploy/nginx-tls.conf", "deploy/apache.conf",
-                             "deploy/apache-prefix.conf", "deploy/apache-tls.conf"})
+    for (const char* file : {"lighttpd.conf", "deploy/lighttpd.conf", "deploy/lighttpd-prefix.conf",
+                             "deploy/nginx.conf", "deploy/nginx-prefix.conf", "deploy/nginx-tls.conf",
+                             "deploy/apache.conf", "deploy/apache-prefix.conf", "deploy/apache-tls.conf"})
         BOOST_TEST(has(contents(file), pool + ")/?$"), file);
 }
 
@@ -117,11 +118,13 @@ BOOST_AUTO_TEST_CASE(the_general_tests_know_every_endpoint)
         const auto end = path.find(':');
         if (end == std::string::npos)
             BOOST_TEST(has(words, "\"" + path + "\""), "request.dict: " << path);
-        const bool is_flooded = has(floods, "'" + path.substr(0, end)) || has(floods, "`" + path.substr(0, end));
+        const bool is_flooded =
+            has(floods, "'" + path.substr(0, end)) || has(floods, "`" + path.substr(0, end));
         BOOST_TEST(is_flooded, "attacks.mjs: " << path);
         // What needs no database cannot find it faulty.
         if (path != "/openapi.json" && path != "/metrics")
-            BOOST_TEST(has(faults, "\"" + std::string(route.method) + " " + path), "town.cpp: " << route.method << " " << path);
+            BOOST_TEST(has(faults, "\"" + std::string(route.method) + " " + path),
+                       "town.cpp: " << route.method << " " << path);
     }
 }
 

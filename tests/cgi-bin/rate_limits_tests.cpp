@@ -32,7 +32,6 @@ struct PerMinuteFixture : HandlerFixture
     }
 };
 
-
 base::Config few_an_hour()
 {
     auto config = test_config();

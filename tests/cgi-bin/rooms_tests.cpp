@@ -1,7 +1,7 @@
 #include "agora_token.h"
 #include "base/random.h"
 #include "handler_fixture.h"
-#include "rooms/room.h"
+#include "rooms/moderation.h"
 
 #include <algorithm>
 

@@ -664,7 +664,8 @@ BOOST_AUTO_TEST_CASE(long_ids_keep_their_digits)
     for (const auto& id : {largest_id, beside_largest}) {
         const auto answer = seat(host, id);
         BOOST_TEST(answer.at("channel") == ::sessions::channel_of(6343, id));
-        BOOST_TEST(decode_agora_token(answer.at("agora_token")).channel == answer.at("channel").get<std::string>());
+        BOOST_TEST(decode_agora_token(answer.at("agora_token")).channel ==
+                   answer.at("channel").get<std::string>());
     }
     BOOST_TEST(sessions() == 5);
     now += 3;

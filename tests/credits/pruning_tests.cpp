@@ -1,6 +1,7 @@
 #include "credits/pruning.h"
 
 #include "credits/ledger.h"
+#include "rooms/audit.h"
 #include "rooms/room_fixture.h"
 #include "sqlite/child_process.h"
 #include "temporary_folder.h"

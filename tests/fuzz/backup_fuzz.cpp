@@ -2,7 +2,7 @@
 // restored and then stands every check.
 #include "credits/ledger.h"
 #include "fuzz.h"
-#include "rooms/room.h"
+#include "rooms/audit.h"
 #include "rooms/sweep.h"
 #include "sqlite/backup.h"
 #include "sqlite/migrate.h"

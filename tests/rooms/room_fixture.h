@@ -2,7 +2,9 @@
 #pragma once
 
 #include "fixture.h"
-#include "rooms/room.h"
+#include "rooms/listing.h"
+#include "rooms/moderation.h"
+#include "rooms/participation.h"
 #include "rooms/sweep.h"
 
 #include <optional>

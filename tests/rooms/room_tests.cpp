@@ -1,3 +1,7 @@
+#include "rooms/audit.h"
+#include "rooms/listing.h"
+#include "rooms/moderation.h"
+#include "rooms/participation.h"
 #include "rooms/room.h"
 
 #include "room_fixture.h"

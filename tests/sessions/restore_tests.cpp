@@ -167,17 +167,18 @@ BOOST_AUTO_TEST_CASE(a_request_whose_rows_are_gone_gets_an_answer)
             service.now = service.start + 700;
             BOOST_TEST_CONTEXT(path << ", at question " << question)
             {
-                restored = restore_at(service, folder / "empty.db", question, [&, at = path](OracleFixture& asked) {
-                    http::Request request;
-                    request.method = "POST";
-                    request.path = at;
-                    request.body = body.dump();
-                    request.authorization = "Bearer " + asked.token_for(caller);
-                    request.service_token = asked.config.oracle_service_token;
-                    const auto reply = asked.send(request);
-                    BOOST_TEST(reply.status != 500, reply.text);
-                    BOOST_TEST((reply.status == 200 || !reply.body.at("error").empty()));
-                });
+                restored =
+                    restore_at(service, folder / "empty.db", question, [&, at = path](OracleFixture& asked) {
+                        http::Request request;
+                        request.method = "POST";
+                        request.path = at;
+                        request.body = body.dump();
+                        request.authorization = "Bearer " + asked.token_for(caller);
+                        request.service_token = asked.config.oracle_service_token;
+                        const auto reply = asked.send(request);
+                        BOOST_TEST(reply.status != 500, reply.text);
+                        BOOST_TEST((reply.status == 200 || !reply.body.at("error").empty()));
+                    });
                 service.require_clean_audit();
                 BOOST_TEST(service.query("SELECT count(*) FROM attestations WHERE outcome <> 1") == 0);
             }

@@ -1,7 +1,10 @@
 #include "simulation/world.h"
 
+#include "credits/eligibility.h"
 #include "requests/idempotency.h"
-#include "rooms/room.h"
+#include "rooms/connection.h"
+#include "rooms/metering.h"
+#include "rooms/moderation.h"
 
 #include <algorithm>
 

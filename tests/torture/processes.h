@@ -1,8 +1,9 @@
 // What the tortures share: processes that write to one database, none of which inherits it open.
 #pragma once
 
+#include "base/error.h"
 #include "credits/ledger.h"
-#include "rooms/room.h"
+#include "rooms/audit.h"
 #include "sqlite/migrate.h"
 
 #include <cstdlib>

@@ -1,0 +1,47 @@
+// What the host of a free room, or an operator, can do to it and to those in it, each as one transaction.
+#pragma once
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "sqlite/database.h"
+
+#include <optional>
+#include <string>
+
+namespace rooms {
+
+// Meters everybody, ends their stays and closes the room, as its host's leaving does. False if there is no
+// such active free room.
+bool close(sqlite::Database& db, const base::Rules& rules, const std::string& room_id, base::UnixSeconds now);
+
+// The same for the room's host: throws room_not_found, then not_host.
+void close_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
+                   const std::string& room_id, base::UnixSeconds now);
+
+struct Removal
+{
+    std::int64_t debited_seconds = 0; // over the whole stay
+    bool closed = false;              // the room, because the host was removed or nobody is left
+};
+
+// The host removes a participant, or themself: meters, ends the stay, closes the room as a leave would. Agora
+// refuses the participant when their token ends. Throws room_not_found, not_host, then participant_not_found
+// for a connection that is not of this room, left or lapsed.
+Removal remove_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
+                       const std::string& room_id, const std::string& connection_id, base::UnixSeconds now);
+
+// The same for an operator, whatever free room the participant is in. Throws participant_not_found.
+Removal remove(sqlite::Database& db, const base::Rules& rules, const std::string& connection_id,
+               base::UnixSeconds now);
+
+struct Expulsion
+{
+    std::optional<std::string> left_room_id;   // where the wallet was present
+    std::optional<std::string> closed_room_id; // that the wallet hosted
+};
+
+// Ends the wallet's stay in a free room and closes the one that it hosts. Call inside a Transaction.
+Expulsion expel(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+                base::UnixSeconds now);
+
+} // namespace rooms
