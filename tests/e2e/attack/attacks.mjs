@@ -12,7 +12,7 @@ import { Attacker, latencies, p99 } from './load.mjs';
 // Two cores that build something else as well make any answer late now and then, so in short only what stands still is
 // told from what does not.
 export const short = { seconds: 3, floorMs: 5000 };
-export const long = { seconds: 10, floorMs: 10 };
+export const long = { seconds: 5, floorMs: 10 };
 
 // As in production; but everybody except the attackers has one address, and signs in more often than a person would.
 const address = `0x${'c0'.repeat(20)}`;
@@ -41,7 +41,7 @@ export async function attempt(host, variant, attack, size, { firewall = false } 
     }
 }
 
-const settleMs = 5000;
+const settleMs = 3000;
 const figures = (list) => `p99 ${list.map((each) => `${p99(each).toFixed(1)} ms`).join(' -> ')}`;
 
 // Somebody else, at a human pace, without and with the attackers.
@@ -204,13 +204,15 @@ const keyedFlood = {
         const client = await deployment.signedIn();
         const count = size === long ? 2000 : 100;
         const statuses = {};
+        const begun = performance.now();
         for (let number = 0; number < count; number += 1) {
             const headers = { 'Idempotency-Key': `key-of-an-attacker-${number}` };
             const { status } = await client.post('/rooms/leave', { room_id: nobody, connection_id: nobody }, { headers });
             statuses[status] = (statuses[status] ?? 0) + 1;
         }
         const line = JSON.stringify(statuses);
-        assert.ok(statuses[429] > 0 && statuses[403] < 100, line);
+        const most = 61 + (performance.now() - begun) / 1000; // 60 a minute, and at first 60 at once
+        assert.ok(statuses[429] > 0 && statuses[403] <= most, `${line}, at most ${most}`);
         const rows = await sqlite(deployment.settings.DATABASE_PATH, 'SELECT count(*) FROM idempotent_requests');
         assert.equal(String(rows).trim(), '0');
         return `${line}, no row`;

@@ -19,7 +19,9 @@ export class Attacker {
     constructor(name, port, args, input = '') {
         const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
         const stdio = ['pipe', 'pipe', 'inherit'];
-        this.child = spawn(process.execPath, [script, port, attackersAddress, ...args].map(String), { stdio });
+        // An attacker works on a machine of its own, so here it gets what the others leave.
+        const command = ['-n', '19', process.execPath, script, port, attackersAddress, ...args].map(String);
+        this.child = spawn('nice', command, { stdio });
         running.add(this.child);
         this.output = '';
         this.child.stdout.setEncoding('utf8').on('data', (text) => (this.output += text));
