@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <map>
 #include <pwd.h>
-#include <sstream>
 #include <unistd.h>
 
 namespace base {

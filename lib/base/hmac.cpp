@@ -17,15 +17,11 @@ const unsigned char* bytes_of(std::string_view text)
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-// Looked up once: OpenSSL would do it for each digest.
+// Looked up once.
 const EVP_MD* sha256_method()
 {
-    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> method = [] {
-        // Without the machine's configuration of OpenSSL, which costs a small process more than all the rest.
-        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
-        return std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)>(EVP_MD_fetch(nullptr, "SHA256", nullptr),
-                                                               EVP_MD_free);
-    }();
+    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> method(
+        EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free);
     if (!method)
         throw std::bad_alloc();
     return method.get();

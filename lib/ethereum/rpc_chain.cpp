@@ -9,9 +9,7 @@
 #include "ethereum/node_words.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
-#include <initializer_list>
 
 namespace ethereum {
 

@@ -37,6 +37,13 @@ Connection load_callers(sqlite::Database& db, sqlite::Transaction& tx, const bas
     throw Error(ErrorCode::permission_denied, "not_your_connection");
 }
 
+// What was settled and granted on the way stands.
+[[noreturn]] void refuse(sqlite::Transaction& tx, const Error& error)
+{
+    tx.commit();
+    throw error;
+}
+
 } // namespace
 
 Room create(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
@@ -45,17 +52,13 @@ Room create(sqlite::Database& db, const base::Rules& rules, const std::string& w
 {
     sqlite::Transaction tx(db);
     refuse_banned(db, wallet, now);
-    const auto refuse = [&](Error error) {
-        tx.commit(); // what was settled and granted stands
-        throw error;
-    };
     settle_wallet(db, rules, wallet, now);
     if (auto refusal = credits::refuse_to_spend(db, rules, wallet, lookup, now))
-        refuse(*std::move(refusal));
+        refuse(tx, *std::move(refusal));
     if (const auto connection = find_open_connection(db, wallet))
-        refuse(already_in(*connection));
+        refuse(tx, already_in(*connection));
     if (const auto room_id = find_hosted_room(db, wallet))
-        refuse(Error(ErrorCode::conflict, "already_hosting_free_room").with("room_id", *room_id));
+        refuse(tx, Error(ErrorCode::conflict, "already_hosting_free_room").with("room_id", *room_id));
 
     const Room room{random.uuid_v4(),
                     wallet,
@@ -75,24 +78,20 @@ Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssu
 {
     sqlite::Transaction tx(db);
     refuse_banned(db, wallet, now);
-    const auto refuse = [&](Error error) {
-        tx.commit(); // what was settled and granted stands
-        throw error;
-    };
     settle_wallet(db, rules, wallet, now);
     settle_room(db, rules, room_id, now);
     if (auto refusal = credits::refuse_to_spend(db, rules, wallet, lookup, now))
-        refuse(*std::move(refusal));
+        refuse(tx, *std::move(refusal));
     if (const auto connection = find_open_connection(db, wallet))
-        refuse(already_in(*connection));
+        refuse(tx, already_in(*connection));
     const auto stored = find_room(db, room_id);
     if (!stored || stored->closed_at)
-        refuse(Error(ErrorCode::not_found, "room_not_found"));
+        refuse(tx, Error(ErrorCode::not_found, "room_not_found"));
     if (stored->kind != "free")
-        refuse(Error(ErrorCode::invalid_argument, "room_type_mismatch"));
+        refuse(tx, Error(ErrorCode::invalid_argument, "room_type_mismatch"));
     const auto present = find_open_connections(db, room_id);
     if (static_cast<std::int64_t>(present.size()) >= stored->room.capacity)
-        refuse(Error(ErrorCode::conflict, "room_full"));
+        refuse(tx, Error(ErrorCode::conflict, "room_full"));
 
     Connection connection;
     connection.connection_id = random.uuid_v4();
