@@ -10,10 +10,13 @@ trap 'rm -rf "$said"' EXIT
 count() {
     echo "== $3: $1 passed, $2 failed"
 }
+# Before what is counted next: for the line that tells how long it took.
+begin() { begun=$(date +%s); }
+took() { echo "   $(($(date +%s) - begun)) s"; }
 
 # boost NAME PROGRAM [ARGUMENTS]: what the service logs meanwhile goes to a file. One that hangs is ended, and has failed.
 boost() {
-    name=$1; shift
+    name=$1; shift; begin
     log=$(dirname "$1")/tests.log
     rm -f "$log.report"
     report=$(timeout --foreground --kill-after=10 "${BOOST_SECONDS:-1800}" \
@@ -28,17 +31,19 @@ boost() {
     if [ "$status" -ne 0 ] && [ "$all" -eq "$good" ] || [ "$all" -eq 0 ]; then all=$((good + 1)); tail -n 40 "$log"; fi
     count "$good" $((all - good)) "$name"
     rm -f "$log.report"
+    took
 }
 
 # check NAME COMMAND...: one test that is a command.
 check() {
-    name=$1; shift
+    name=$1; shift; begin
     if "$@"; then count 1 0 "$name"; else count 0 1 "$name"; fi
+    took
 }
 
 # many NAME COMMAND...: tests that count themselves, and end with "N passed, N failed". Of a failed one, what it says.
 many() {
-    name=$1; shift
+    name=$1; shift; begin
     output=$("$@" 2>&1)
     echo "$output" | grep -a -A 30 '^ *not ok ' | head -n 300
     echo "$output" | grep -av '^ *# Subtest\|duration_ms\|^ *ok \|^ *---$\|^ *\.\.\.$\|^ *type: ' | tail -n 150
@@ -46,6 +51,7 @@ many() {
     good=${line%% passed*}
     bad=${line##*, }
     if [ -n "$line" ]; then count "$good" "${bad%% failed}" "$name"; else count 0 1 "$name"; fi
+    took
 }
 
 # Most tests keep less than one processor busy, so they run in three rows. The others are shown when the first is done.

@@ -2,7 +2,7 @@
 
 TEST_SOURCES := $(filter-out tests/bench/% tests/e2e/% tests/fuzz/% tests/torture/% tests/demo.cpp, \
     $(wildcard tests/*.cpp tests/*/*.cpp))
-TESTS := $(TEST_SOURCES:%.cpp=$(BUILD)/%.o)
+TESTS := $(call objects,$(TEST_SOURCES))
 
 # Tests are compiled once and run for seconds: no optimization, but for the simulation, whose model lives for millions of
 # steps.
@@ -13,14 +13,11 @@ $(BUILD)/tests/simulation/%.o: override CXXFLAGS += -O1
 # Clang takes a third of g++'s time for them.
 TEST_CXX ?= clang++
 
-# Most of the time of a build goes into the tests, so other builds are tested by those of the plain one, but for the files
-# that ask whether they are sanitized.
-ASKING := $(shell grep -ls SANITIZED /dev/null $(TEST_SOURCES))
-SHARED_TESTS := $(ASKING:%.cpp=$(BUILD)/%.o) $(patsubst %.cpp,build/%.o,$(filter-out $(ASKING),$(TEST_SOURCES)))
-ifneq ($(BUILD),build)
-build/tests/%.o: tests/%.cpp
-	@$(MAKE) --no-print-directory SAN= BUILD=build CXX=g++ $@
-endif
+# Most of the time of a build goes into the tests, so other builds are tested by those of PLAIN, which is built before,
+# but for what asks whether it is sanitized.
+PLAIN ?= $(BUILD)
+ASKING := $(call objects,$(shell grep -ls SANITIZED /dev/null $(TEST_SOURCES)))
+SHARED_TESTS := $(ASKING) $(patsubst $(BUILD)/%,$(PLAIN)/%,$(filter-out $(ASKING),$(TESTS)))
 
 # Most of a test's compile time is Boost.Test and JSON: parsed once, with fixture.h.
 PCH := $(BUILD)/pch.h.gch
@@ -36,7 +33,7 @@ $(PCH): tests/fixture.h
 	$(call say,$@)$(CXX) $(CXXFLAGS) $(call keep_templates,$(CXX)) -x c++-header -o $@ $(BUILD)/pch.h
 
 # Of a template that both have the linker takes the first: that of the code under test, as it was compiled.
-$(BUILD)/run_tests: $(EDGE) $(LIB) $(if $(filter build,$(BUILD)),$(TESTS),$(SHARED_TESTS))
+$(BUILD)/run_tests: $(EDGE) $(LIB) $(SHARED_TESTS)
 	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework $(LIBS)
 
 $(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
@@ -52,21 +49,24 @@ $(BUILD)/session-at: $(BUILD)/tests/e2e/session_at.o $(LIB)
 	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Clang's libFuzzer calls the targets; everything is compiled once more, so that it sees which way an input goes.
-$(BUILD)/fuzz: $(patsubst %.cpp,$(BUILD)/%.o,$(sort $(wildcard tests/fuzz/*.cpp))) $(BUILD)/tests/wallet.o $(EDGE) $(LIB)
+$(BUILD)/fuzz: $(call objects,$(sort $(wildcard tests/fuzz/*.cpp))) $(BUILD)/tests/wallet.o $(EDGE) $(LIB)
 	$(call say,$@)$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/fuzz/%.o: override CXXFLAGS += -O1
 
 MAKE_BY_CLANG := $(MAKE) --no-print-directory -j$$(nproc) CXX=clang++
 # One tree for the sanitized tests and the fuzzing.
-MAKE_SANITIZED := $(MAKE_BY_CLANG) BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
+MAKE_SANITIZED := $(MAKE_BY_CLANG) UNITY=1 BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
 
-TEST_PROGRAMS := $(addprefix $(BUILD)/,run_tests wal-torture backup-torture demo session-at)
+test-programs: all $(addprefix $(BUILD)/,run_tests wal-torture backup-torture demo session-at)
+
+# In a tree of its own, as `make check` is for who changes one file after the other.
+MAKE_TEST := $(MAKE) --no-print-directory -j$$(nproc) UNITY=1 BUILD=build-test
 
 test: test-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(TEST_PROGRAMS)
-	@$(MAKE_SANITIZED) WERROR=-Werror build-sanitized/run_tests build-sanitized/fuzz
-	@tests/run.sh $(BUILD) build-sanitized
+	@$(MAKE_TEST) WERROR=-Werror test-programs
+	@$(MAKE_SANITIZED) PLAIN=build-test WERROR=-Werror build-sanitized/run_tests build-sanitized/fuzz
+	@tests/run.sh build-test build-sanitized
 
 # The unit program, or of it what TEST names: a suite, suite/case, or whatever else Boost's --run_test takes.
 TEST ?=
@@ -74,10 +74,13 @@ check: unit-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/run_tests
 	@$(BUILD)/run_tests --color_output=no $(if $(TEST),--run_test='$(TEST)')
 
-# Everything by both compilers: what tests/debian does in each release.
+# Everything by both compilers: what tests/debian does in a release. In a unity build a file can live by the includes of
+# its neighbours, so each is also looked at alone.
 compilers: unit-packages
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=-Werror all $(TEST_PROGRAMS)
-	@$(MAKE_BY_CLANG) BUILD=build-clang WERROR=-Werror CXXFLAGS=-O0 all build-clang/run_tests
+	@printf '%s\n' $(filter-out $(JSON_USERS:$(BUILD)/%.o=%.cpp),$(wildcard lib/*/*.cpp)) | grep -v version.cpp | \
+	    xargs -P $$(nproc) -n 1 $(CXX) -fsyntax-only -std=c++20 $(WARNINGS) -Werror -Ilib
+	@$(MAKE_TEST) WERROR=-Werror test-programs
+	@$(MAKE_BY_CLANG) UNITY=1 BUILD=build-clang PLAIN=build-test WERROR=-Werror CXXFLAGS=-O0 all build-clang/run_tests
 
 # What reaches something new is kept for the next run.
 FUZZ_SECONDS ?= 600
@@ -160,5 +163,5 @@ fuzz-packages:
 bench-packages:
 	$(call install,$(RUN_PACKAGES) wrk binutils python3 $(if $(shell command -v npm),,nodejs npm))
 
-.PHONY: test check compilers fuzz fuzz-coverage torture bench bench-scale test-packages unit-packages torture-packages \
+.PHONY: test test-programs check compilers fuzz fuzz-coverage torture bench bench-scale test-packages unit-packages torture-packages \
     fuzz-packages bench-packages

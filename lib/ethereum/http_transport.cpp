@@ -27,10 +27,10 @@ constexpr std::size_t max_answer_bytes = 256 * 1024; // an eth_call of these con
 // One of the first bytes of a lock file, of which there are as many as calls may be under way, held while
 // this one is. Who waits for one holds the byte behind them, unless others may wait as well. The kernel gives
 // them back when the process dies.
-class Slot
+class Place
 {
   public:
-    explicit Slot(const HttpOptions& options)
+    explicit Place(const HttpOptions& options)
     {
         if (options.slots_path.empty())
             return;
@@ -42,13 +42,13 @@ class Slot
             refuse("too many calls to the node are under way");
         }
     }
-    ~Slot()
+    ~Place()
     {
         if (fd_ >= 0)
             ::close(fd_); // lets go of the byte
     }
-    Slot(const Slot&) = delete;
-    Slot& operator=(const Slot&) = delete;
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
 
   private:
     bool take_soon(const HttpOptions& options) const
@@ -176,7 +176,7 @@ HttpTransport::~HttpTransport() = default;
 
 std::string HttpTransport::post(const std::string& body)
 {
-    const Slot slot(options_);
+    const Place slot(options_);
     if (!curl_)
         curl_ = std::make_unique<Curl>();
     Curl& curl = *curl_;

@@ -10,19 +10,19 @@
 
 namespace ethereum {
 
-namespace {
-
-[[noreturn]] void refuse(const std::string& why)
+void refuse_answer(const std::string& why)
 {
     throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", why);
 }
+
+namespace {
 
 base::Json parse_answer(const std::string& text)
 {
     try {
         return base::parse_json(text);
     } catch (const base::Error&) {
-        refuse("the node did not answer in JSON");
+        refuse_answer("the node did not answer in JSON");
     }
 }
 
@@ -83,7 +83,8 @@ base::Json JsonRpc::call(const std::string& method, const base::Json& params)
     auto answer = try_call(method, params);
     if (const auto* error = std::get_if<RpcError>(&answer)) {
         log_answer(method, *error);
-        refuse(method + " failed with code " + (error->code != 0 ? std::to_string(error->code) : "unknown"));
+        refuse_answer(method + " failed with code " +
+                      (error->code != 0 ? std::to_string(error->code) : "unknown"));
     }
     return std::get<base::Json>(std::move(answer));
 }
@@ -101,7 +102,7 @@ std::variant<base::Json, RpcError> JsonRpc::try_call(const std::string& method, 
         auto answer = ask(method, params);
         if (const auto* error = std::get_if<RpcError>(&answer); error != nullptr && is_rate_limit(*error)) {
             log_answer(method, *error);
-            refuse("the node is asked too much");
+            refuse_answer("the node is asked too much");
         }
         report(std::holds_alternative<RpcError>(answer) ? "error" : "ok");
         return answer;
@@ -118,7 +119,7 @@ std::variant<base::Json, RpcError> JsonRpc::ask(const std::string& method, const
     const auto answer = parse_answer(transport_.post(request.dump()));
 
     if (!answer.is_object())
-        refuse("the node's answer is no object");
+        refuse_answer("the node's answer is no object");
     if (const auto error = answer.find("error"); error != answer.end() && !error->is_null()) {
         auto read = read_error(*error);
         read.message = transport_.without_address(std::move(read.message));
@@ -126,10 +127,10 @@ std::variant<base::Json, RpcError> JsonRpc::ask(const std::string& method, const
     }
     const auto answered_id = answer.find("id");
     if (answered_id == answer.end() || !answered_id->is_number_integer() || *answered_id != id)
-        refuse("the node answered another request");
+        refuse_answer("the node answered another request");
     const auto result = answer.find("result");
     if (result == answer.end())
-        refuse("the node's answer has no result");
+        refuse_answer("the node's answer has no result");
     return *result;
 }
 
@@ -138,14 +139,14 @@ std::string JsonRpc::eth_call(const std::string& contract, const std::string& ca
     const base::Json call_object{{"to", contract}, {"data", "0x" + base::to_hex(calldata)}};
     const auto result = call("eth_call", base::Json::array({call_object, "latest"}));
     if (!result.is_string())
-        refuse("eth_call gave no text");
+        refuse_answer("eth_call gave no text");
     const auto& text = result.get_ref<const std::string&>();
     const auto bytes =
         text.rfind("0x", 0) == 0 ? base::from_hex(std::string_view(text).substr(2)) : std::nullopt;
     if (!bytes)
-        refuse("eth_call gave no hex data");
+        refuse_answer("eth_call gave no hex data");
     if (bytes->empty())
-        refuse("eth_call gave no data; is there a contract at " + contract + "?");
+        refuse_answer("eth_call gave no data; is there a contract at " + contract + "?");
     return *bytes;
 }
 

@@ -32,6 +32,9 @@ struct RpcError
 // Writes to the log what the node said, with its code: without addresses, which may hold an access key, and
 // without long hex, which may be a signed transaction.
 void log_answer(const std::string& method, const RpcError& error);
+// What the node answered, or did not: Error(chain_unavailable). `why` may not hold its address.
+[[noreturn]] void refuse_answer(const std::string& why);
+
 // Of what a contract or a node says, printable ASCII is kept, and not without end.
 std::string readable(const std::string& text);
 

@@ -15,17 +15,12 @@ namespace ethereum {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& why)
-{
-    throw base::Error(base::ErrorCode::chain_unavailable, "chain_unavailable", why);
-}
-
 Uint256 read_quantity(const base::Json& value)
 {
     const auto number =
         value.is_string() ? Uint256::parse_quantity(value.get_ref<const std::string&>()) : std::nullopt;
     if (!number)
-        refuse("the node gave no number");
+        refuse_answer("the node gave no number");
     return *number;
 }
 
@@ -85,7 +80,7 @@ bool RpcChain::is_celo_verified(const std::string& wallet)
 std::string RpcChain::ask_escrow(std::string_view signature, const Uint256& number)
 {
     if (escrow_.empty() || escrow_ == no_contract)
-        refuse("ESCROW_ADDRESS is not set");
+        refuse_answer("ESCROW_ADDRESS is not set");
     return rpc_.eth_call(escrow_, abi::call_with_numbers(signature, {number}));
 }
 
@@ -170,13 +165,13 @@ GasEstimate RpcChain::estimate_gas(const std::string& from, const std::string& c
         log_answer("eth_estimateGas", *error);
         auto reason = revert_reason_of(*error);
         if (!reason)
-            refuse("eth_estimateGas failed with code " + std::to_string(error->code));
+            refuse_answer("eth_estimateGas failed with code " + std::to_string(error->code));
         return {0, std::move(reason)};
     }
     constexpr std::uint64_t most_gas = 100'000'000;
     const auto gas = read_uint64(std::get<base::Json>(answer));
     if (gas == 0 || gas > most_gas)
-        refuse("the node estimates " + std::to_string(gas) + " gas");
+        refuse_answer("the node estimates " + std::to_string(gas) + " gas");
     return {gas, std::nullopt};
 }
 
@@ -201,7 +196,7 @@ SendResult RpcChain::send(const std::string& raw_transaction)
         return SendResult::accepted;
     log_answer("eth_sendRawTransaction", *error);
     if (is_full(*error))
-        refuse("the node's pool of transactions is full");
+        refuse_answer("the node's pool of transactions is full");
     return classify(*error);
 }
 
@@ -212,23 +207,23 @@ std::optional<Receipt> RpcChain::receipt(const std::string& tx_hash)
         log_answer("eth_getTransactionReceipt", *error);
         if (is_indexing(*error))
             return std::nullopt;
-        refuse("eth_getTransactionReceipt failed with code " + std::to_string(error->code));
+        refuse_answer("eth_getTransactionReceipt failed with code " + std::to_string(error->code));
     }
     const auto& answer = std::get<base::Json>(said);
     if (answer.is_null())
         return std::nullopt;
     const auto field = [&](const char* name) -> const base::Json& {
         if (!answer.is_object() || !answer.contains(name))
-            refuse("the node gave no receipt");
+            refuse_answer("the node gave no receipt");
         return answer[name];
     };
     if (field("transactionHash") != tx_hash)
-        refuse("the node gave another transaction's receipt");
+        refuse_answer("the node gave another transaction's receipt");
     if (field("blockNumber").is_null()) // some nodes show what still waits
         return std::nullopt;
     const auto status = read_uint64(field("status"));
     if (status > 1)
-        refuse("the node gave a receipt of an unknown status");
+        refuse_answer("the node gave a receipt of an unknown status");
     return Receipt{status == 1, read_uint64(field("blockNumber"))};
 }
 

@@ -13,11 +13,6 @@ namespace {
 
 constexpr char eip1559_type = 0x02;
 
-[[noreturn]] void fail(const char* why)
-{
-    throw base::Error(base::ErrorCode::internal, "internal_error", why);
-}
-
 std::string encode_number(const Uint256& number)
 {
     return rlp::encode(number.to_bytes());
@@ -32,7 +27,7 @@ std::string encode_address(const std::string& address)
 {
     const auto bytes = base::from_hex(std::string_view(address).substr(2));
     if (!bytes || bytes->size() != 20)
-        fail("a transaction to no address");
+        throw base::Error(base::ErrorCode::internal, "internal_error", "a transaction to no address");
     return rlp::encode(*bytes);
 }
 

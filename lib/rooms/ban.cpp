@@ -12,7 +12,7 @@ namespace {
 #define SELECT_BAN "SELECT ban_id, wallet, reason, banned_at, expires_at, lifted_at FROM bans "
 #define IS_ACTIVE "lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now) "
 
-Ban read(const sqlite::Statement& row)
+Ban read_ban(const sqlite::Statement& row)
 {
     return {row.integer(0),         row.text(1), row.text(2), row.integer(3), row.optional_integer(4),
             row.optional_integer(5)};
@@ -25,7 +25,7 @@ std::optional<Ban> find_active_ban(sqlite::Database& db, const std::string& wall
     auto row = db.prepare(SELECT_BAN "WHERE wallet = :wallet AND " IS_ACTIVE "ORDER BY ban_id DESC LIMIT 1");
     if (!row.bind(":wallet", wallet).bind(":now", now).step())
         return std::nullopt;
-    return read(row);
+    return read_ban(row);
 }
 
 void refuse_banned(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now)
@@ -45,7 +45,7 @@ std::vector<Ban> list_bans(sqlite::Database& db, std::int64_t limit)
     row.bind(":limit", limit);
     std::vector<Ban> bans;
     while (row.step())
-        bans.push_back(read(row));
+        bans.push_back(read_ban(row));
     return bans;
 }
 

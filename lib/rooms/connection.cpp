@@ -16,7 +16,7 @@ constexpr std::int64_t uid_modulus = 0x7fffffff;
     "debited_seconds, left_at, credits_low_at, credits_low_remaining_seconds, credits_exhausted_at, "        \
     "events_delivered FROM connections "
 
-Connection read(const sqlite::Statement& row)
+Connection read_connection(const sqlite::Statement& row)
 {
     Connection connection;
     connection.connection_id = row.text(0);
@@ -40,14 +40,14 @@ std::optional<Connection> read_one(sqlite::Statement& row)
 {
     if (!row.step())
         return std::nullopt;
-    return read(row);
+    return read_connection(row);
 }
 
 std::vector<Connection> read_all(sqlite::Statement& row)
 {
     std::vector<Connection> connections;
     while (row.step())
-        connections.push_back(read(row));
+        connections.push_back(read_connection(row));
     return connections;
 }
 

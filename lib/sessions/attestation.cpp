@@ -38,7 +38,7 @@ AttestationState state_named(const std::string& name)
     throw base::Error(base::ErrorCode::internal, "internal_error", "an attestation in an unknown state");
 }
 
-Attestation read(const sqlite::Statement& row)
+Attestation read_attestation(const sqlite::Statement& row)
 {
     Attestation attestation;
     attestation.booking_id = row.text(0);
@@ -78,7 +78,7 @@ std::optional<Attestation> find_attestation(sqlite::Database& db, const std::str
     auto row = db.prepare(SELECT_ATTESTATION "WHERE booking_id = :booking_id");
     if (!row.bind(":booking_id", booking_id).step())
         return std::nullopt;
-    return read(row);
+    return read_attestation(row);
 }
 
 Attestation load_attestation(sqlite::Database& db, const std::string& booking_id)
@@ -115,7 +115,7 @@ std::vector<Attestation> find_attestations_on_their_way(sqlite::Database& db)
     auto row = db.prepare(SELECT_ATTESTATION "WHERE settled_at IS NULL ORDER BY nonce");
     std::vector<Attestation> found;
     while (row.step())
-        found.push_back(read(row));
+        found.push_back(read_attestation(row));
     return found;
 }
 

@@ -23,7 +23,7 @@ constexpr std::int64_t recall_seconds = 60;
     "SELECT booking_id, ifnull(host_wallet, ''), ifnull(guest_wallet, ''), start_at, ends_at, "              \
     "grace_seconds, min_overlap_seconds, ifnull(looked_up_at, 0), ifnull(concluded, '') FROM sessions "
 
-KnownSession read(const sqlite::Statement& row)
+KnownSession read_session(const sqlite::Statement& row)
 {
     KnownSession session{row.text(0), row.text(1), row.text(2), std::nullopt, row.integer(7), row.text(8)};
     if (row.optional_integer(3))
@@ -35,7 +35,7 @@ std::vector<KnownSession> read_all(sqlite::Statement& row)
 {
     std::vector<KnownSession> found;
     while (row.step())
-        found.push_back(read(row));
+        found.push_back(read_session(row));
     return found;
 }
 
@@ -244,7 +244,7 @@ std::optional<KnownSession> find_session(sqlite::Database& db, const std::string
     auto row = db.prepare(SELECT_SESSION "WHERE booking_id = :booking_id");
     if (!row.bind(":booking_id", booking_id).step())
         return std::nullopt;
-    return read(row);
+    return read_session(row);
 }
 
 std::vector<KnownSession> list_sessions(sqlite::Database& db, std::int64_t limit)

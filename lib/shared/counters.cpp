@@ -12,7 +12,7 @@ namespace {
 using Atomic = std::atomic<std::uint64_t>;
 static_assert(Atomic::is_always_lock_free);
 
-constexpr std::uint64_t format = 0x53564d4554000001; // "SVMET", version 1
+constexpr std::uint64_t counters_format = 0x53564d4554000001; // "SVMET", version 1
 
 enum State : std::uint64_t
 {
@@ -105,7 +105,7 @@ std::string series(std::string_view name,
 }
 
 Counters::Counters(const std::string& database_path)
-    : file_(database_path == ":memory:" ? database_path : database_path + "-metrics", format,
+    : file_(database_path == ":memory:" ? database_path : database_path + "-metrics", counters_format,
             MappedFile::header_bytes + sizeof(Layout))
 {
 }

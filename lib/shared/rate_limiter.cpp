@@ -15,7 +15,7 @@ namespace {
 using Atomic = std::atomic<std::uint64_t>;
 static_assert(Atomic::is_always_lock_free);
 
-constexpr std::uint64_t format = 0x53564c494d000001; // "SVLIM", version 1
+constexpr std::uint64_t limits_format = 0x53564c494d000001; // "SVLIM", version 1
 
 // A place holds 22 bits of the hash and, below them, the instant at which all that was taken will have grown
 // again: the "theoretical arrival time" of the generic cell rate algorithm. 0 is an empty place.
@@ -46,8 +46,8 @@ Seen::const_iterator find(const Seen& seen, std::uint64_t tag)
 
 RateLimiter::RateLimiter(const std::string& database_path, base::Random& random)
     : fill_([&random](MappedFile& file) { random.fill(file.extra(), MappedFile::extra_bytes); }),
-      file_(database_path == ":memory:" ? database_path : database_path + "-limits", format, file_bytes,
-            fill_)
+      file_(database_path == ":memory:" ? database_path : database_path + "-limits", limits_format,
+            file_bytes, fill_)
 {
 }
 

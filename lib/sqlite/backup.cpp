@@ -39,13 +39,6 @@ std::string reason(int error)
     throw Error(ErrorCode::invalid_argument, "not_a_backup", path + ": " + why);
 }
 
-std::int64_t read_integer(Database& database, std::string_view sql)
-{
-    auto row = database.prepare(sql);
-    row.step();
-    return row.integer(0);
-}
-
 std::string refuse_existing(std::string path)
 {
     std::error_code none; // of what cannot be seen: it cannot be written either

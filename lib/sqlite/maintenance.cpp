@@ -12,10 +12,10 @@ using base::Error;
 std::int64_t Database::free_bytes()
 {
     auto pages = prepare("PRAGMA freelist_count");
-    auto page_bytes = prepare("PRAGMA page_size");
+    auto page_size = prepare("PRAGMA page_size");
     pages.step();
-    page_bytes.step();
-    return pages.integer(0) * page_bytes.integer(0);
+    page_size.step();
+    return pages.integer(0) * page_size.integer(0);
 }
 
 std::vector<std::string> Database::integrity_problems()

@@ -4,17 +4,17 @@
 
 namespace sqlite {
 
-namespace {
-
-using base::Error;
-using base::ErrorCode;
-
 std::int64_t read_integer(Database& database, std::string_view sql)
 {
     auto statement = database.prepare(sql);
     statement.step();
     return statement.integer(0);
 }
+
+namespace {
+
+using base::Error;
+using base::ErrorCode;
 
 [[noreturn]] void refuse(ErrorCode code, const std::string& why)
 {

@@ -20,6 +20,9 @@ extern const std::vector<Migration> schema_migrations;
 // The version that the database stands at; 0 for an empty one. SQLite's user_version.
 std::int64_t schema_version(Database& database);
 
+// The first column of the first row.
+std::int64_t read_integer(Database& database, std::string_view sql);
+
 // Brings the database to the newest version, each step in one transaction, and returns how many steps
 // were taken. Safe to call from many processes at once. Changes nothing and throws Error(database_newer) if
 // the database is newer than this program, Error(database_unavailable) if it is some other program's.

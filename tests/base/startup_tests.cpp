@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 constexpr uid_t stranger = 4711; // has no entry anywhere
 constexpr gid_t strangers = 4712;
 
-bool is_root(boost::unit_test::test_unit_id)
+bool runs_as_root(boost::unit_test::test_unit_id)
 {
     return ::geteuid() == 0;
 }
@@ -94,7 +94,7 @@ BOOST_AUTO_TEST_CASE(a_database_in_memory_has_no_place)
     BOOST_TEST(config.database_path == ":memory:");
 }
 
-BOOST_AUTO_TEST_CASE(root_stays_root_in_a_folder_of_its_own, *boost::unit_test::precondition(is_root))
+BOOST_AUTO_TEST_CASE(root_stays_root_in_a_folder_of_its_own, *boost::unit_test::precondition(runs_as_root))
 {
     const TemporaryFolder folder;
     BOOST_TEST(user_at(folder / "test.db") == root_still);
@@ -103,7 +103,8 @@ BOOST_AUTO_TEST_CASE(root_stays_root_in_a_folder_of_its_own, *boost::unit_test::
     BOOST_TEST(user_at(folder / "test.db") == root_still);
 }
 
-BOOST_AUTO_TEST_CASE(root_becomes_the_owner_of_the_folder_for_good, *boost::unit_test::precondition(is_root))
+BOOST_AUTO_TEST_CASE(root_becomes_the_owner_of_the_folder_for_good,
+                     *boost::unit_test::precondition(runs_as_root))
 {
     const TemporaryFolder folder;
     fs::create_directory(folder / "data");
@@ -117,7 +118,8 @@ BOOST_AUTO_TEST_CASE(root_becomes_the_owner_of_the_folder_for_good, *boost::unit
 }
 
 // They lead to folders of root's.
-BOOST_AUTO_TEST_CASE(root_follows_no_link_of_another_user_as_root, *boost::unit_test::precondition(is_root))
+BOOST_AUTO_TEST_CASE(root_follows_no_link_of_another_user_as_root,
+                     *boost::unit_test::precondition(runs_as_root))
 {
     const TemporaryFolder folder;
     for (const char* name : {"data", "roots"})

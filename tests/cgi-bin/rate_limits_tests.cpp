@@ -21,10 +21,10 @@ struct PerMinuteFixture : HandlerFixture
         asked.address = from_address;
         return send(asked);
     }
-    int ask_for_nonces(const std::string& from_address, int times)
+    int ask_for_nonces(const std::string& from_address, int how_often)
     {
         int granted = 0;
-        for (int i = 0; i < times; ++i)
+        for (int i = 0; i < how_often; ++i)
             granted +=
                 from(from_address, request("POST", "/auth/nonce", R"({"wallet":")" + address(1) + R"("})"))
                     .status == 200;
@@ -49,11 +49,11 @@ struct OtherLimitsFixture : HandlerFixture
     OtherLimitsFixture() : HandlerFixture(few_an_hour()) {}
 
     Reply ask(const std::string& path, unsigned wallet_number, const base::Json& body = base::Json::object(),
-              const std::string& from_address = {}, const std::optional<std::string>& key = {})
+              const std::string& from_address = {}, const std::optional<std::string>& with_key = {})
     {
         auto asked = signed_in(request("POST", path, body.dump()), address(wallet_number));
         asked.address = from_address;
-        asked.idempotency_key = key;
+        asked.idempotency_key = with_key;
         return send(asked);
     }
     void check_limited(const Reply& reply, const std::string& retry_after)

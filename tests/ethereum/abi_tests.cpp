@@ -1,25 +1,12 @@
 #include "ethereum/abi.h"
 
 #include "base/hex.h"
+#include "ethereum/shorthand.h"
 #include "fixture.h"
 
 namespace {
 
 using namespace ethereum::abi;
-
-// 32 bytes, big-endian.
-std::string word(std::uint64_t number)
-{
-    std::string bytes(32, '\0');
-    for (std::size_t i = 0; i < 8; ++i)
-        bytes[31 - i] = static_cast<char>(number >> (8 * i) & 0xff);
-    return bytes;
-}
-
-bool is_chain_unavailable(const base::Error& error)
-{
-    return error.code() == base::ErrorCode::chain_unavailable;
-}
 
 } // namespace
 

@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "ethereum/abi.h"
 #include "ethereum/rpc_chain.h"
+#include "ethereum/shorthand.h"
 #include "fixture.h"
 #include "temporary_folder.h"
 
@@ -11,18 +12,6 @@
 namespace {
 
 using ethereum::Uint256;
-
-bool is_chain_unavailable(const base::Error& error)
-{
-    return error.code() == base::ErrorCode::chain_unavailable && error.name() == "chain_unavailable";
-}
-
-std::string bytes_of(const base::Json& hex)
-{
-    const auto bytes = base::from_hex(hex.get<std::string>().substr(2));
-    BOOST_REQUIRE(bytes.has_value());
-    return *bytes;
-}
 
 // Vectors write addresses with upper-case digits for a checksum.
 std::string lower(std::string text)
@@ -64,10 +53,6 @@ base::Json to_json(const ethereum::Booking& booking)
 }
 
 // Words of 32 bytes with something else in each, so that no two can be mixed up unseen.
-std::string word(std::uint64_t value)
-{
-    return Uint256(value).to_word();
-}
 std::string address_word(char digit)
 {
     return std::string(12, '\0') + std::string(20, digit);
@@ -111,7 +96,7 @@ std::string largest(unsigned bits)
 }
 
 // A node with an escrow that returns what a test says, by calldata.
-class ScriptedNode : public ethereum::Transport
+class ScriptedEscrow : public ethereum::Transport
 {
   public:
     std::string post(const std::string& body) override
@@ -134,7 +119,7 @@ struct NodeFixture
     const std::string registry = "0x22b618dabb5acdc214eeaa1c4c5e2ef6eb4488c2";
     const std::string mirror = "0xb0864603a4d6b62eacb53fbfa32e7665badcc7fb";
     const std::string escrow = "0x132212b78c4a7a3f19de1bf63f119848c765c1d2";
-    ScriptedNode* node = new ScriptedNode; // the chain's
+    ScriptedEscrow* node = new ScriptedEscrow; // the chain's
     ethereum::RpcChain chain{std::unique_ptr<ethereum::Transport>(node), registry, mirror, escrow};
 };
 
@@ -417,7 +402,7 @@ BOOST_FIXTURE_TEST_CASE(an_answer_that_cannot_be_read_is_never_a_no, NodeFixture
 
 BOOST_FIXTURE_TEST_CASE(without_an_escrow_nobody_is_asked, NodeFixture)
 {
-    auto* other_node = new ScriptedNode;
+    auto* other_node = new ScriptedEscrow;
     ethereum::RpcChain without(std::unique_ptr<ethereum::Transport>(other_node), registry, mirror);
     BOOST_CHECK_EXCEPTION(without.booking(Uint256(1)), base::Error, is_chain_unavailable);
     BOOST_CHECK_EXCEPTION(without.slot(Uint256(1)), base::Error, is_chain_unavailable);

@@ -1,22 +1,11 @@
 #include "ethereum/rpc_chain.h"
 
 #include "base/hex.h"
+#include "ethereum/shorthand.h"
 #include "fixture.h"
 #include "temporary_folder.h"
 
 namespace {
-
-bool is_chain_unavailable(const base::Error& error)
-{
-    return error.code() == base::ErrorCode::chain_unavailable;
-}
-
-std::string bytes_of(const base::Json& hex)
-{
-    const auto bytes = base::from_hex(hex.get<std::string>().substr(2));
-    BOOST_REQUIRE(bytes.has_value());
-    return *bytes;
-}
 
 bool is_utf8(const std::string& text)
 {
@@ -29,7 +18,7 @@ bool is_utf8(const std::string& text)
 }
 
 // A node with contracts that return what a test says, by the contract's address.
-class ScriptedNode : public ethereum::Transport
+class ScriptedContracts : public ethereum::Transport
 {
   public:
     std::string post(const std::string& body) override
@@ -116,11 +105,11 @@ struct ChainFixture
     const std::string registry = "0x22b618dabb5acdc214eeaa1c4c5e2ef6eb4488c2";
     const std::string mirror = "0xb0864603a4d6b62eacb53fbfa32e7665badcc7fb";
     const std::string wallet = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
-    ScriptedNode* node = new ScriptedNode; // the chain's
+    ScriptedContracts* node = new ScriptedContracts; // the chain's
     ethereum::RpcChain chain{std::unique_ptr<ethereum::Transport>(node), registry, mirror};
 };
 
-std::string word(unsigned number)
+std::string hex_word(unsigned number)
 {
     const auto byte = static_cast<unsigned char>(number);
     return std::string(62, '0') + base::to_hex(&byte, 1);
@@ -173,37 +162,38 @@ BOOST_AUTO_TEST_CASE(the_published_returns_are_decoded_or_refused)
 BOOST_AUTO_TEST_CASE(a_wallet_has_a_name_if_the_registry_gives_a_label)
 {
     const auto node_word = std::string(64, 'a');
-    node->returns[registry] = "0x" + word(64) + node_word + word(5) + "616c696365" + std::string(54, '0');
+    node->returns[registry] =
+        "0x" + hex_word(64) + node_word + hex_word(5) + "616c696365" + std::string(54, '0');
     // keccak256(the parent's node, keccak256("alice")), by viem
     BOOST_TEST(chain.heaven_name(wallet).value() ==
                "cdaf191c2f57d91065d0bd0f48efb083a1323b0c5571cafa31b70dd52d018fee");
     BOOST_TEST(node->last_call["data"].get<std::string>() ==
                "0xeba951aa00000000000000000000000019e7e376e7c213b7e7e7e46cc70a5dd086daff2a");
-    node->returns[registry] = "0x" + word(64) + std::string(64, '0') + word(0);
+    node->returns[registry] = "0x" + hex_word(64) + std::string(64, '0') + hex_word(0);
     BOOST_TEST(!chain.heaven_name(wallet).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(a_wallet_is_verified_if_the_mirror_gives_a_time)
 {
-    node->returns[mirror] = "0x" + word(1);
+    node->returns[mirror] = "0x" + hex_word(1);
     BOOST_TEST(chain.is_celo_verified(wallet));
     BOOST_TEST(node->last_call["data"].get<std::string>() ==
                "0xdd612c2e00000000000000000000000019e7e376e7c213b7e7e7e46cc70a5dd086daff2a");
-    node->returns[mirror] = "0x" + word(0);
+    node->returns[mirror] = "0x" + hex_word(0);
     BOOST_TEST(!chain.is_celo_verified(wallet));
 }
 
 // "No" is always an answer that a contract gave.
 BOOST_AUTO_TEST_CASE(an_answer_that_cannot_be_read_is_never_a_no)
 {
-    for (const auto& answer :
-         {std::string("0x"), std::string("0x00"), "0x" + word(0).substr(2), "0x" + word(0), "0x" + word(32),
-          "0x" + word(255) + word(0), "0x08c379a0" + word(32) + word(0)}) {
+    for (const auto& answer : {std::string("0x"), std::string("0x00"), "0x" + hex_word(0).substr(2),
+                               "0x" + hex_word(0), "0x" + hex_word(32), "0x" + hex_word(255) + hex_word(0),
+                               "0x08c379a0" + hex_word(32) + hex_word(0)}) {
         node->returns[registry] = answer;
         BOOST_CHECK_EXCEPTION(chain.heaven_name(wallet), base::Error, is_chain_unavailable);
     }
-    for (const auto& answer :
-         {std::string("0x"), std::string("0x00"), "0x" + word(0).substr(2), "0x01" + word(0).substr(2)}) {
+    for (const auto& answer : {std::string("0x"), std::string("0x00"), "0x" + hex_word(0).substr(2),
+                               "0x01" + hex_word(0).substr(2)}) {
         node->returns[mirror] = answer;
         BOOST_CHECK_EXCEPTION(chain.is_celo_verified(wallet), base::Error, is_chain_unavailable);
     }
@@ -365,10 +355,10 @@ BOOST_FIXTURE_TEST_CASE(gas_is_estimated_from_the_oracles_address, OracleNodeFix
 BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
 {
     const std::string not_oracle =
-        "0x08c379a0" + word(32) + word(10) + "4e4f545f4f5241434c45" + std::string(44, '0');
+        "0x08c379a0" + hex_word(32) + hex_word(10) + "4e4f545f4f5241434c45" + std::string(44, '0');
     const auto text_of = [](const std::string& text) {
         const auto length = static_cast<unsigned>(text.size());
-        return "0x08c379a0" + word(32) + word(length) + base::to_hex(text);
+        return "0x08c379a0" + hex_word(32) + hex_word(length) + base::to_hex(text);
     };
     struct Case
     {
@@ -384,7 +374,7 @@ BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
         {error(3, other, not_oracle), "NOT_ORACLE"},
         {error(-32000, "execution reverted", not_oracle), "NOT_ORACLE"},
         {error(-32015, "VM execution error.", not_oracle), "NOT_ORACLE"},
-        {error(3, "execution reverted: Panic(17)", "0x4e487b71" + word(0x11)), "Panic(0x11)"},
+        {error(3, "execution reverted: Panic(17)", "0x4e487b71" + hex_word(0x11)), "Panic(0x11)"},
         {error(3, other, nullptr), "OTHER"},
         {error(3, other, "0x"), "OTHER"},
         {error(-32000, other, {{"a", 1}}), "OTHER"},
@@ -393,7 +383,7 @@ BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
         {error(3, "execution reverted: ", "0x"), ""},
         // Of other nodes, and errors that a contract defines.
         {error(3, "reverted", "0x12345678"), "custom error 0x12345678"},
-        {error(3, "execution reverted", "0x12345678" + word(1)), "custom error 0x12345678"},
+        {error(3, "execution reverted", "0x12345678" + hex_word(1)), "custom error 0x12345678"},
         {error(-32000, "Execution reverted", nullptr), ""}, // Besu
         {error(-32000, "Execution reverted: NOT_BOOKED", nullptr), "NOT_BOOKED"},
         {error(-32015, "VM execution error.", "Reverted 0x" + not_oracle.substr(2)), "NOT_ORACLE"},

@@ -17,7 +17,7 @@ constexpr std::size_t sector_bytes = 512;
 
 FaultyVfs* disk = nullptr;         // there is one at most
 sqlite3_vfs* system_vfs = nullptr; // SQLite's own, which does the work
-sqlite3_vfs vfs = {};
+sqlite3_vfs registered = {};
 using OpenDirectory = int (*)(const char*, int*);
 OpenDirectory open_directory = nullptr;
 
@@ -279,16 +279,16 @@ FaultyVfs::FaultyVfs()
         throw std::logic_error("one disk at a time");
     sqlite3_initialize();
     system_vfs = sqlite3_vfs_find("unix");
-    vfs = *system_vfs;
-    vfs.szOsFile = static_cast<int>(sizeof(File)) + system_vfs->szOsFile;
-    vfs.zName = "faulty";
-    vfs.xOpen = open;
-    vfs.xDelete = remove;
-    vfs.xAccess = access;
-    vfs.xFullPathname = full_path_name;
-    vfs.xSleep = sleep;
+    registered = *system_vfs;
+    registered.szOsFile = static_cast<int>(sizeof(File)) + system_vfs->szOsFile;
+    registered.zName = "faulty";
+    registered.xOpen = open;
+    registered.xDelete = remove;
+    registered.xAccess = access;
+    registered.xFullPathname = full_path_name;
+    registered.xSleep = sleep;
     disk = this;
-    sqlite3_vfs_register(&vfs, 1);
+    sqlite3_vfs_register(&registered, 1);
     open_directory = reinterpret_cast<OpenDirectory>(system_vfs->xGetSystemCall(system_vfs, "openDirectory"));
     system_vfs->xSetSystemCall(system_vfs, "openDirectory",
                                reinterpret_cast<sqlite3_syscall_ptr>(hooked_open_directory));
@@ -297,7 +297,7 @@ FaultyVfs::FaultyVfs()
 FaultyVfs::~FaultyVfs()
 {
     system_vfs->xSetSystemCall(system_vfs, "openDirectory", nullptr);
-    sqlite3_vfs_unregister(&vfs);
+    sqlite3_vfs_unregister(&registered);
     sqlite3_vfs_register(system_vfs, 1);
     disk = nullptr;
 }

@@ -73,13 +73,13 @@ class SessionFixture : public AppFixture
         sessions::conclude(db(), booking_id, why);
         tx.commit();
     }
-    sessions::Seat enter(const std::string& wallet, base::UnixSeconds at)
+    sessions::Seat enter(const std::string& wallet, base::UnixSeconds joined_at)
     {
-        return sessions::join(db(), config, app.tokens, session, wallet, at, random);
+        return sessions::join(db(), config, app.tokens, session, wallet, joined_at, random);
     }
-    std::int64_t exit(const std::string& wallet, base::UnixSeconds at)
+    std::int64_t exit(const std::string& wallet, base::UnixSeconds left_at)
     {
-        return sessions::leave(db(), "7", wallet, at);
+        return sessions::leave(db(), "7", wallet, left_at);
     }
 
     // All stays of the wallet, the first first.

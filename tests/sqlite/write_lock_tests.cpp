@@ -2,6 +2,7 @@
 
 #include "fixture.h"
 #include "sqlite/child_process.h"
+#include "sqlite/shorthand.h"
 #include "temporary_folder.h"
 
 #include <chrono>
@@ -38,11 +39,6 @@ struct WriteLockFixture
     Signal let_go;
     Signal is_free;
 };
-
-bool is_database_unavailable(const base::Error& error)
-{
-    return error.code() == base::ErrorCode::database_unavailable;
-}
 
 } // namespace
 
