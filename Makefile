@@ -49,7 +49,7 @@ ALONE := cgi-bin/main.cpp lib/base/version.cpp cron/% tests/fuzz/% $(wildcard te
 objects = $(if $(UNITY),$(patsubst %.cpp,$(BUILD)/%.o,$(filter $(ALONE),$1)) $(addprefix \
     $(BUILD)/,$(addsuffix unity.o,$(sort $(dir $(filter-out $(ALONE),$1))))),$(patsubst %.cpp,$(BUILD)/%.o,$1))
 
-SCHEMA := $(sort $(wildcard schema/*.sql))
+SCHEMA := $(sort $(wildcard schema/sqlite/*.sql))
 LIB := $(call objects,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
 # Only main.cpp speaks FastCGI. Tests link every other object without -lfcgi, so a second file that reaches
 # for the protocol will not link.

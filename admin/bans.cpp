@@ -10,10 +10,11 @@ void ban_wallet(Command& command)
 {
     auto& db = command.database();
     const auto& seconds = command.arguments.ban_seconds;
-    sqlite::Transaction tx(db);
-    rooms::ban(db, command.wallet, command.arguments.reason, seconds, command.now);
-    const auto expulsion = rooms::expel(db, command.config.rules, command.wallet, command.now);
-    tx.commit();
+    rooms::Context context(db, command.config.rules, command.now);
+    const auto expulsion = context.transact([&] {
+        rooms::ban(db, command.wallet, command.arguments.reason, seconds, command.now);
+        return rooms::expel(context, command.wallet);
+    });
     const auto expires_at = seconds ? std::optional(command.now + *seconds) : std::nullopt;
     const auto id_or_null = [](const std::optional<std::string>& id) {
         return id ? base::Json(*id) : base::Json();
@@ -34,9 +35,8 @@ void ban_wallet(Command& command)
 void unban_wallet(Command& command)
 {
     auto& db = command.database();
-    sqlite::Transaction tx(db);
-    const bool was_banned = rooms::lift_ban(db, command.wallet, command.now);
-    tx.commit();
+    const bool was_banned =
+        database::transact(db, [&] { return rooms::lift_ban(db, command.wallet, command.now); });
     if (!was_banned)
         throw base::Error(base::ErrorCode::not_found, "not_banned", command.wallet + " is not banned");
     command.json = {{"wallet", command.wallet}, {"banned", false}};

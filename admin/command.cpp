@@ -8,16 +8,16 @@
 
 namespace {
 
-std::unique_ptr<sqlite::Database> open(const base::Config& config, const std::string& path,
-                                       bool make_anew = false)
+std::unique_ptr<sqlite::Connection> open(const base::Config& config, const std::string& path,
+                                         bool make_anew = false)
 {
-    sqlite::DatabaseOptions options;
+    sqlite::Options options;
     options.make_anew = make_anew;
     options.busy_timeout_ms = static_cast<int>(config.database_busy_timeout_ms);
-    return std::make_unique<sqlite::Database>(path, options);
+    return std::make_unique<sqlite::Connection>(path, options);
 }
 
-void bring_up_to_date(sqlite::Database& db)
+void bring_up_to_date(sqlite::Connection& db)
 {
     sqlite::migrate(db);
     db.expect_schema_version(static_cast<std::int64_t>(sqlite::schema_migrations.size()));
@@ -31,19 +31,19 @@ Command::Command(const Arguments& given)
 {
 }
 
-sqlite::Database& Command::database(bool make_anew)
+sqlite::Connection& Command::database(bool make_anew)
 {
     if (database_)
         return *database_;
     const bool only_in_memory = arguments.dry_run && !std::filesystem::exists(config.database_path);
-    database_ = open(config, only_in_memory ? ":memory:" : config.database_path, make_anew);
+    database_ = open(config, only_in_memory ? base::Config::in_memory : config.database_path, make_anew);
     if (arguments.dry_run)
         rehearsal_.emplace(*database_);
     bring_up_to_date(*database_);
     return *database_;
 }
 
-sqlite::Database& Command::database_without_rehearsal()
+sqlite::Connection& Command::database_without_rehearsal()
 {
     if (database_)
         return *database_;
@@ -52,7 +52,7 @@ sqlite::Database& Command::database_without_rehearsal()
                           "there is no database yet");
     database_ = open(config, config.database_path);
     if (arguments.dry_run &&
-        sqlite::schema_version(*database_) < static_cast<std::int64_t>(sqlite::schema_migrations.size()))
+        database_->schema_version() < static_cast<std::int64_t>(sqlite::schema_migrations.size()))
         throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable",
                           "the schema is older than this program's, and a dry run does not migrate");
     bring_up_to_date(*database_);

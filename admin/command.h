@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/json.h"
+#include "database/transaction.h"
 #include "sqlite/migrate.h"
 
 #include <memory>
@@ -55,14 +56,14 @@ class Command
     // The database, of the newest schema. In a dry run all that is done to it is taken back, and one that
     // does not exist is an empty one in memory. `make_anew`: even if there are traces of one that was taken
     // away.
-    sqlite::Database& database(bool make_anew = false);
+    sqlite::Connection& database(bool make_anew = false);
     // The same for what takes long: nothing is taken back, so in a dry run nothing may be committed to it; it
     // must exist then and be of the newest schema.
-    sqlite::Database& database_without_rehearsal();
+    sqlite::Connection& database_without_rehearsal();
 
   private:
-    std::unique_ptr<sqlite::Database> database_;
-    std::optional<sqlite::TransactionGroup> rehearsal_; // never committed
+    std::unique_ptr<sqlite::Connection> database_;
+    std::optional<database::TransactionGroup> rehearsal_; // never committed
 };
 
 // "2026-01-31T12:00:00.000Z", or null.
@@ -75,7 +76,7 @@ struct Account;
 base::Json render(const credits::Account& account);
 
 // Everything that the domain can find wrong in a database.
-std::vector<std::string> audit_all(sqlite::Database& db);
+std::vector<std::string> audit_all(database::Connection& db);
 
 // ---- one for each command, in the order of their table in admin.cpp ----
 

@@ -2,7 +2,7 @@
 #include "command.h"
 #include "credits/ledger.h"
 #include "rooms/history.h"
-#include "rooms/metering.h"
+#include "rooms/settling.h"
 
 #include <iomanip>
 #include <map>
@@ -21,23 +21,24 @@ namespace {
 base::Json render(const credits::Event& event)
 {
     base::Json json = {{"event_id", event.event_id},
-                       {"kind", event.kind},
+                       {"kind", name_of(event.kind)},
                        {"delta_seconds", event.delta_seconds},
                        {"balance_after_seconds", event.balance_after_seconds},
                        {"created_at", base::iso8601(event.created_at)}};
-    if (!event.connection_id.empty())
-        json["connection_id"] = event.connection_id;
-    if (!event.reason.empty())
-        json["reason"] = event.reason;
+    if (event.connection_id)
+        json["connection_id"] = *event.connection_id;
+    if (event.reason)
+        json["reason"] = *event.reason;
     return json;
 }
 
 void write_line(std::ostream& text, const credits::Event& event)
 {
-    text << "  " << base::iso8601(event.created_at) << "  " << std::left << std::setw(16) << event.kind
-         << std::right << std::showpos << std::setw(8) << event.delta_seconds << std::noshowpos
-         << std::setw(8) << event.balance_after_seconds << "  " << event.connection_id
-         << (event.connection_id.empty() || event.reason.empty() ? "" : "  ") << event.reason << "\n";
+    text << "  " << base::iso8601(event.created_at) << "  " << std::left << std::setw(16)
+         << name_of(event.kind) << std::right << std::showpos << std::setw(8) << event.delta_seconds
+         << std::noshowpos << std::setw(8) << event.balance_after_seconds << "  "
+         << event.connection_id.value_or("") << (event.connection_id && event.reason ? "  " : "")
+         << event.reason.value_or("") << "\n";
 }
 
 // Why a connection was charged: null if it is unknown.
@@ -67,7 +68,8 @@ void write_line(std::ostream& text, const rooms::Stay& stay)
 void credits_show(Command& command)
 {
     auto& db = command.database();
-    rooms::settle_wallet_if_lapsed(db, command.config.rules, command.wallet, command.now);
+    rooms::Context context(db, command.config.rules, command.now);
+    rooms::settle_wallet_if_lapsed(context, command.wallet);
     const auto account = credits::account(db, command.wallet);
     command.json = render(account);
     command.json["wallet"] = command.wallet;
@@ -88,7 +90,8 @@ void credits_show(Command& command)
 void credits_statement(Command& command)
 {
     auto& db = command.database();
-    rooms::settle_wallet_if_lapsed(db, command.config.rules, command.wallet, command.now);
+    rooms::Context context(db, command.config.rules, command.now);
+    rooms::settle_wallet_if_lapsed(context, command.wallet);
     const auto& days = command.arguments.days;
     const auto since =
         days ? credits::day_of(command.now) - (*days - 1) * credits::seconds_per_day : base::UnixSeconds{0};
@@ -110,10 +113,10 @@ void credits_statement(Command& command)
     for (const auto& event : events) {
         auto json = render(event);
         write_line(text, event);
-        if (!event.connection_id.empty()) {
-            auto found = stays.find(event.connection_id);
+        if (event.connection_id) {
+            auto found = stays.find(*event.connection_id);
             if (found == stays.end())
-                found = stays.emplace(event.connection_id, rooms::find_stay(db, event.connection_id)).first;
+                found = stays.emplace(*event.connection_id, rooms::find_stay(db, *event.connection_id)).first;
             json["stay"] = describe_stay(found->second);
             if (found->second)
                 write_line(text, *found->second);
@@ -138,12 +141,14 @@ void credits_statement(Command& command)
 void credits_adjust(Command& command)
 {
     auto& db = command.database();
-    sqlite::Transaction tx(db);
-    rooms::settle_wallet(db, command.config.rules, command.wallet, command.now);
-    const auto applied =
-        credits::adjust(db, command.wallet, command.arguments.seconds, command.arguments.reason, command.now);
-    const auto remaining_seconds = credits::account(db, command.wallet).remaining_seconds;
-    tx.commit();
+    rooms::Context context(db, command.config.rules, command.now);
+    std::int64_t applied = 0;
+    const auto remaining_seconds = context.transact([&] {
+        rooms::settle_wallet(context, command.wallet);
+        applied = credits::adjust(db, command.wallet, command.arguments.seconds, command.arguments.reason,
+                                  command.now);
+        return credits::account(db, command.wallet).remaining_seconds;
+    });
     command.json = {{"wallet", command.wallet},
                     {"adjusted_by_seconds", applied},
                     {"remaining_seconds", remaining_seconds}};
@@ -159,12 +164,13 @@ void credits_refund(Command& command)
     if (!connection)
         throw base::Error(base::ErrorCode::not_found, "connection_not_found",
                           "there is no connection " + arguments.connection_id);
-    sqlite::Transaction tx(db);
-    rooms::settle_wallet(db, command.config.rules, connection->wallet, command.now);
-    credits::refund(db, connection->wallet, arguments.connection_id, arguments.seconds, arguments.reason,
-                    command.now);
-    const auto account = credits::account(db, connection->wallet);
-    tx.commit();
+    rooms::Context context(db, command.config.rules, command.now);
+    const auto account = context.transact([&] {
+        rooms::settle_wallet(context, connection->wallet);
+        credits::refund(db, connection->wallet, arguments.connection_id, arguments.seconds, arguments.reason,
+                        command.now);
+        return credits::account(db, connection->wallet);
+    });
     command.json = render(account);
     command.json["wallet"] = connection->wallet;
     command.json["connection_id"] = arguments.connection_id;

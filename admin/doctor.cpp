@@ -126,10 +126,10 @@ class Doctor
             if (fs::exists(config.database_path + "-wal") && !fs::exists(config.database_path + "-lock"))
                 findings_.warn("there is no " + config.database_path + "-lock",
                                "if it was removed while the service ran, stop the service and start it");
-            sqlite::DatabaseOptions options;
+            sqlite::Options options;
             options.busy_timeout_ms = static_cast<int>(config.database_busy_timeout_ms);
-            sqlite::Database db(config.database_path, options);
-            const auto version = sqlite::schema_version(db);
+            sqlite::Connection db(config.database_path, options);
+            const auto version = db.schema_version();
             const auto newest = static_cast<std::int64_t>(sqlite::schema_migrations.size());
             const auto versions =
                 "the schema is of version " + std::to_string(version) + " of " + std::to_string(newest);
@@ -151,7 +151,7 @@ class Doctor
         }
     }
 
-    void examine_sweep(const base::Config& config, sqlite::Database& db)
+    void examine_sweep(const base::Config& config, database::Connection& db)
     {
         const std::string advice = "have cron run session-voice-meter as the user who owns the database; see "
                                    "cron/crontab or the timer session-voice-meter.timer";
@@ -170,7 +170,7 @@ class Doctor
             findings_.ok(age);
     }
 
-    void examine_attestations(const base::Config& config, sqlite::Database& db)
+    void examine_attestations(const base::Config& config, database::Connection& db)
     {
         constexpr std::int64_t patience_seconds = 3600; // chains may take a quarter of an hour to be final
         for (const auto& attestation : sessions::find_attestations_on_their_way(db)) {

@@ -19,10 +19,10 @@ std::int64_t size_of(const std::string& path)
 }
 
 // What a database holds, in a line and in JSON; nothing for one that holds nothing yet.
-base::Json describe(sqlite::Database& db)
+base::Json describe(database::Connection& db)
 {
     constexpr std::int64_t first_with_credits = 2;
-    const auto version = sqlite::schema_version(db);
+    const auto version = db.schema_version();
     if (version < first_with_credits)
         return nullptr;
     const auto extent = credits::extent(db);
@@ -30,8 +30,7 @@ base::Json describe(sqlite::Database& db)
             {"wallets", extent.accounts},
             {"events", extent.events},
             {"remaining_seconds", extent.remaining_seconds},
-            {"last_event_at",
-             extent.last_event_at == 0 ? base::Json() : base::Json(base::iso8601(extent.last_event_at))}};
+            {"last_event_at", instant(extent.last_event_at)}};
 }
 
 std::string sentence(const base::Json& description)
@@ -45,10 +44,10 @@ std::string sentence(const base::Json& description)
            " (schema version " + description["schema_version"].dump() + ")";
 }
 
-std::int64_t purge_nonces(Command& command, sqlite::Database& db)
+std::int64_t purge_nonces(Command& command, database::Connection& db)
 {
     constexpr std::int64_t at_a_time = 1000;
-    std::optional<sqlite::TransactionGroup> rehearsal; // never committed
+    std::optional<database::TransactionGroup> rehearsal; // never committed
     if (command.arguments.dry_run)
         rehearsal.emplace(db);
     std::int64_t purged = 0;
@@ -59,7 +58,7 @@ std::int64_t purge_nonces(Command& command, sqlite::Database& db)
 
 } // namespace
 
-std::vector<std::string> audit_all(sqlite::Database& db)
+std::vector<std::string> audit_all(database::Connection& db)
 {
     auto violations = credits::audit(db);
     const auto more = rooms::audit(db);
@@ -112,7 +111,7 @@ void backup(Command& command)
     if (!command.arguments.dry_run)
         backup.keep();
     command.json = {
-        {"file", file}, {"size_bytes", backup.size_bytes()}, {"schema_version", sqlite::schema_version(db)}};
+        {"file", file}, {"size_bytes", backup.size_bytes()}, {"schema_version", db.schema_version()}};
     command.text << file << ": " << backup.size_bytes() << " bytes, checked\n";
 }
 
@@ -123,7 +122,7 @@ void restore(Command& command)
     sqlite::Restoration restoration(file, path, audit_all);
     base::Json replaced = nullptr;
     if (std::filesystem::exists(path)) {
-        sqlite::Database current(path);
+        sqlite::Connection current(path);
         replaced = describe(current);
     }
     const auto restored = describe(restoration.content());
@@ -135,10 +134,10 @@ void restore(Command& command)
         throw base::Error(base::ErrorCode::invalid_argument, "not_confirmed",
                           "this replaces " + sentence(replaced) + " with " + sentence(restored) +
                               "; to do it, add --yes");
-    sqlite::DatabaseOptions options;
+    sqlite::Options options;
     options.busy_timeout_ms = static_cast<int>(command.config.database_busy_timeout_ms);
     options.make_anew = true;
-    sqlite::Database current(path, options);
+    sqlite::Connection current(path, options);
     restoration.replace(current);
     command.text << "restored\n";
 }
@@ -147,8 +146,8 @@ void migrate(Command& command)
 {
     std::int64_t before = 0;
     if (std::filesystem::exists(command.config.database_path))
-        before = sqlite::schema_version(*std::make_unique<sqlite::Database>(command.config.database_path));
-    const auto version = sqlite::schema_version(command.database(true));
+        before = sqlite::Connection(command.config.database_path).schema_version();
+    const auto version = command.database(true).schema_version();
     command.json = {{"schema_version", version}, {"migrations_applied", version - before}};
     command.text << "schema version " << version << ", " << version - before << " migrations applied\n";
 }

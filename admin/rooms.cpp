@@ -15,24 +15,24 @@ void rooms_list(Command& command)
         rooms::list_active(command.database(), command.config.rules, false, rooms_shown, command.now);
     for (const auto& each : active) {
         const auto& room = each.room;
-        command.json["rooms"].push_back(
-            {{"room_id", room.room_id},
-             {"title", room.title.empty() ? base::Json() : base::Json(room.title)},
-             {"host_wallet", room.host_wallet},
-             {"visibility", room.visibility},
-             {"participant_count", each.participant_count},
-             {"capacity", room.capacity},
-             {"created_at", base::iso8601(room.created_at)}});
+        command.json["rooms"].push_back({{"room_id", room.room_id},
+                                         {"title", room.title ? base::Json(*room.title) : base::Json()},
+                                         {"host_wallet", room.host_wallet},
+                                         {"visibility", room.visibility()},
+                                         {"participant_count", each.participant_count},
+                                         {"capacity", room.capacity},
+                                         {"created_at", base::iso8601(room.created_at)}});
         command.text << room.room_id << "  " << base::iso8601(room.created_at) << "  " << std::setw(7)
-                     << room.visibility << "  " << each.participant_count << "/" << room.capacity << "  host "
-                     << room.host_wallet << "\n";
+                     << room.visibility() << "  " << each.participant_count << "/" << room.capacity
+                     << "  host " << room.host_wallet << "\n";
     }
 }
 
 void rooms_close(Command& command)
 {
     const auto& room_id = command.arguments.room_id;
-    if (!rooms::close(command.database(), command.config.rules, room_id, command.now))
+    rooms::Context context(command.database(), command.config.rules, command.now);
+    if (!rooms::close(context, room_id))
         throw base::Error(base::ErrorCode::not_found, "room_not_found", "there is no such active room");
     command.json = {{"room_id", room_id}, {"closed", true}};
     command.text << room_id << " closed\n";
@@ -46,19 +46,19 @@ void rooms_show(Command& command)
         throw base::Error(base::ErrorCode::not_found, "room_not_found", "there is no such room");
     const auto& room = stored->room;
     command.json = {{"room_id", room.room_id},
-                    {"kind", stored->kind},
-                    {"title", room.title.empty() ? base::Json() : base::Json(room.title)},
+                    {"kind", name_of(stored->kind)},
+                    {"title", room.title ? base::Json(*room.title) : base::Json()},
                     {"host_wallet", room.host_wallet},
-                    {"visibility", room.visibility},
+                    {"visibility", room.visibility()},
                     {"capacity", room.capacity},
                     {"ai_enabled", room.ai_enabled},
                     {"created_at", base::iso8601(room.created_at)},
                     {"closed_at", instant(stored->closed_at)},
                     {"connections", base::Json::array()}};
-    command.text << stored->kind << " room " << room.room_id << "\n"
-                 << "  title      " << (room.title.empty() ? "none" : room.title) << "\n"
+    command.text << name_of(stored->kind) << " room " << room.room_id << "\n"
+                 << "  title      " << room.title.value_or("none") << "\n"
                  << "  host       " << room.host_wallet << "\n"
-                 << "  admits     " << room.capacity << ", " << room.visibility
+                 << "  admits     " << room.capacity << ", " << room.visibility()
                  << (room.ai_enabled ? ", an AI takes part" : "") << "\n"
                  << "  created    " << base::iso8601(room.created_at) << "\n"
                  << "  closed     " << (stored->closed_at ? base::iso8601(*stored->closed_at) : "no") << "\n";
@@ -81,7 +81,8 @@ void rooms_show(Command& command)
 void rooms_kick(Command& command)
 {
     const auto& connection_id = command.arguments.connection_id;
-    const auto removal = rooms::remove(command.database(), command.config.rules, connection_id, command.now);
+    rooms::Context context(command.database(), command.config.rules, command.now);
+    const auto removal = rooms::remove(context, connection_id);
     command.json = {{"connection_id", connection_id},
                     {"debited_seconds", removal.debited_seconds},
                     {"closed", removal.closed}};

@@ -57,10 +57,10 @@ std::string booking_id_of(const Command& command)
 std::string outcome_line(const sessions::Attestation& attestation)
 {
     return std::string(name_of(attestation.outcome)) + ", " + name_of(attestation.state) +
-           (attestation.failure.empty() ? "" : ": " + attestation.failure);
+           (attestation.failure ? ": " + *attestation.failure : "");
 }
 
-void show_presence(Command& command, sqlite::Database& db, const sessions::KnownSession& session)
+void show_presence(Command& command, database::Connection& db, const sessions::KnownSession& session)
 {
     const auto& terms = *session.terms;
     auto& text = command.text;
@@ -96,7 +96,7 @@ void show_presence(Command& command, sqlite::Database& db, const sessions::Known
                          {"final", final}});
 }
 
-void show_attestation(Command& command, sqlite::Database& db, const sessions::Attestation& attestation)
+void show_attestation(Command& command, database::Connection& db, const sessions::Attestation& attestation)
 {
     const auto& metrics = attestation.metrics;
     command.text << "  decided    " << base::iso8601(attestation.decided_at) << "  "
@@ -112,13 +112,13 @@ void show_attestation(Command& command, sqlite::Database& db, const sessions::At
                        {"oracle", attestation.oracle},
                        {"chain_id", attestation.chain_id},
                        {"transactions", base::Json::array()}};
-    if (!attestation.failure.empty())
-        json["failure"] = attestation.failure;
+    if (attestation.failure)
+        json["failure"] = *attestation.failure;
     for (const auto& transaction : sessions::find_transactions(db, attestation.booking_id)) {
         const char* kind = transaction.is_cancellation ? "cancellation" : "attestation";
         const auto state = transaction.tx_hash == attestation.mined_hash ? "mined"
-                           : transaction.sent_at == 0                    ? "not taken by the node"
-                                                                         : "taken by the node";
+                           : transaction.sent_at                         ? "taken by the node"
+                                                                         : "not taken by the node";
         command.text << "  sent       " << transaction.tx_hash << "  " << kind << ", nonce "
                      << transaction.nonce << ", at most " << transaction.max_fee_per_gas.to_decimal()
                      << " wei per gas, " << state << "\n";
@@ -133,7 +133,7 @@ void show_attestation(Command& command, sqlite::Database& db, const sessions::At
 
 using OracleAction = sessions::Attestation (sessions::Oracle::*)(const ethereum::Uint256&, base::UnixSeconds);
 
-void perform(Command& command, sqlite::Database& db, ethereum::Chain& chain, OracleAction action)
+void perform(Command& command, database::Connection& db, ethereum::Chain& chain, OracleAction action)
 {
     const auto booking_id = *ethereum::Uint256::parse_decimal(command.arguments.booking_id);
     sessions::Oracle oracle(db, chain, command.config);
@@ -154,7 +154,7 @@ void perform(Command& command, OracleAction action)
     // A node may take its time, and meanwhile nobody must wait for the write lock: this is played on a copy.
     const sqlite::ScratchFile scratch(command.config.database_path + "-rehearsal");
     db.copy_into(scratch.path());
-    sqlite::Database copy(scratch.path());
+    sqlite::Connection copy(scratch.path());
     SilentChain silent(*chain);
     perform(command, copy, silent, action);
 }
@@ -170,15 +170,13 @@ void sessions_list(Command& command)
         const auto attestation = sessions::find_attestation(db, session.booking_id);
         command.text << session.booking_id << "  "
                      << (session.terms ? base::iso8601(session.terms->start_at) : "start unknown") << "  "
-                     << (attestation ? outcome_line(*attestation)
-                                     : (session.concluded.empty() ? "open" : session.concluded))
+                     << (attestation ? outcome_line(*attestation) : session.concluded.value_or("open"))
                      << "\n";
-        base::Json json = {
-            {"booking_id", session.booking_id},
-            {"start_at", session.terms ? instant(session.terms->start_at) : base::Json()},
-            {"concluded", session.concluded.empty() ? base::Json() : base::Json(session.concluded)},
-            {"outcome", nullptr},
-            {"state", nullptr}};
+        base::Json json = {{"booking_id", session.booking_id},
+                           {"start_at", session.terms ? instant(session.terms->start_at) : base::Json()},
+                           {"concluded", session.concluded ? base::Json(*session.concluded) : base::Json()},
+                           {"outcome", nullptr},
+                           {"state", nullptr}};
         if (attestation) {
             json["outcome"] = name_of(attestation->outcome);
             json["state"] = name_of(attestation->state);
@@ -200,9 +198,9 @@ void sessions_show(Command& command)
     command.text << "booking " << booking_id << "\n";
     if (session && session->terms)
         show_presence(command, db, *session);
-    if (session && !session->concluded.empty() && !attestation) {
-        command.json["concluded"] = session->concluded;
-        command.text << "  concluded  " << session->concluded << "\n";
+    if (session && session->concluded && !attestation) {
+        command.json["concluded"] = *session->concluded;
+        command.text << "  concluded  " << *session->concluded << "\n";
     }
     if (attestation)
         show_attestation(command, db, *attestation);

@@ -1,7 +1,7 @@
 #include "command.h"
 #include "credits/ledger.h"
 #include "rooms/history.h"
-#include "rooms/metering.h"
+#include "rooms/settling.h"
 
 #include <iomanip>
 
@@ -10,8 +10,7 @@ void wallets_list(Command& command)
     auto& db = command.database();
     command.json["wallets"] = base::Json::array();
     for (const auto& listed : credits::list_accounts(db, command.arguments.limit)) {
-        const auto last_event_at =
-            listed.last_event_at == 0 ? std::nullopt : std::optional(listed.last_event_at);
+        const auto& last_event_at = listed.last_event_at;
         auto json = render(listed.account);
         json["wallet"] = listed.wallet;
         json["last_event_at"] = instant(last_event_at);
@@ -25,7 +24,8 @@ void wallets_list(Command& command)
 void wallets_show(Command& command)
 {
     auto& db = command.database();
-    rooms::settle_wallet_if_lapsed(db, command.config.rules, command.wallet, command.now);
+    rooms::Context context(db, command.config.rules, command.now);
+    rooms::settle_wallet_if_lapsed(context, command.wallet);
     const auto account = credits::account(db, command.wallet);
     auto& json = command.json;
     auto& text = command.text;
@@ -38,23 +38,24 @@ void wallets_show(Command& command)
          << "  remaining  " << account.remaining_seconds << " s, consumed " << account.consumed_seconds
          << " s\n";
     for (const auto& event : credits::brief_statement(db, command.wallet, 0)) {
-        if (event.kind == "debit_usage" || event.kind == "refund_usage")
+        if (event.kind == credits::EventKind::debit_usage || event.kind == credits::EventKind::refund_usage)
             continue;
-        json["grants"].push_back({{"kind", event.kind},
+        json["grants"].push_back({{"kind", name_of(event.kind)},
                                   {"delta_seconds", event.delta_seconds},
-                                  {"reason", event.reason},
+                                  {"reason", event.reason.value_or("")},
                                   {"created_at", base::iso8601(event.created_at)}});
-        text << "  granted    " << base::iso8601(event.created_at) << "  " << event.kind << "  "
-             << std::showpos << event.delta_seconds << std::noshowpos << " s  " << event.reason << "\n";
+        text << "  granted    " << base::iso8601(event.created_at) << "  " << name_of(event.kind) << "  "
+             << std::showpos << event.delta_seconds << std::noshowpos << " s  " << event.reason.value_or("")
+             << "\n";
     }
     for (const auto& room : rooms::list_hosted_rooms(db, command.wallet, command.arguments.limit)) {
         json["rooms_hosted"].push_back({{"room_id", room.room_id},
-                                        {"kind", room.kind},
-                                        {"visibility", room.visibility},
+                                        {"kind", name_of(room.kind)},
+                                        {"visibility", room.is_private ? "private" : "open"},
                                         {"created_at", base::iso8601(room.created_at)},
                                         {"closed_at", instant(room.closed_at)},
                                         {"stays", room.stays}});
-        text << "  hosted     " << base::iso8601(room.created_at) << "  " << room.kind << " room "
+        text << "  hosted     " << base::iso8601(room.created_at) << "  " << name_of(room.kind) << " room "
              << room.room_id << ", " << room.stays << " stays, "
              << (room.closed_at ? "closed " + base::iso8601(*room.closed_at) : "active") << "\n";
     }
@@ -62,7 +63,7 @@ void wallets_show(Command& command)
         const auto& connection = stay.connection;
         json["stays"].push_back({{"connection_id", connection.connection_id},
                                  {"room_id", connection.room_id},
-                                 {"kind", connection.kind},
+                                 {"kind", name_of(connection.kind)},
                                  {"host_wallet", stay.host_wallet},
                                  {"joined_at", base::iso8601(connection.joined_at)},
                                  {"left_at", instant(connection.left_at)},

@@ -9,7 +9,7 @@
 #include "ethereum/chain.h"
 #include "shared/counters.h"
 #include "shared/rate_limiter.h"
-#include "sqlite/database.h"
+#include "storage/open.h"
 
 #include <memory>
 #include <optional>
@@ -19,7 +19,7 @@
 // An answer that is the same for everybody, kept until something changes.
 struct KeptAnswer
 {
-    sqlite::ChangeMark as_of;
+    database::ChangeMark as_of;
     base::UnixSeconds now = 0; // lapsing changes what is shown without changing the database
     std::string body;
     std::string etag;
@@ -31,7 +31,7 @@ class App
     App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source,
         shared::Counters& counted, base::Clock& read_clock)
         : config(settings), chain(asked_chain), random(source), counters(counted), clock(read_clock),
-          limits(settings.database_path, source),
+          limits(settings.shared_path("limits"), source),
           nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
           tokens(settings.agora_app_id, settings.agora_app_certificate)
     {
@@ -40,14 +40,17 @@ class App
     // Opened and migrated when it is first needed, and again after close_database(): a database that cannot
     // be reached fails the requests that need it, not the process. Throws Error(database_unavailable), or
     // Error(database_moved) if the open file is no longer at its place.
-    sqlite::Database& database();
-    // What must be asked once a request.
-    void begin_request() { is_in_place_ = false; }
+    database::Connection& database();
+    // What is once a request.
+    void begin_request()
+    {
+        is_in_place_ = false;
+        debited_seconds = 0;
+    }
     // Whether Error(database_moved) is for the log: once a minute, over all processes.
     bool is_problem_to_be_told() const
     {
-        return database_ ? database_->is_problem_to_be_told()
-                         : sqlite::DatabaseFiles::is_to_be_told(config.database_path);
+        return database_ ? database_->is_problem_to_be_told() : storage::is_problem_to_be_told(config);
     }
     // One that is no longer at its place stays open: who opens another then learns of it, and what is in it
     // can be rescued.
@@ -55,16 +58,8 @@ class App
     {
         if (database_ && !database_->is_in_place())
             return;
-        debited_seconds_ = take_debited_seconds();
         database_.reset();
         listing.reset(); // its mark means nothing to another connection
-    }
-
-    // What was debited in transactions that were committed since the last call.
-    std::int64_t take_debited_seconds()
-    {
-        const auto before = std::exchange(debited_seconds_, 0);
-        return before + (database_ ? database_->take_tally() : 0);
     }
 
     // Whether the database turned out to be made for a newer program than this: the process is to end.
@@ -80,10 +75,10 @@ class App
     const auth::Nonces nonces;
     const agora::TokenIssuer tokens;
     std::optional<KeptAnswer> listing; // of active rooms
+    std::int64_t debited_seconds = 0;  // by this request, in transactions that were committed
 
   private:
-    std::unique_ptr<sqlite::Database> database_;
-    std::int64_t debited_seconds_ = 0; // through connections that are closed
+    std::unique_ptr<database::Connection> database_;
     bool is_outdated_ = false;
     bool is_in_place_ = false; // the database, as of this request
 };

@@ -1,6 +1,7 @@
 #include "asking.h"
 
 #include "rate_limits.h"
+#include "rooms/standing.h"
 
 #include <cassert>
 
@@ -32,12 +33,13 @@ credits::NameLookup look_up_name(App& app, const Call& call)
     using credits::NameLookup;
     auto& db = app.database();
     assert(!db.in_transaction());
-    if (!credits::needs_name(db, call.wallet))
+    const auto standing = rooms::load_standing(db, call.wallet, call.request.now);
+    rooms::refuse_banned(standing.ban); // the chain is not asked for them
+    if (standing.account.base_granted_seconds > 0)
         return NameLookup::not_needed;
     if (is_remembered(app, call, no_name))
         return NameLookup::no_name;
-    const bool has_credit =
-        credits::account(db, call.wallet).remaining_seconds >= app.config.rules.minimum_credit_seconds;
+    const bool has_credit = standing.account.remaining_seconds >= app.config.rules.minimum_credit_seconds;
     if (!has_credit)
         count_question(app, call.request);
     else if (take_question(app, call.request) > 0)
@@ -52,7 +54,7 @@ bool is_celo_verified(App& app, const Call& call)
 {
     auto& db = app.database();
     assert(!db.in_transaction());
-    if (credits::has_celo_bonus(db, call.wallet))
+    if (credits::account(db, call.wallet).bonus_granted_seconds > 0)
         return true;
     if (is_remembered(app, call, not_verified))
         return false;

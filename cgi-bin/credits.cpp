@@ -3,9 +3,10 @@
 #include "asking.h"
 #include "base/base64.h"
 #include "base/error.h"
+#include "charging.h"
 #include "fields.h"
 #include "responses.h"
-#include "rooms/metering.h"
+#include "rooms/settling.h"
 
 #include <charconv>
 #include <limits>
@@ -35,9 +36,16 @@ std::int64_t read_cursor(std::string_view query)
     return event_id;
 }
 
-base::Json text_or_null(const std::string& text)
+base::Json text_or_null(const std::optional<std::string>& text)
 {
-    return text.empty() ? base::Json() : base::Json(text);
+    return text ? base::Json(*text) : base::Json();
+}
+
+// The account as it is when the wallet's stay has ended that lapsed.
+void settle(App& app, const Call& call, base::UnixSeconds now)
+{
+    Charging charging(app, now);
+    rooms::settle_wallet_if_lapsed(charging.context, call.wallet);
 }
 
 } // namespace
@@ -45,7 +53,7 @@ base::Json text_or_null(const std::string& text)
 http::Response get_credits(App& app, const Call& call)
 {
     auto& db = app.database();
-    rooms::settle_wallet_if_lapsed(db, app.config.rules, call.wallet, call.request.now);
+    settle(app, call, call.request.now);
     const auto account = credits::account(db, call.wallet);
     return ok({{"remaining_seconds", account.remaining_seconds},
                {"base_granted_seconds", account.base_granted_seconds},
@@ -59,29 +67,29 @@ http::Response get_credits_history(App& app, const Call& call)
     const auto before_event_id = read_cursor(call.request.query);
 
     auto& db = app.database();
-    rooms::settle_wallet_if_lapsed(db, app.config.rules, call.wallet, call.request.now);
+    settle(app, call, call.request.now);
     auto found = credits::history(db, call.wallet, before_event_id, limit + 1);
     const bool is_last_page = found.size() <= static_cast<std::size_t>(limit);
     if (!is_last_page)
         found.pop_back();
 
-    std::map<std::string, std::string> room_ids; // by connection_id: a stay has many events
+    std::map<std::string, std::optional<std::string>> room_ids; // by connection_id: a stay has many events
     auto events = base::Json::array();
     for (const auto& event : found) {
-        const auto [room_id, is_new] = room_ids.try_emplace(event.connection_id);
-        if (is_new && !event.connection_id.empty()) {
-            if (const auto connection = rooms::find_connection(db, event.connection_id))
+        const auto [room_id, is_new] = room_ids.try_emplace(event.connection_id.value_or(""));
+        if (is_new && event.connection_id) {
+            if (const auto connection = rooms::find_connection(db, *event.connection_id))
                 room_id->second = connection->room_id;
         }
         base::Json rendered{{"event_id", event.event_id},
-                            {"kind", event.kind},
+                            {"kind", name_of(event.kind)},
                             {"delta_seconds", event.delta_seconds},
                             {"balance_after_seconds", event.balance_after_seconds},
                             {"connection_id", text_or_null(event.connection_id)},
                             {"room_id", text_or_null(room_id->second)},
                             {"created_at", base::iso8601(event.created_at)}};
-        if (!event.reason.empty())
-            rendered["reason"] = event.reason;
+        if (event.reason)
+            rendered["reason"] = *event.reason;
         events.push_back(std::move(rendered));
     }
     return ok({{"events", std::move(events)},
@@ -93,7 +101,7 @@ http::Response post_credits_verify_celo(App& app, const Call& call)
     const bool is_verified = is_celo_verified(app, call);
     const auto now = app.clock.now();
     auto& db = app.database();
-    rooms::settle_wallet_if_lapsed(db, app.config.rules, call.wallet, now);
+    settle(app, call, now);
     if (!is_verified)
         throw base::Error(base::ErrorCode::permission_denied, "not_verified").with("granted", false);
     const auto bonus = credits::take_celo_bonus(db, app.config.rules, call.wallet, now);

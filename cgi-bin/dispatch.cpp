@@ -149,7 +149,7 @@ void decorate(App& app, const Match& found, Call& call, std::string request_id, 
 {
     response.route = found.pattern();
     response.wallet = std::move(call.wallet);
-    response.debited_seconds = app.take_debited_seconds();
+    response.debited_seconds = app.debited_seconds;
     response.headers.emplace_back("X-Request-Id", request_id);
     response.request_id = std::move(request_id);
     response.is_head = call.request.method == "HEAD";

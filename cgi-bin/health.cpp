@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "responses.h"
 #include "rooms/sweep.h"
-#include "sqlite/migrate.h"
 
 http::Response get_health(App& app, const Call& call)
 {
@@ -14,7 +13,7 @@ http::Response get_health(App& app, const Call& call)
         const auto swept_at = rooms::last_sweep_at(db);
         const bool is_stale = !swept_at || now - *swept_at > app.config.rules.sweep_stale_after_seconds;
         return ok({{"ok", true},
-                   {"schema_version", sqlite::schema_version(db)},
+                   {"schema_version", db.schema_version()},
                    {"last_sweep_age_seconds",
                     swept_at ? base::Json(std::max<std::int64_t>(0, now - *swept_at)) : base::Json()},
                    {"sweep_stale", is_stale}});

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "database/transaction.h"
 #include "requests/idempotency.h"
 #include "responses.h"
 
@@ -63,18 +64,21 @@ Response answer_once(App& app, const Route& route, const Call& call)
         break;
     }
     try {
-        std::optional<sqlite::TransactionGroup> group(db);
-        const auto before = db.change_mark().by_this_connection;
+        std::optional<database::TransactionGroup> group(db);
+        const auto before = db.rows_written();
         const auto response = call_handler(app, route, call);
-        if (response.status >= 400 && db.change_mark().by_this_connection == before) {
+        if (response.status >= 400 && db.rows_written() == before) {
             group.reset();
             return requests::give_up(db, keyed) ? response : render(in_progress());
         }
-        if (!requests::keep_answer(db, keyed, {response.status, response.body}))
-            return render(in_progress()); // this one was so slow that another took its place
+        if (!requests::keep_answer(db, keyed, {response.status, response.body})) {
+            app.debited_seconds = 0; // this one was so slow that another took its place
+            return render(in_progress());
+        }
         group->commit();
         return response;
     } catch (...) {
+        app.debited_seconds = 0;
         try {
             requests::give_up(db, keyed);
         } catch (const Error& error) { // the lease frees the key then

@@ -211,7 +211,7 @@ int main(int argc, char** argv)
             std::puts("session-voice: the settings are complete");
             return 0;
         }
-        shared::Counters counters(config.database_path);
+        shared::Counters counters(config.shared_path("metrics"));
         metrics::ChainCalls chain_calls(counters);
         const auto chain = ethereum::make_chain(config, {}, &chain_calls);
         base::SystemRandom random;

@@ -6,7 +6,7 @@
 
 http::Response get_metrics(App& app, const Call& call)
 {
-    sqlite::Database* db = nullptr;
+    database::Connection* db = nullptr;
     try {
         db = &app.database();
     } catch (const base::Error& error) {

@@ -4,14 +4,15 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "charging.h"
 #include "ethereum/address.h"
 #include "fields.h"
 #include "responses.h"
-#include "rooms/ban.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
 #include "rooms/participation.h"
 #include "rooms/room.h"
+#include "rooms/standing.h"
 
 namespace {
 
@@ -40,7 +41,7 @@ base::Json render(const std::string& wallet, const std::vector<rooms::Event>& ev
 // null if it has none.
 base::Json title_of(const rooms::Room& room)
 {
-    return room.title.empty() ? base::Json() : base::Json(room.title);
+    return room.title ? base::Json(*room.title) : base::Json();
 }
 
 // One list element, or nothing for a row that no client could read: it must not take the others with it.
@@ -83,16 +84,14 @@ http::Response post_rooms_create(App& app, const Call& call)
     rooms::CreateOptions options;
     options.is_private = visibility == "private"; // any other means open
     options.ai_enabled = bool_field(call.body, "ai_enabled").value_or(false);
-    options.title = line_field(call.body, "title", rooms::max_title_characters).value_or("");
+    options.title = line_field(call.body, "title", rooms::max_title_characters);
     options.capacity = integer_field(call.body, "capacity", rooms::least_capacity, rooms::largest_capacity);
-    auto& db = app.database();
-    rooms::refuse_banned(db, call.wallet, call.request.now); // the chain is not asked for them
     const auto lookup = look_up_name(app, call);
-    const auto room =
-        rooms::create(db, app.config.rules, call.wallet, lookup, options, app.clock.now(), app.random);
+    Charging charging(app, app.clock.now());
+    const auto room = rooms::create(charging.context, {app.tokens, app.random}, call.wallet, lookup, options);
     return ok({{"room_id", room.room_id},
                {"channel", rooms::channel_of(room.room_id)},
-               {"visibility", room.visibility},
+               {"visibility", room.visibility()},
                {"capacity", room.capacity},
                {"title", title_of(room)}});
 }
@@ -101,12 +100,10 @@ http::Response post_rooms_join(App& app, const Call& call)
 {
     const auto room_id = id_field(call.body, "room_id");
     require_fields(room_id.has_value(), "missing room_id");
-    auto& db = app.database();
     const auto& rules = app.config.rules;
-    rooms::refuse_banned(db, call.wallet, call.request.now); // the chain is not asked for them
     const auto lookup = look_up_name(app, call);
-    const auto seat =
-        rooms::join(db, rules, app.tokens, call.wallet, lookup, *room_id, app.clock.now(), app.random);
+    Charging charging(app, app.clock.now());
+    const auto seat = rooms::join(charging.context, {app.tokens, app.random}, call.wallet, lookup, *room_id);
     return ok({{"room_id", seat.room.room_id},
                {"channel", rooms::channel_of(seat.room.room_id)},
                {"connection_id", seat.connection.connection_id},
@@ -123,7 +120,8 @@ http::Response post_rooms_join(App& app, const Call& call)
 http::Response post_rooms_heartbeat(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
-    const auto beat = rooms::heartbeat(app.database(), app.config.rules, caller, call.request.now);
+    Charging charging(app, call.request.now);
+    const auto beat = rooms::heartbeat(charging.context, caller);
     return ok({{"ok", true},
                {"remaining_seconds", beat.remaining_seconds},
                {"events", render(call.wallet, beat.events)}});
@@ -133,8 +131,8 @@ http::Response post_rooms_token_renew(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
     const auto& rules = app.config.rules;
-    const auto renewal =
-        rooms::renew(app.database(), rules, app.tokens, caller, call.request.now, app.random);
+    Charging charging(app, call.request.now);
+    const auto renewal = rooms::renew(charging.context, {app.tokens, app.random}, caller);
     const auto events = render(call.wallet, renewal.events);
     if (renewal.denied)
         return ok({{"denied", true},
@@ -150,7 +148,8 @@ http::Response post_rooms_token_renew(App& app, const Call& call)
 http::Response post_rooms_leave(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
-    const auto departure = rooms::leave(app.database(), app.config.rules, caller, call.request.now);
+    Charging charging(app, call.request.now);
+    const auto departure = rooms::leave(charging.context, caller);
     return ok({{"ok", true},
                {"debited_seconds", departure.debited_seconds},
                {"remaining_seconds", departure.remaining_seconds},
@@ -188,7 +187,7 @@ http::Response get_room(App& app, const Call& call)
                {"channel", rooms::channel_of(room.room_id)},
                {"title", title_of(room)},
                {"host_wallet", room.host_wallet},
-               {"visibility", room.visibility},
+               {"visibility", room.visibility()},
                {"capacity", room.capacity},
                {"ai_enabled", room.ai_enabled},
                {"created_at", base::iso8601(room.created_at)},
@@ -198,7 +197,8 @@ http::Response get_room(App& app, const Call& call)
 http::Response delete_room(App& app, const Call& call)
 {
     const auto room_id = base::id_of(call.path_id);
-    rooms::close_as_host(app.database(), app.config.rules, call.wallet, room_id, call.request.now);
+    Charging charging(app, call.request.now);
+    rooms::close_as_host(charging.context, call.wallet, room_id);
     return ok({{"ok", true}, {"closed", true}});
 }
 
@@ -206,7 +206,7 @@ http::Response delete_room_participant(App& app, const Call& call)
 {
     const auto room_id = base::id_of(call.path_id);
     const auto connection_id = base::id_of(call.second_path_id);
-    const auto removal = rooms::remove_as_host(app.database(), app.config.rules, call.wallet, room_id,
-                                               connection_id, call.request.now);
+    Charging charging(app, call.request.now);
+    const auto removal = rooms::remove_as_host(charging.context, call.wallet, room_id, connection_id);
     return ok({{"ok", true}, {"debited_seconds", removal.debited_seconds}, {"closed", removal.closed}});
 }

@@ -2,7 +2,7 @@
 // chain has not confirmed.
 #include "metrics/report.h"
 #include "sessions/oracle.h"
-#include "sqlite/migrate.h"
+#include "storage/open.h"
 #include "sweeper.h"
 
 namespace {
@@ -10,7 +10,7 @@ namespace {
 base::Json sweep(const base::Config& config, shared::Counters& counters, bool& worked)
 {
     const auto now = base::system_now();
-    const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
+    const auto db = storage::open(config);
     // Requests may take the calls that are allowed at once: nobody waits for the sweep, so it can wait for
     // them.
     metrics::ChainCalls chain_calls(counters);

@@ -7,7 +7,7 @@
 #include "requests/idempotency.h"
 #include "rooms/sweep.h"
 #include "sessions/session.h"
-#include "sqlite/migrate.h"
+#include "storage/open.h"
 #include "sweeper.h"
 
 #include <chrono>
@@ -19,8 +19,8 @@ constexpr std::int64_t rows_at_a_time = 1000;
 constexpr auto pause = std::chrono::milliseconds(1); // some turns of those who wait
 
 // Purges step by step, so that writers get in between.
-std::int64_t purge_all(sqlite::Database& db, base::UnixSeconds now,
-                       std::int64_t (*purge)(sqlite::Database&, base::UnixSeconds, std::int64_t))
+std::int64_t purge_all(database::Connection& db, base::UnixSeconds now,
+                       std::int64_t (*purge)(database::Connection&, base::UnixSeconds, std::int64_t))
 {
     std::int64_t purged = 0;
     for (std::int64_t step = rows_at_a_time; step == rows_at_a_time; purged += step)
@@ -31,7 +31,7 @@ std::int64_t purge_all(sqlite::Database& db, base::UnixSeconds now,
 base::Json sweep(const base::Config& config, shared::Counters&, bool&)
 {
     const auto now = base::system_now();
-    const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
+    const auto db = storage::open(config);
     auto tally = rooms::sweep(*db, config.rules, now, [] { std::this_thread::sleep_for(pause); });
     tally.rooms_closed += sessions::close_ended(*db, now);
     const auto nonces_purged = purge_all(*db, now, auth::purge_spent_nonces);
@@ -52,9 +52,9 @@ void write_metrics(const base::Config& config, shared::Counters& counters)
     if (config.metrics_textfile.empty())
         return;
     try {
-        std::unique_ptr<sqlite::Database> db;
+        std::unique_ptr<database::Connection> db;
         try {
-            db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
+            db = storage::open(config);
         } catch (const base::Error&) { // then the text says that it is down
         }
         metrics::write_textfile(config.metrics_textfile,

@@ -118,7 +118,7 @@ int run(const Sweeper& sweeper, int argc, char** argv)
         return status;
     try {
         const auto config = base::start(options.config_path, sweeper.program);
-        shared::Counters counters(config.database_path);
+        shared::Counters counters(config.shared_path("metrics"));
         const std::chrono::seconds every(options.every_seconds);
         const std::chrono::seconds lasting(options.for_seconds);
         // By the steady clock: the other one may step while we wait.

@@ -220,7 +220,7 @@ Reply AppFixture::post_text(const std::string& path, const std::string& body,
 
 void AppFixture::give(const std::string& wallet_address, std::int64_t seconds)
 {
-    sqlite::Transaction tx(db());
+    database::Transaction tx(db());
     BOOST_REQUIRE(credits::adjust(db(), wallet_address, seconds, "test", now) == seconds);
     tx.commit();
 }
@@ -263,7 +263,7 @@ void AppFixture::require_clean_audit()
 std::string AppFixture::insert_booked_room(const std::string& host)
 {
     const auto room_id = random.uuid_v4();
-    sqlite::Transaction tx(db());
+    database::Transaction tx(db());
     db().prepare(
             "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
             "VALUES (:room_id, 'booked', :host, 'private', 0, 2, :now)")
@@ -280,6 +280,13 @@ std::int64_t AppFixture::remaining(const std::string& wallet_address)
     return credits::account(db(), wallet_address).remaining_seconds;
 }
 
+std::string AppFixture::hosted_room(const std::string& wallet_address)
+{
+    auto room = db().prepare(
+        "SELECT room_id FROM rooms WHERE host_wallet = :wallet AND kind = 'free' AND closed_at IS NULL");
+    return room.bind(":wallet", wallet_address).step() ? room.text("room_id") : "";
+}
+
 std::int64_t AppFixture::query(const std::string& sql)
 {
     auto row = db().prepare(sql);
@@ -289,7 +296,7 @@ std::int64_t AppFixture::query(const std::string& sql)
 
 void AppFixture::execute(const std::string& sql)
 {
-    sqlite::Transaction tx(db());
+    database::Transaction tx(db());
     db().execute(sql);
     tx.commit();
 }

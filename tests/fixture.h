@@ -5,8 +5,10 @@
 #include "app.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "database/transaction.h"
 #include "dispatch.h"
 #include "http.h"
+#include "rooms/context.h"
 #include "sqlite/migrate.h"
 #include "standing_clock.h"
 #include "wallet.h"
@@ -129,13 +131,21 @@ class AppFixture
     std::int64_t remaining(const std::string& wallet_address);
     std::int64_t query(const std::string& sql); // the first column of the first row
     void execute(const std::string& sql);       // in a transaction
-    sqlite::Database& db() { return app.database(); }
+    // The active free room that the wallet hosts; empty if there is none.
+    std::string hosted_room(const std::string& wallet_address);
+    // What the domain's functions want, at the fixture's present.
+    rooms::Context& context() { return context_.emplace(db(), config.rules, now); }
+    rooms::Mint mint() { return {app.tokens, random}; }
+    sqlite::Connection& db() { return dynamic_cast<sqlite::Connection&>(app.database()); }
 
     base::Config config;
     ScriptedChain chain;
     SeededRandom random{20260101};
-    shared::Counters counters{":memory:"};
+    shared::Counters counters{""};
     StandingClock clock{now};
     App app;
     base::UnixSeconds now = 1767225600; // 2026-01-01T00:00:00Z
+
+  private:
+    std::optional<rooms::Context> context_;
 };

@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "base/hmac.h"
+#include "database/transaction.h"
 
 namespace auth {
 
@@ -54,7 +55,7 @@ std::string Nonces::issue(const std::string& wallet, base::UnixSeconds now, base
     return base::to_hex(bytes + tag(key_, wallet, bytes));
 }
 
-bool Nonces::spend(sqlite::Database& db, const std::string& wallet, const std::string& nonce,
+bool Nonces::spend(database::Connection& db, const std::string& wallet, const std::string& nonce,
                    base::UnixSeconds now) const
 {
     const auto bytes = base::from_hex(nonce);
@@ -81,18 +82,14 @@ bool Nonces::spend(sqlite::Database& db, const std::string& wallet, const std::s
         return false;
     const auto expires_at = issued_at + ttl_seconds_; // of any other instant the sum could overflow
 
-    sqlite::Transaction tx(db);
-    db.prepare(
-          "INSERT INTO spent_nonces (nonce, expires_at) VALUES (:nonce, :expires_at) ON CONFLICT DO NOTHING")
-        .bind(":nonce", nonce)
-        .bind(":expires_at", expires_at)
-        .run();
-    const bool first = db.changes() == 1;
-    tx.commit();
-    return first;
+    return database::transact(db, [&] {
+        auto spent = db.prepare("INSERT INTO spent_nonces (nonce, expires_at) VALUES (:nonce, :expires_at) "
+                                "ON CONFLICT DO NOTHING");
+        return spent.bind(":nonce", nonce).bind(":expires_at", expires_at).run() == 1; // the first
+    });
 }
 
-std::int64_t purge_spent_nonces(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit)
+std::int64_t purge_spent_nonces(database::Connection& db, base::UnixSeconds now, std::int64_t limit)
 {
     const auto is_due = [&] {
         auto oldest = db.prepare("SELECT 1 FROM spent_nonces WHERE expires_at <= :expired_at LIMIT 1");
@@ -100,15 +97,11 @@ std::int64_t purge_spent_nonces(sqlite::Database& db, base::UnixSeconds now, std
     };
     if (!is_due())
         return 0;
-    sqlite::Transaction tx(db);
-    db.prepare("DELETE FROM spent_nonces WHERE nonce IN (SELECT nonce FROM spent_nonces "
-               "WHERE expires_at <= :expired_at ORDER BY expires_at LIMIT :limit)")
-        .bind(":expired_at", now - purge_margin_seconds)
-        .bind(":limit", limit)
-        .run();
-    const auto purged = db.changes();
-    tx.commit();
-    return purged;
+    return database::transact(db, [&] {
+        auto expired = db.prepare("DELETE FROM spent_nonces WHERE nonce IN (SELECT nonce FROM spent_nonces "
+                                  "WHERE expires_at <= :expired_at ORDER BY expires_at LIMIT :limit)");
+        return expired.bind(":expired_at", now - purge_margin_seconds).bind(":limit", limit).run();
+    });
 }
 
 } // namespace auth

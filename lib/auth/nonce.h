@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "sqlite/database.h"
+#include "database/connection.h"
 
 #include <string>
 #include <string_view>
@@ -23,7 +23,7 @@ class Nonces
 
     // Whether the nonce was issued to this wallet within the last ttl_seconds and had not been spent; it is
     // now. Of many simultaneous calls one returns true.
-    bool spend(sqlite::Database& db, const std::string& wallet, const std::string& nonce,
+    bool spend(database::Connection& db, const std::string& wallet, const std::string& nonce,
                base::UnixSeconds now) const;
 
   private:
@@ -33,6 +33,6 @@ class Nonces
 };
 
 // Forgets spent nonces that are refused for their age anyway; returns how many. At most `limit` at a time.
-std::int64_t purge_spent_nonces(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit);
+std::int64_t purge_spent_nonces(database::Connection& db, base::UnixSeconds now, std::int64_t limit);
 
 } // namespace auth

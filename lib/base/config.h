@@ -42,6 +42,16 @@ struct Config
     std::string database_path;
     std::int64_t database_busy_timeout_ms = 5000;
 
+    // As database_path: a database of this process's own, gone with it.
+    static constexpr const char* in_memory = ":memory:";
+    bool is_in_memory() const { return database_path == in_memory; }
+    // What the processes of this machine share beside the database: "metrics", "limits", "rpc-slots". Empty:
+    // nothing, each has its own.
+    std::string shared_path(const std::string& what) const
+    {
+        return is_in_memory() ? std::string() : database_path + "-" + what;
+    }
+
     std::string jwt_secret;
     std::string jwt_secret_previous; // what it made is still accepted; empty if there is none
     std::string agora_app_id;

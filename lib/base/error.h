@@ -32,6 +32,10 @@ enum class ErrorCode
     database_moved, // another file stands in its place, or none: an operator has to look
 };
 
+// Whether it says what the caller may not do, or not now: whatever was found out on the way there is true all
+// the same. The others are failures of ours.
+bool is_refusal(ErrorCode code);
+
 class Error : public std::runtime_error
 {
   public:

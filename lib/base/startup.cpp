@@ -94,7 +94,7 @@ Place find_place(const std::string& path)
 
 void enter_database_folder(Config& config)
 {
-    if (config.database_path == ":memory:")
+    if (config.is_in_memory())
         return;
     const auto place = find_place(config.database_path);
     config.database_path = place.path;

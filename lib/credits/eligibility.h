@@ -29,18 +29,16 @@ struct NameLookup
     std::string name; // its node, as ethereum::Chain gives it; empty if there is none
 };
 
-// Whether the answer can change anything: the base grant is still to be made.
-bool needs_name(sqlite::Database& db, const std::string& wallet);
 // Asks the chain for the wallet's name. Slow: never call it inside a Transaction.
 NameLookup look_up_name(ethereum::Chain& chain, const std::string& wallet);
 
 // Makes the base grant if the name allows it: with base_grant_per_name a name that brought one to another
-// wallet before does not. Then says why the wallet cannot spend, if it cannot:
-// heaven_name_required, insufficient_credits (with remaining_seconds), or chain_unavailable where the answer
-// depends on the chain. Call inside a Transaction, and commit it either way: the grant stands.
-std::optional<base::Error> refuse_to_spend(sqlite::Database& db, const base::Rules& rules,
-                                           const std::string& wallet, const NameLookup& lookup,
-                                           base::UnixSeconds now);
+// wallet before does not. Gives back the wallet's remaining seconds. `account` is as it stands. Throws why
+// the wallet cannot spend, if it cannot: heaven_name_required, insufficient_credits (with remaining_seconds),
+// or chain_unavailable where the answer depends on the chain; the grant stands even then. Call inside a
+// Transaction.
+std::int64_t expect_credit(database::Connection& db, const base::Rules& rules, const std::string& wallet,
+                           const Account& account, const NameLookup& lookup, base::UnixSeconds now);
 
 struct CeloBonus
 {
@@ -48,11 +46,8 @@ struct CeloBonus
     std::int64_t remaining_seconds = 0;
 };
 
-// Whether the wallet has the bonus, so that the chain need not be asked again.
-bool has_celo_bonus(sqlite::Database& db, const std::string& wallet);
-
 // Grants the bonus, once, to a wallet that is Celo-verified.
-CeloBonus take_celo_bonus(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+CeloBonus take_celo_bonus(database::Connection& db, const base::Rules& rules, const std::string& wallet,
                           base::UnixSeconds now);
 
 } // namespace credits

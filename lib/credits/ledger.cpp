@@ -10,69 +10,125 @@ namespace credits {
 
 namespace {
 
-void open_account(sqlite::Database& db, const std::string& wallet)
+constexpr EventKind event_kinds[] = {EventKind::grant_base, EventKind::grant_celo_bonus,
+                                     EventKind::debit_usage, EventKind::refund_usage,
+                                     EventKind::admin_adjust};
+
+EventKind kind_named(const std::string& name)
+{
+    for (const auto kind : event_kinds) {
+        if (name == name_of(kind))
+            return kind;
+    }
+    throw base::Error(base::ErrorCode::internal, "internal_error", "an event of an unknown kind");
+}
+
+// Followed by a WHERE clause.
+const std::string select_event =
+    "SELECT event_id, kind, delta_seconds, balance_after_seconds, connection_id, reason, "
+    "created_at FROM credit_events ";
+
+Event read_event(const database::Statement& row)
+{
+    return {row.integer("event_id"),
+            kind_named(row.text("kind")),
+            row.integer("delta_seconds"),
+            row.integer("balance_after_seconds"),
+            row.optional_text("connection_id"),
+            row.optional_text("reason"),
+            row.integer("created_at")};
+}
+
+void open_account(database::Connection& db, const std::string& wallet)
 {
     db.prepare("INSERT INTO credit_accounts (wallet) VALUES (:wallet) ON CONFLICT DO NOTHING")
         .bind(":wallet", wallet)
         .run();
 }
 
-void append_event(sqlite::Database& db, const std::string& wallet, const char* kind,
-                  std::int64_t delta_seconds, std::int64_t balance_after_seconds,
-                  const std::string& connection_id, const std::string& reason, base::UnixSeconds now)
+// Its event_id is given by the database.
+void append_event(database::Connection& db, const std::string& wallet, const Event& event)
 {
     db.prepare("INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
                "connection_id, reason, "
-               "created_at) VALUES (:wallet, :kind, :delta_seconds, :balance_after_seconds, "
-               "nullif(:connection_id, ''), nullif(:reason, ''), :created_at)")
+               "created_at) VALUES (:wallet, :kind, :delta_seconds, :balance_after_seconds, :connection_id, "
+               ":reason, "
+               ":created_at)")
         .bind(":wallet", wallet)
-        .bind(":kind", std::string_view(kind))
-        .bind(":delta_seconds", delta_seconds)
-        .bind(":balance_after_seconds", balance_after_seconds)
-        .bind(":connection_id", connection_id)
-        .bind(":reason", reason)
-        .bind(":created_at", now)
+        .bind(":kind", std::string_view(name_of(event.kind)))
+        .bind(":delta_seconds", event.delta_seconds)
+        .bind(":balance_after_seconds", event.balance_after_seconds)
+        .bind(":connection_id", event.connection_id)
+        .bind(":reason", event.reason)
+        .bind(":created_at", event.created_at)
         .run();
 }
 
 // Adds to one of the account's columns and to its balance, and books the event.
-void grant(sqlite::Database& db, const std::string& wallet, std::string_view update, const char* kind,
-           std::int64_t seconds, const std::string& reason, base::UnixSeconds now)
+void grant(database::Connection& db, const std::string& wallet, std::string_view update, EventKind kind,
+           std::int64_t seconds, const std::optional<std::string>& reason, base::UnixSeconds now)
 {
     open_account(db, wallet);
-    std::int64_t balance = 0;
+    std::int64_t balance_seconds = 0;
     {
         auto change = db.prepare(update);
         change.bind(":wallet", wallet).bind(":seconds", seconds);
         change.step();
-        balance = change.integer(0);
+        balance_seconds = change.integer("remaining_seconds");
         change.run();
     }
-    append_event(db, wallet, kind, seconds, balance, {}, reason, now);
+    append_event(db, wallet, {0, kind, seconds, balance_seconds, std::nullopt, reason, now});
 }
 
 } // namespace
 
-Account account(sqlite::Database& db, const std::string& wallet)
+const char* name_of(EventKind kind)
 {
-    auto row =
-        db.prepare("SELECT base_granted_seconds, bonus_granted_seconds, adjusted_seconds, consumed_seconds, "
-                   "remaining_seconds FROM credit_accounts WHERE wallet = :wallet");
+    switch (kind) {
+    case EventKind::grant_base:
+        return "grant_base";
+    case EventKind::grant_celo_bonus:
+        return "grant_celo_bonus";
+    case EventKind::debit_usage:
+        return "debit_usage";
+    case EventKind::refund_usage:
+        return "refund_usage";
+    case EventKind::admin_adjust:
+        return "admin_adjust";
+    }
+    return "";
+}
+
+Account read_account(const database::Statement& row)
+{
+    return {row.integer("base_granted_seconds"), row.integer("bonus_granted_seconds"),
+            row.integer("adjusted_seconds"), row.integer("consumed_seconds"),
+            row.integer("remaining_seconds")};
+}
+
+Account account(database::Connection& db, const std::string& wallet)
+{
+    static const auto sql =
+        std::string("SELECT ") + account_columns + " FROM credit_accounts a WHERE a.wallet = :wallet";
+    auto row = db.prepare(sql);
     if (!row.bind(":wallet", wallet).step())
         return {};
-    return {row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4)};
+    return read_account(row);
 }
 
-Totals totals(sqlite::Database& db)
+Totals totals(database::Connection& db)
 {
-    auto row = db.prepare("SELECT (SELECT coalesce(sum(consumed_seconds), 0) FROM credit_accounts), "
-                          "(SELECT coalesce(sum(delta_seconds), 0) FROM credit_events "
-                          "WHERE kind = 'refund_usage')");
+    auto row = db.prepare(
+        "SELECT (SELECT coalesce(sum(consumed_seconds), 0) FROM credit_accounts) AS consumed_seconds, "
+        "(SELECT coalesce(sum(delta_seconds), 0) FROM credit_events WHERE kind = 'refund_usage') AS "
+        "refunded_seconds");
     row.step();
-    return {row.integer(0) + row.integer(1), row.integer(1)};
+    const auto refunded_seconds = row.integer("refunded_seconds");
+    return {row.integer("consumed_seconds") + refunded_seconds, refunded_seconds};
 }
 
-bool grant_base(sqlite::Database& db, const std::string& wallet, std::int64_t seconds, base::UnixSeconds now)
+bool grant_base(database::Connection& db, const std::string& wallet, std::int64_t seconds,
+                base::UnixSeconds now)
 {
     assert(db.in_transaction() && seconds > 0);
     if (account(db, wallet).base_granted_seconds > 0)
@@ -81,11 +137,11 @@ bool grant_base(sqlite::Database& db, const std::string& wallet, std::int64_t se
         db, wallet,
         "UPDATE credit_accounts SET base_granted_seconds = base_granted_seconds + :seconds, "
         "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING remaining_seconds",
-        "grant_base", seconds, {}, now);
+        EventKind::grant_base, seconds, std::nullopt, now);
     return true;
 }
 
-bool grant_celo_bonus(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+bool grant_celo_bonus(database::Connection& db, const std::string& wallet, std::int64_t seconds,
                       base::UnixSeconds now)
 {
     assert(db.in_transaction() && seconds > 0);
@@ -95,11 +151,11 @@ bool grant_celo_bonus(sqlite::Database& db, const std::string& wallet, std::int6
         db, wallet,
         "UPDATE credit_accounts SET bonus_granted_seconds = bonus_granted_seconds + :seconds, "
         "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING remaining_seconds",
-        "grant_celo_bonus", seconds, {}, now);
+        EventKind::grant_celo_bonus, seconds, std::nullopt, now);
     return true;
 }
 
-Debit debit(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+Debit debit(database::Connection& db, const std::string& wallet, std::int64_t seconds,
             const std::string& connection_id, base::UnixSeconds now)
 {
     assert(db.in_transaction() && seconds >= 0);
@@ -112,12 +168,12 @@ Debit debit(sqlite::Database& db, const std::string& wallet, std::int64_t second
         .bind(":seconds", taken)
         .bind(":wallet", wallet)
         .run();
-    append_event(db, wallet, "debit_usage", -taken, balance - taken, connection_id, {}, now);
-    db.add_to_tally(taken);
+    append_event(db, wallet,
+                 {0, EventKind::debit_usage, -taken, balance - taken, connection_id, std::nullopt, now});
     return {taken, balance - taken};
 }
 
-std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+std::int64_t adjust(database::Connection& db, const std::string& wallet, std::int64_t seconds,
                     const std::string& reason, base::UnixSeconds now)
 {
     assert(db.in_transaction());
@@ -134,23 +190,24 @@ std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_
               "UPDATE credit_accounts SET adjusted_seconds = adjusted_seconds + :seconds, "
               "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING "
               "remaining_seconds",
-              "admin_adjust", applied, reason, now);
+              EventKind::admin_adjust, applied, reason, now);
     return applied;
 }
 
-void refund(sqlite::Database& db, const std::string& wallet, const std::string& connection_id,
+void refund(database::Connection& db, const std::string& wallet, const std::string& connection_id,
             std::int64_t seconds, const std::string& reason, base::UnixSeconds now)
 {
     assert(db.in_transaction());
     std::int64_t debited_seconds = 0;
     std::int64_t refunded_seconds = 0;
     {
-        auto row = db.prepare("SELECT ifnull(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0), "
-                              "ifnull(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0) "
-                              "FROM credit_events WHERE wallet = :wallet AND connection_id = :connection_id");
+        auto row = db.prepare(
+            "SELECT coalesce(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0) AS debited_seconds, "
+            "coalesce(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0) AS refunded_seconds "
+            "FROM credit_events WHERE wallet = :wallet AND connection_id = :connection_id");
         row.bind(":wallet", wallet).bind(":connection_id", connection_id).step();
-        debited_seconds = row.integer(0);
-        refunded_seconds = row.integer(1);
+        debited_seconds = row.integer("debited_seconds");
+        refunded_seconds = row.integer("refunded_seconds");
     }
     if (seconds < 1)
         throw base::Error(base::ErrorCode::invalid_argument, "invalid seconds", "a refund is 1 s or more");
@@ -165,43 +222,42 @@ void refund(sqlite::Database& db, const std::string& wallet, const std::string& 
         .bind(":seconds", seconds)
         .bind(":wallet", wallet)
         .run();
-    append_event(db, wallet, "refund_usage", seconds, account(db, wallet).remaining_seconds, connection_id,
-                 reason, now);
+    append_event(db, wallet,
+                 {0, EventKind::refund_usage, seconds, account(db, wallet).remaining_seconds, connection_id,
+                  reason, now});
 }
 
-std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, std::int64_t limit)
+std::vector<Event> statement(database::Connection& db, const std::string& wallet, std::int64_t limit)
 {
     auto events = history(db, wallet, std::numeric_limits<std::int64_t>::max(), limit);
     std::reverse(events.begin(), events.end());
     return events;
 }
 
-std::vector<Event> history(sqlite::Database& db, const std::string& wallet, std::int64_t before_event_id,
+std::vector<Event> history(database::Connection& db, const std::string& wallet, std::int64_t before_event_id,
                            std::int64_t limit)
 {
-    auto row = db.prepare(
-        "SELECT event_id, kind, delta_seconds, balance_after_seconds, connection_id, reason, created_at "
-        "FROM credit_events WHERE wallet = :wallet AND event_id < :before_event_id "
-        "ORDER BY event_id DESC LIMIT :limit");
+    static const auto sql = select_event + "WHERE wallet = :wallet AND event_id < :before_event_id "
+                                           "ORDER BY event_id DESC LIMIT :limit";
+    auto row = db.prepare(sql);
     row.bind(":wallet", wallet).bind(":before_event_id", before_event_id).bind(":limit", limit);
     std::vector<Event> events;
     while (row.step())
-        events.push_back({row.integer(0), row.text(1), row.integer(2), row.integer(3), row.text(4),
-                          row.text(5), row.integer(6)});
+        events.push_back(read_event(row));
     return events;
 }
 
-std::vector<Event> brief_statement(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since)
+std::vector<Event> brief_statement(database::Connection& db, const std::string& wallet,
+                                   base::UnixSeconds since)
 {
-    auto row = db.prepare(
-        "SELECT event_id, kind, delta_seconds, balance_after_seconds, connection_id, reason, created_at "
-        "FROM credit_events WHERE wallet = :wallet AND created_at >= :since ORDER BY event_id");
+    static const auto sql =
+        select_event + "WHERE wallet = :wallet AND created_at >= :since ORDER BY event_id";
+    auto row = db.prepare(sql);
     row.bind(":wallet", wallet).bind(":since", day_of(since));
     std::vector<Event> events;
     while (row.step()) {
-        Event event{row.integer(0), row.text(1), row.integer(2), row.integer(3),
-                    row.text(4),    row.text(5), row.integer(6)};
-        if (!events.empty() && event.kind == "debit_usage" && events.back().kind == event.kind &&
+        auto event = read_event(row);
+        if (!events.empty() && event.kind == EventKind::debit_usage && events.back().kind == event.kind &&
             events.back().connection_id == event.connection_id &&
             day_of(events.back().created_at) == day_of(event.created_at)) {
             event.delta_seconds += events.back().delta_seconds;
@@ -212,53 +268,58 @@ std::vector<Event> brief_statement(sqlite::Database& db, const std::string& wall
     return events;
 }
 
-std::vector<Day> daily_totals(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since)
+std::vector<Day> daily_totals(database::Connection& db, const std::string& wallet, base::UnixSeconds since)
 {
-    // Of a bare column SQLite takes the value in the row that holds the max().
-    auto row =
-        db.prepare("SELECT created_at - created_at % 86400 AS begins_at, "
-                   "ifnull(sum(delta_seconds) FILTER (WHERE kind IN ('grant_base', 'grant_celo_bonus')), 0), "
-                   "ifnull(sum(delta_seconds) FILTER (WHERE kind = 'admin_adjust'), 0), "
-                   "ifnull(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0), "
-                   "ifnull(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0), "
-                   "balance_after_seconds, max(event_id) "
-                   "FROM credit_events WHERE wallet = :wallet AND created_at >= :since "
-                   "GROUP BY begins_at ORDER BY begins_at");
+    auto row = db.prepare(
+        "SELECT d.begins_at AS begins_at, granted_seconds, adjusted_seconds, debited_seconds, "
+        "refunded_seconds, "
+        "e.balance_after_seconds AS balance_after_seconds FROM (SELECT created_at - created_at % 86400 AS "
+        "begins_at, "
+        "coalesce(sum(delta_seconds) FILTER (WHERE kind IN ('grant_base', 'grant_celo_bonus')), 0) AS "
+        "granted_seconds, "
+        "coalesce(sum(delta_seconds) FILTER (WHERE kind = 'admin_adjust'), 0) AS adjusted_seconds, "
+        "coalesce(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0) AS debited_seconds, "
+        "coalesce(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0) AS refunded_seconds, "
+        "max(event_id) AS last_event_id FROM credit_events WHERE wallet = :wallet AND created_at >= :since "
+        "GROUP BY created_at - created_at % 86400) d JOIN credit_events e ON e.event_id = d.last_event_id "
+        "ORDER BY d.begins_at");
     row.bind(":wallet", wallet).bind(":since", day_of(since));
     std::vector<Day> days;
     while (row.step())
-        days.push_back(
-            {row.integer(0), row.integer(1), row.integer(2), row.integer(3), row.integer(4), row.integer(5)});
+        days.push_back({row.integer("begins_at"), row.integer("granted_seconds"),
+                        row.integer("adjusted_seconds"), row.integer("debited_seconds"),
+                        row.integer("refunded_seconds"), row.integer("balance_after_seconds")});
     return days;
 }
 
-std::vector<ListedAccount> list_accounts(sqlite::Database& db, std::int64_t limit)
+std::vector<ListedAccount> list_accounts(database::Connection& db, std::int64_t limit)
 {
-    auto row = db.prepare("SELECT a.wallet, base_granted_seconds, bonus_granted_seconds, adjusted_seconds, "
-                          "consumed_seconds, remaining_seconds, ifnull(created_at, 0) FROM credit_accounts a "
-                          "LEFT JOIN credit_events ON event_id = "
-                          "(SELECT max(event_id) FROM credit_events e WHERE e.wallet = a.wallet) "
-                          "ORDER BY event_id DESC, a.wallet LIMIT :limit");
+    static const auto sql =
+        std::string("SELECT a.wallet AS wallet, ") + account_columns +
+        ", e.created_at AS last_event_at FROM credit_accounts a LEFT JOIN credit_events e ON "
+        "e.event_id = (SELECT max(event_id) FROM credit_events own WHERE own.wallet = a.wallet) "
+        "ORDER BY e.event_id DESC NULLS LAST, a.wallet LIMIT :limit";
+    auto row = db.prepare(sql);
     row.bind(":limit", limit);
     std::vector<ListedAccount> accounts;
     while (row.step())
-        accounts.push_back({row.text(0),
-                            {row.integer(1), row.integer(2), row.integer(3), row.integer(4), row.integer(5)},
-                            row.integer(6)});
+        accounts.push_back({row.text("wallet"), read_account(row), row.optional_integer("last_event_at")});
     return accounts;
 }
 
-Extent extent(sqlite::Database& db)
+Extent extent(database::Connection& db)
 {
     auto row =
-        db.prepare("SELECT (SELECT count(*) FROM credit_accounts), (SELECT count(*) FROM credit_events), "
-                   "(SELECT ifnull(sum(remaining_seconds), 0) FROM credit_accounts), "
-                   "ifnull((SELECT created_at FROM credit_events ORDER BY event_id DESC LIMIT 1), 0)");
+        db.prepare("SELECT (SELECT count(*) FROM credit_accounts) AS accounts, "
+                   "(SELECT count(*) FROM credit_events) AS events, "
+                   "(SELECT coalesce(sum(remaining_seconds), 0) FROM credit_accounts) AS remaining_seconds, "
+                   "(SELECT created_at FROM credit_events ORDER BY event_id DESC LIMIT 1) AS last_event_at");
     row.step();
-    return {row.integer(0), row.integer(1), row.integer(2), row.integer(3)};
+    return {row.integer("accounts"), row.integer("events"), row.integer("remaining_seconds"),
+            row.optional_integer("last_event_at")};
 }
 
-std::vector<std::string> audit(sqlite::Database& db)
+std::vector<std::string> audit(database::Connection& db)
 {
     std::vector<std::string> violations;
     {
@@ -269,26 +330,29 @@ std::vector<std::string> audit(sqlite::Database& db)
             "sum(delta_seconds) FILTER (WHERE kind = 'admin_adjust') AS adjusted, "
             "-sum(delta_seconds) FILTER (WHERE kind IN ('debit_usage', 'refund_usage')) AS consumed "
             "FROM credit_events GROUP BY wallet) e ON e.wallet = a.wallet "
-            "WHERE a.remaining_seconds < 0 OR a.remaining_seconds <> ifnull(e.total, 0) "
-            "OR a.base_granted_seconds <> ifnull(e.base, 0) OR a.bonus_granted_seconds <> ifnull(e.bonus, 0) "
-            "OR a.adjusted_seconds <> ifnull(e.adjusted, 0) OR a.consumed_seconds <> ifnull(e.consumed, 0)");
+            "WHERE a.remaining_seconds < 0 OR a.remaining_seconds <> coalesce(e.total, 0) "
+            "OR a.base_granted_seconds <> coalesce(e.base, 0) OR a.bonus_granted_seconds <> "
+            "coalesce(e.bonus, 0) "
+            "OR a.adjusted_seconds <> coalesce(e.adjusted, 0) OR a.consumed_seconds <> coalesce(e.consumed, "
+            "0)");
         while (row.step())
             violations.push_back("the account of " + row.text(0) + " is not the sum of its events");
     }
     {
-        auto row = db.prepare("SELECT wallet, event_id FROM (SELECT wallet, event_id, balance_after_seconds, "
-                              "sum(delta_seconds) OVER (PARTITION BY wallet ORDER BY event_id) AS running "
-                              "FROM credit_events) WHERE balance_after_seconds <> running OR running < 0");
+        auto row = db.prepare(
+            "SELECT wallet, event_id FROM (SELECT wallet, event_id, balance_after_seconds, "
+            "sum(delta_seconds) OVER (PARTITION BY wallet ORDER BY event_id) AS running "
+            "FROM credit_events) running_balances WHERE balance_after_seconds <> running OR running < 0");
         while (row.step())
-            violations.push_back("event " + std::to_string(row.integer(1)) + " of " + row.text(0) +
-                                 " does not state the running balance");
+            violations.push_back("event " + std::to_string(row.integer("event_id")) + " of " +
+                                 row.text("wallet") + " does not state the running balance");
     }
     {
         auto row = db.prepare(
             "SELECT wallet, kind FROM credit_events WHERE kind IN ('grant_base', 'grant_celo_bonus') "
             "GROUP BY wallet, kind HAVING count(*) > 1");
         while (row.step())
-            violations.push_back(row.text(0) + " has " + row.text(1) + " more than once");
+            violations.push_back(row.text("wallet") + " has " + row.text("kind") + " more than once");
     }
     {
         auto row = db.prepare("SELECT connection_id FROM credit_events "

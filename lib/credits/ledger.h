@@ -3,9 +3,10 @@
 #pragma once
 
 #include "base/clock.h"
-#include "sqlite/database.h"
+#include "database/connection.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,16 @@ struct Account
     std::int64_t remaining_seconds = 0; // base + bonus + adjusted - consumed, never negative
 };
 
+// The columns of an account, of the table as `a`, and how a row of them is read; NULLs are an account of
+// nothing.
+constexpr const char* account_columns =
+    "a.base_granted_seconds AS base_granted_seconds, a.bonus_granted_seconds AS bonus_granted_seconds, "
+    "a.adjusted_seconds AS adjusted_seconds, a.consumed_seconds AS consumed_seconds, "
+    "a.remaining_seconds AS remaining_seconds";
+Account read_account(const database::Statement& row);
+
 // All zero for a wallet that never had credit. Reading creates nothing.
-Account account(sqlite::Database& db, const std::string& wallet);
+Account account(database::Connection& db, const std::string& wallet);
 
 // Of all wallets together, and of all time.
 struct Totals
@@ -31,13 +40,14 @@ struct Totals
 };
 
 // Reads every account, at one moment.
-Totals totals(sqlite::Database& db);
+Totals totals(database::Connection& db);
 
 // The functions below change the ledger. Call them inside a Transaction: balance and event appear together.
 
 // Each grant once per wallet, ever: false if it had it before.
-bool grant_base(sqlite::Database& db, const std::string& wallet, std::int64_t seconds, base::UnixSeconds now);
-bool grant_celo_bonus(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+bool grant_base(database::Connection& db, const std::string& wallet, std::int64_t seconds,
+                base::UnixSeconds now);
+bool grant_celo_bonus(database::Connection& db, const std::string& wallet, std::int64_t seconds,
                       base::UnixSeconds now);
 
 struct Debit
@@ -46,9 +56,8 @@ struct Debit
     std::int64_t remaining_seconds = 0;
 };
 
-// Takes up to `seconds` (>= 0) for the presence of a connection; an empty account yields 0. What was taken is
-// added to the database's tally.
-Debit debit(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+// Takes up to `seconds` (>= 0) for the presence of a connection; an empty account yields 0.
+Debit debit(database::Connection& db, const std::string& wallet, std::int64_t seconds,
             const std::string& connection_id, base::UnixSeconds now);
 
 // The most that one adjustment may move, and the most that an account may hold by adjustments.
@@ -57,39 +66,51 @@ constexpr std::int64_t max_balance_seconds = 1000000000000;
 
 // An operator's correction; a negative one stops at a balance of 0. Returns what was really added or taken.
 // Throws Error(invalid_argument) beyond the limits above.
-std::int64_t adjust(sqlite::Database& db, const std::string& wallet, std::int64_t seconds,
+std::int64_t adjust(database::Connection& db, const std::string& wallet, std::int64_t seconds,
                     const std::string& reason, base::UnixSeconds now);
 
 // Gives back seconds that the presence of a connection took; consumed_seconds goes down. `wallet` is the
 // connection's. Throws Error(conflict, "refund_exceeds_debits") beyond what was debited for that connection
 // less what was refunded of it before, and says both.
-void refund(sqlite::Database& db, const std::string& wallet, const std::string& connection_id,
+void refund(database::Connection& db, const std::string& wallet, const std::string& connection_id,
             std::int64_t seconds, const std::string& reason, base::UnixSeconds now);
+
+enum class EventKind
+{
+    grant_base,
+    grant_celo_bonus,
+    debit_usage,
+    refund_usage,
+    admin_adjust
+};
+
+const char* name_of(EventKind kind); // "grant_base"
 
 struct Event
 {
     std::int64_t event_id = 0;
-    std::string kind;
+    EventKind kind = EventKind::debit_usage;
     std::int64_t delta_seconds = 0;
     std::int64_t balance_after_seconds = 0;
-    std::string connection_id;
-    std::string reason;
+    std::optional<std::string> connection_id; // of a debit or a refund
+    std::optional<std::string> reason;        // an operator's words
     base::UnixSeconds created_at = 0;
 
     bool operator==(const Event&) const = default;
 };
 
 // The newest `limit` events of a wallet, oldest first.
-std::vector<Event> statement(sqlite::Database& db, const std::string& wallet, std::int64_t limit);
+std::vector<Event> statement(database::Connection& db, const std::string& wallet, std::int64_t limit);
 
 // The newest `limit` events of a wallet with an event_id below `before_event_id`, newest first.
-std::vector<Event> history(sqlite::Database& db, const std::string& wallet, std::int64_t before_event_id,
+std::vector<Event> history(database::Connection& db, const std::string& wallet, std::int64_t before_event_id,
                            std::int64_t limit);
 
 // The wallet's events from the day of `since` on, oldest first, told in short: debits that follow one another
 // for one connection on one day (UTC) are one, with the last one's event_id, balance and instant. So prune()
 // leaves it as it is.
-std::vector<Event> brief_statement(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since);
+std::vector<Event> brief_statement(database::Connection& db, const std::string& wallet,
+                                   base::UnixSeconds since);
 
 // What a day (UTC) did to an account. None of it negative but adjusted_seconds.
 struct Day
@@ -111,30 +132,30 @@ constexpr base::UnixSeconds day_of(base::UnixSeconds instant)
 }
 
 // The days on which something happened, from that of `since` on.
-std::vector<Day> daily_totals(sqlite::Database& db, const std::string& wallet, base::UnixSeconds since);
+std::vector<Day> daily_totals(database::Connection& db, const std::string& wallet, base::UnixSeconds since);
 
 struct ListedAccount
 {
     std::string wallet;
     Account account;
-    base::UnixSeconds last_event_at = 0; // 0: none
+    std::optional<base::UnixSeconds> last_event_at;
 };
 
 // Those whose balance changed last come first.
-std::vector<ListedAccount> list_accounts(sqlite::Database& db, std::int64_t limit);
+std::vector<ListedAccount> list_accounts(database::Connection& db, std::int64_t limit);
 
 struct Extent
 {
     std::int64_t accounts = 0;
     std::int64_t events = 0;
     std::int64_t remaining_seconds = 0; // of all accounts
-    base::UnixSeconds last_event_at = 0;
+    std::optional<base::UnixSeconds> last_event_at;
 };
 
-Extent extent(sqlite::Database& db);
+Extent extent(database::Connection& db);
 
 // Checks that every account equals its events, every running balance is right, and nothing is refunded that
 // was not debited. A sentence per violation.
-std::vector<std::string> audit(sqlite::Database& db);
+std::vector<std::string> audit(database::Connection& db);
 
 } // namespace credits

@@ -1,6 +1,7 @@
 #include "credits/pruning.h"
 
 #include "credits/ledger.h"
+#include "database/transaction.h"
 
 #include <cassert>
 #include <string>
@@ -11,7 +12,7 @@ namespace credits {
 
 namespace {
 
-struct Debit
+struct SeenDebit
 {
     std::int64_t event_id = 0;
     std::string connection_id; // empty: no debit, or too young, so that nothing is merged with it
@@ -24,54 +25,59 @@ struct Debit
 struct Batch
 {
     std::vector<std::int64_t> to_delete;
-    std::vector<Debit> to_update;
+    std::vector<SeenDebit> to_update;
     std::int64_t last_event_id = 0;
     bool is_end = true; // nothing old comes after it
 };
 
-Debit read(const sqlite::Statement& row, base::UnixSeconds created_before)
+SeenDebit read_debit(const database::Statement& row, base::UnixSeconds created_before)
 {
-    const auto created_at = row.integer(3);
-    const bool is_old_debit = row.text(4) == "debit_usage" && created_at < created_before;
-    return {row.integer(0), is_old_debit ? row.text(2) : std::string(), day_of(created_at), row.integer(1)};
+    const auto created_at = row.integer("created_at");
+    const bool is_old_debit =
+        row.text("kind") == name_of(EventKind::debit_usage) && created_at < created_before;
+    return {row.integer("event_id"), is_old_debit ? row.text("connection_id") : std::string(),
+            day_of(created_at), row.integer("delta_seconds")};
 }
 
-#define SELECT_EVENT                                                                                         \
-    "SELECT event_id, delta_seconds, connection_id, created_at, kind, wallet FROM credit_events "
+// Followed by a WHERE clause.
+const std::string select_debit =
+    "SELECT event_id, delta_seconds, connection_id, created_at, kind, wallet FROM credit_events ";
 
 // The wallet's last event before this one.
-Debit find_previous(sqlite::Database& db, const std::string& wallet, std::int64_t event_id,
-                    base::UnixSeconds created_before)
+SeenDebit find_previous(database::Connection& db, const std::string& wallet, std::int64_t event_id,
+                        base::UnixSeconds created_before)
 {
-    auto row = db.prepare(SELECT_EVENT "WHERE wallet = :wallet AND event_id < :event_id "
-                                       "ORDER BY event_id DESC LIMIT 1");
+    static const auto sql =
+        select_debit + "WHERE wallet = :wallet AND event_id < :event_id ORDER BY event_id DESC LIMIT 1";
+    auto row = db.prepare(sql);
     if (!row.bind(":wallet", wallet).bind(":event_id", event_id).step())
         return {};
-    return read(row, created_before);
+    return read_debit(row, created_before);
 }
 
-Batch look_at(sqlite::Database& db, std::int64_t after_event_id, base::UnixSeconds created_before,
+Batch look_at(database::Connection& db, std::int64_t after_event_id, base::UnixSeconds created_before,
               std::int64_t limit)
 {
     Batch batch;
-    std::unordered_map<std::string, Debit> newest; // by wallet
-    const auto retire = [&](const Debit& event) {
+    std::unordered_map<std::string, SeenDebit> newest; // by wallet
+    const auto retire = [&](const SeenDebit& event) {
         if (event.has_grown)
             batch.to_update.push_back(event);
     };
-    auto row = db.prepare(SELECT_EVENT "WHERE event_id > :after_event_id ORDER BY event_id LIMIT :limit");
+    static const auto sql = select_debit + "WHERE event_id > :after_event_id ORDER BY event_id LIMIT :limit";
+    auto row = db.prepare(sql);
     row.bind(":after_event_id", after_event_id).bind(":limit", limit);
     while (row.step()) {
-        auto event = read(row, created_before);
-        const auto wallet = row.text(5);
+        auto event = read_debit(row, created_before);
+        const auto wallet = row.text("wallet");
         batch.last_event_id = event.event_id;
         // The clock may have stepped back: a young event does not end it, a batch of young ones does.
-        batch.is_end = batch.is_end && row.integer(3) >= created_before;
+        batch.is_end = batch.is_end && row.integer("created_at") >= created_before;
         auto found = newest.find(wallet);
         if (found == newest.end())
             found = newest
                         .emplace(wallet, event.connection_id.empty()
-                                             ? Debit{}
+                                             ? SeenDebit{}
                                              : find_previous(db, wallet, event.event_id, created_before))
                         .first;
         auto& previous = found->second;
@@ -90,7 +96,7 @@ Batch look_at(sqlite::Database& db, std::int64_t after_event_id, base::UnixSecon
     return batch;
 }
 
-void apply(sqlite::Database& db, const Batch& batch, base::UnixSeconds created_before)
+void apply(database::Connection& db, const Batch& batch, base::UnixSeconds created_before)
 {
     db.prepare("INSERT INTO pruning (id, created_before) VALUES (1, :created_before)")
         .bind(":created_before", created_before)
@@ -107,7 +113,7 @@ void apply(sqlite::Database& db, const Batch& batch, base::UnixSeconds created_b
 
 } // namespace
 
-std::int64_t prune(sqlite::Database& db, base::UnixSeconds created_before, bool rehearse,
+std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, bool rehearse,
                    std::int64_t batch_size)
 {
     assert(created_before == day_of(created_before) && batch_size > 0);
@@ -117,7 +123,7 @@ std::int64_t prune(sqlite::Database& db, base::UnixSeconds created_before, bool 
         const auto seen = look_at(db, after_event_id, created_before, batch_size);
         if (!seen.to_delete.empty()) {
             // No total changes by what a power cut may take back.
-            sqlite::Transaction tx(db, sqlite::Durability::relaxed);
+            database::Transaction tx(db, database::Durability::relaxed);
             const auto batch = look_at(db, after_event_id, created_before, batch_size);
             if (!batch.to_delete.empty())
                 apply(db, batch, created_before);

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "sqlite/database.h"
+#include "database/connection.h"
 
 #include <cstdint>
 
@@ -21,7 +21,7 @@ constexpr std::int64_t pruning_batch = 5000;
 // Works in small transactions of at most `batch` events, between which others get their turn. May be killed
 // anywhere and run again, or twice at once; each transaction is rolled back if `rehearse`. Call outside a
 // Transaction.
-std::int64_t prune(sqlite::Database& db, base::UnixSeconds created_before, bool rehearse = false,
+std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, bool rehearse = false,
                    std::int64_t batch = pruning_batch);
 
 } // namespace credits

@@ -269,7 +269,7 @@ std::unique_ptr<Chain> make_chain(const base::Config& config, const Patience& pa
     options.max_concurrent = config.rpc_max_concurrent;
     options.slot_wait_ms = patience.wait_ms;
     options.waits_beside_others = patience.beside_others;
-    options.slots_path = config.database_path + "-rpc-slots";
+    options.slots_path = config.shared_path("rpc-slots");
     return std::make_unique<RpcChain>(std::make_unique<HttpTransport>(std::move(options)),
                                       config.registry_address, config.verification_mirror_address,
                                       config.escrow_address, observer);

@@ -8,7 +8,7 @@
 #include "rooms/room.h"
 #include "rooms/sweep.h"
 #include "sessions/attestation.h"
-#include "sqlite/migrate.h"
+#include "storage/open.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -136,8 +136,8 @@ void write_total(Text& text, shared::Counters& counters, const char* name, const
     text.sample(name, std::to_string(counters.raise(name, static_cast<std::uint64_t>(value))));
 }
 
-void write_database(Text& text, shared::Counters& counters, sqlite::Database& db, const base::Config& config,
-                    base::UnixSeconds now)
+void write_database(Text& text, shared::Counters& counters, database::Connection& db,
+                    const base::Config& config, base::UnixSeconds now)
 {
     const auto free = rooms::occupancy(db, config.rules, rooms::Kind::free, now);
     const auto booked = rooms::occupancy(db, config.rules, rooms::Kind::booked, now);
@@ -171,14 +171,7 @@ void write_database(Text& text, shared::Counters& counters, sqlite::Database& db
         text.sample(shared::series(attestations, {{"state", sessions::name_of(state)}}),
                     std::to_string(sessions::count_attestations(db, state)));
 
-    text.gauge("session_voice_schema_version", "The version of the database's schema.",
-               sqlite::schema_version(db));
-}
-
-std::int64_t size_of(const std::string& path)
-{
-    struct stat file = {};
-    return ::stat(path.c_str(), &file) == 0 ? std::int64_t{file.st_size} : 0;
+    text.gauge("session_voice_schema_version", "The version of the database's schema.", db.schema_version());
 }
 
 } // namespace
@@ -202,7 +195,7 @@ void ChainCalls::on_call(const std::string& method, const char* outcome, std::in
     counters_.observe(shared::series(chain_call_duration, {{"method", method}}), microseconds);
 }
 
-std::string report(shared::Counters& counters, sqlite::Database* db, const base::Config& config,
+std::string report(shared::Counters& counters, database::Connection* db, const base::Config& config,
                    base::UnixSeconds now)
 {
     Text text;
@@ -223,9 +216,9 @@ std::string report(shared::Counters& counters, sqlite::Database* db, const base:
         }
     }
     text.gauge("session_voice_database_up", "Whether the database answers.", is_up);
-    text.gauge("session_voice_database_size_bytes", "The SQLite file.", size_of(config.database_path));
-    text.gauge("session_voice_database_wal_size_bytes", "Its write-ahead log.",
-               size_of(config.database_path + "-wal"));
+    const auto size = storage::size_of(config);
+    text.gauge("session_voice_database_size_bytes", "The SQLite file.", size.database_bytes);
+    text.gauge("session_voice_database_wal_size_bytes", "Its write-ahead log.", size.log_bytes);
     return text.text();
 }
 

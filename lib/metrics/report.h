@@ -4,9 +4,9 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "database/connection.h"
 #include "ethereum/json_rpc.h"
 #include "shared/counters.h"
-#include "sqlite/database.h"
 
 #include <string>
 
@@ -32,7 +32,7 @@ class ChainCalls : public ethereum::CallObserver
 
 // Every family with its HELP and TYPE. Without a database (null, or one that fails on the way) what it would
 // say is left out, and session_voice_database_up is 0.
-std::string report(shared::Counters& counters, sqlite::Database* db, const base::Config& config,
+std::string report(shared::Counters& counters, database::Connection* db, const base::Config& config,
                    base::UnixSeconds now);
 
 // Puts the text where the node exporter reads it: whole or not at all, readable by everybody. Throws

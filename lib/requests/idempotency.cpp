@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "base/hmac.h"
+#include "database/transaction.h"
 
 #include <algorithm>
 #include <optional>
@@ -19,33 +20,62 @@ bool is_within(std::int64_t seconds, base::UnixSeconds instant, base::UnixSecond
 }
 
 // Nothing if the request is to be carried out.
-std::optional<Start> find_obstacle(sqlite::Database& db, const KeyedRequest& request)
+std::optional<Start> find_obstacle(database::Connection& db, const KeyedRequest& request)
 {
     auto row = db.prepare("SELECT fingerprint, started_at, status, body FROM idempotent_requests "
                           "WHERE wallet = :wallet AND idempotency_key = :idempotency_key");
     row.bind(":wallet", request.wallet).bind(":idempotency_key", request.idempotency_key);
     if (!row.step())
         return std::nullopt;
-    const auto started_at = row.integer(1);
+    const auto started_at = row.integer("started_at");
     if (!is_within(answer_ttl_seconds, started_at, request.now)) // the sweep will get to it
         return std::nullopt;
-    if (row.text(0) != request.fingerprint)
+    if (row.text("fingerprint") != request.fingerprint)
         return Start{Turn::key_reused, {}, 0};
-    if (const auto status = row.optional_integer(2))
-        return Start{Turn::answered, {static_cast<int>(*status), row.text(3)}, 0};
+    if (const auto status = row.optional_integer("status"))
+        return Start{Turn::answered, {static_cast<int>(*status), row.text("body")}, 0};
     if (is_within(lease_seconds, started_at, request.now))
         return Start{Turn::in_progress, {}, 0};
     return std::nullopt;
 }
 
-std::optional<Start> refuse_too_many(sqlite::Database& db, const KeyedRequest& request)
+std::optional<Start> refuse_too_many(database::Connection& db, const KeyedRequest& request)
 {
-    auto row = db.prepare("SELECT count(*), min(started_at) FROM idempotent_requests WHERE wallet = :wallet");
+    auto row = db.prepare("SELECT count(*) AS keys, min(started_at) AS oldest_at FROM idempotent_requests "
+                          "WHERE wallet = :wallet");
     row.bind(":wallet", request.wallet).step();
-    if (row.integer(0) < most_keys)
+    if (row.integer("keys") < most_keys)
         return std::nullopt;
-    const auto wait_seconds = row.integer(1) + answer_ttl_seconds - request.now;
+    const auto wait_seconds = row.integer("oldest_at") + answer_ttl_seconds - request.now;
     return Start{Turn::too_many, {}, std::clamp(wait_seconds, std::int64_t{1}, answer_ttl_seconds)};
+}
+
+void forget(database::Connection& db, const KeyedRequest& request)
+{
+    db.prepare(
+          "DELETE FROM idempotent_requests WHERE wallet = :wallet AND idempotency_key = :idempotency_key")
+        .bind(":wallet", request.wallet)
+        .bind(":idempotency_key", request.idempotency_key)
+        .run();
+}
+
+// Nothing if the key is the request's now.
+std::optional<Start> take_key(database::Connection& db, const KeyedRequest& request)
+{
+    auto obstacle = find_obstacle(db, request); // another process may have been first
+    if (!obstacle)
+        obstacle = refuse_too_many(db, request);
+    if (obstacle)
+        return obstacle;
+    forget(db, request); // what is old, or was given up
+    db.prepare("INSERT INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at) "
+               "VALUES (:wallet, :idempotency_key, :fingerprint, :started_at)")
+        .bind(":wallet", request.wallet)
+        .bind(":idempotency_key", request.idempotency_key)
+        .bind(":fingerprint", request.fingerprint)
+        .bind(":started_at", request.now)
+        .run();
+    return std::nullopt;
 }
 
 } // namespace
@@ -63,70 +93,54 @@ std::string fingerprint_of(std::string_view method, std::string_view path, std::
     return base::to_hex(base::sha256(message));
 }
 
-Start start(sqlite::Database& db, const KeyedRequest& request)
+Start start(database::Connection& db, const KeyedRequest& request)
 {
     auto obstacle = find_obstacle(db, request); // without waiting for anybody who writes
-    if (!obstacle) {
+    if (!obstacle)
         // Should a power cut take it back, it has taken the attempt as well.
-        sqlite::Transaction tx(db, sqlite::Durability::relaxed);
-        obstacle = find_obstacle(db, request); // another process may have been first
-        if (!obstacle)
-            obstacle = refuse_too_many(db, request);
-        if (!obstacle) {
-            db.prepare("REPLACE INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at) "
-                       "VALUES (:wallet, :idempotency_key, :fingerprint, :started_at)")
-                .bind(":wallet", request.wallet)
-                .bind(":idempotency_key", request.idempotency_key)
-                .bind(":fingerprint", request.fingerprint)
-                .bind(":started_at", request.now)
-                .run();
-            tx.commit();
-            return {};
-        }
-    }
+        obstacle =
+            database::transact(db, database::Durability::relaxed, [&] { return take_key(db, request); });
+    if (!obstacle)
+        return {};
     if (obstacle->turn == Turn::answered)
         db.sync(); // who stored the answer may still wait for the disk, and is not to be overtaken
     return *std::move(obstacle);
 }
 
-bool keep_answer(sqlite::Database& db, const KeyedRequest& request, const Answer& answer)
+bool keep_answer(database::Connection& db, const KeyedRequest& request, const Answer& answer)
 {
-    sqlite::Transaction tx(db);
-    db.prepare("UPDATE idempotent_requests SET status = :status, body = :body "
-               "WHERE wallet = :wallet AND idempotency_key = :idempotency_key "
-               "AND fingerprint = :fingerprint AND status IS NULL")
-        .bind(":status", std::int64_t{answer.status})
-        .bind(":body", answer.body)
-        .bind(":wallet", request.wallet)
-        .bind(":idempotency_key", request.idempotency_key)
-        .bind(":fingerprint", request.fingerprint)
-        .run();
-    const bool is_kept = db.changes() == 1;
-    tx.commit();
-    return is_kept;
+    return database::transact(db, [&] {
+        auto update = db.prepare("UPDATE idempotent_requests SET status = :status, body = :body "
+                                 "WHERE wallet = :wallet AND idempotency_key = :idempotency_key "
+                                 "AND fingerprint = :fingerprint AND status IS NULL");
+        return update.bind(":status", std::int64_t{answer.status})
+                   .bind(":body", answer.body)
+                   .bind(":wallet", request.wallet)
+                   .bind(":idempotency_key", request.idempotency_key)
+                   .bind(":fingerprint", request.fingerprint)
+                   .run() == 1;
+    });
 }
 
-bool give_up(sqlite::Database& db, const KeyedRequest& request)
+bool give_up(database::Connection& db, const KeyedRequest& request)
 {
-    sqlite::Transaction tx(db, sqlite::Durability::relaxed);
-    // Unless a later attempt has taken over meanwhile.
-    db.prepare(
-          "DELETE FROM idempotent_requests WHERE wallet = :wallet AND idempotency_key = :idempotency_key "
-          "AND started_at = :started_at AND status IS NULL")
-        .bind(":wallet", request.wallet)
-        .bind(":idempotency_key", request.idempotency_key)
-        .bind(":started_at", request.now)
-        .run();
-    const bool was_ours = db.changes() == 1;
-    tx.commit();
-    return was_ours;
+    return database::transact(db, database::Durability::relaxed, [&] {
+        // Unless a later attempt has taken over meanwhile.
+        auto deletion = db.prepare(
+            "DELETE FROM idempotent_requests WHERE wallet = :wallet AND idempotency_key = :idempotency_key "
+            "AND started_at = :started_at AND status IS NULL");
+        return deletion.bind(":wallet", request.wallet)
+                   .bind(":idempotency_key", request.idempotency_key)
+                   .bind(":started_at", request.now)
+                   .run() == 1;
+    });
 }
 
-std::int64_t purge(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit)
+std::int64_t purge(database::Connection& db, base::UnixSeconds now, std::int64_t limit)
 {
     constexpr std::string_view due = "SELECT wallet, idempotency_key FROM idempotent_requests "
                                      "WHERE started_at <= :oldest OR started_at >= :newest LIMIT :limit";
-    const auto bind = [&](sqlite::Statement&& statement, std::int64_t count) {
+    const auto bind = [&](database::Statement&& statement, std::int64_t count) {
         statement.bind(":oldest", now - answer_ttl_seconds)
             .bind(":newest", now + answer_ttl_seconds)
             .bind(":limit", count);
@@ -134,14 +148,12 @@ std::int64_t purge(sqlite::Database& db, base::UnixSeconds now, std::int64_t lim
     };
     if (!bind(db.prepare(due), 1).step())
         return 0;
-    sqlite::Transaction tx(db);
-    bind(db.prepare("DELETE FROM idempotent_requests WHERE (wallet, idempotency_key) IN (" +
-                    std::string(due) + ")"),
-         limit)
-        .run();
-    const auto purged = db.changes();
-    tx.commit();
-    return purged;
+    return database::transact(db, [&] {
+        return bind(db.prepare("DELETE FROM idempotent_requests WHERE (wallet, idempotency_key) IN (" +
+                               std::string(due) + ")"),
+                    limit)
+            .run();
+    });
 }
 
 } // namespace requests

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "sqlite/database.h"
+#include "database/connection.h"
 
 #include <string>
 #include <string_view>
@@ -61,17 +61,17 @@ struct Start
     std::int64_t retry_after_seconds = 0; // if too_many: until the oldest key is forgotten
 };
 
-Start start(sqlite::Database& db, const KeyedRequest& request);
+Start start(database::Connection& db, const KeyedRequest& request);
 
 // Call inside the TransactionGroup that holds the effect. False if another attempt has
 // answered, or taken over, meanwhile: the effect must then be rolled back.
-bool keep_answer(sqlite::Database& db, const KeyedRequest& request, const Answer& answer);
+bool keep_answer(database::Connection& db, const KeyedRequest& request, const Answer& answer);
 
 // Frees the key of an attempt that came to nothing or changed nothing, for a next one. False if another
 // attempt has taken over meanwhile. Call it without a Transaction.
-bool give_up(sqlite::Database& db, const KeyedRequest& request);
+bool give_up(database::Connection& db, const KeyedRequest& request);
 
 // Forgets keys that are a day old; returns how many. At most `limit` at a time.
-std::int64_t purge(sqlite::Database& db, base::UnixSeconds now, std::int64_t limit);
+std::int64_t purge(database::Connection& db, base::UnixSeconds now, std::int64_t limit);
 
 } // namespace requests

@@ -2,7 +2,7 @@
 
 namespace rooms {
 
-std::vector<std::string> audit(sqlite::Database& db)
+std::vector<std::string> audit(database::Connection& db)
 {
     struct Check
     {
@@ -12,14 +12,15 @@ std::vector<std::string> audit(sqlite::Database& db)
     constexpr Check checks[] = {
         {"SELECT connection_id FROM connections LEFT JOIN (SELECT connection_id AS id, -sum(delta_seconds) "
          "AS total "
-         "FROM credit_events WHERE kind = 'debit_usage' GROUP BY connection_id) ON id = connection_id "
-         "WHERE debited_seconds <> ifnull(total, 0)",
+         "FROM credit_events WHERE kind = 'debit_usage' GROUP BY connection_id) debits ON id = connection_id "
+         "WHERE debited_seconds <> coalesce(total, 0)",
          "debited_seconds is not the sum of the ledger's debits for connection"},
         {"SELECT DISTINCT e.connection_id FROM credit_events e LEFT JOIN connections c "
          "ON c.connection_id = e.connection_id WHERE e.kind IN ('debit_usage', 'refund_usage') "
-         "AND c.wallet IS NOT e.wallet",
+         "AND c.wallet IS DISTINCT FROM e.wallet",
          "the ledger debits a wallet for a connection that is not its own:"},
-        {"SELECT connection_id FROM connections WHERE debited_seconds > ifnull(left_at, token_expires_at) - "
+        {"SELECT connection_id FROM connections WHERE debited_seconds > coalesce(left_at, token_expires_at) "
+         "- "
          "joined_at "
          "OR debited_seconds > last_metered_at - joined_at",
          "more seconds are debited than were spent in the room by connection"},

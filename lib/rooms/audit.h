@@ -1,7 +1,7 @@
 // The rules of rooms and connections, looked at in what is stored.
 #pragma once
 
-#include "sqlite/database.h"
+#include "database/connection.h"
 
 #include <string>
 #include <vector>
@@ -9,6 +9,6 @@
 namespace rooms {
 
 // Checks the invariants of rooms and connections, and that debits match presence. A sentence per violation.
-std::vector<std::string> audit(sqlite::Database& db);
+std::vector<std::string> audit(database::Connection& db);
 
 } // namespace rooms

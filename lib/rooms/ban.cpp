@@ -8,40 +8,46 @@ namespace rooms {
 
 namespace {
 
-// Followed by a WHERE clause. read() depends on the order.
-#define SELECT_BAN "SELECT ban_id, wallet, reason, banned_at, expires_at, lifted_at FROM bans "
-#define IS_ACTIVE "lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now) "
-
-Ban read_ban(const sqlite::Statement& row)
-{
-    return {row.integer(0),         row.text(1), row.text(2), row.integer(3), row.optional_integer(4),
-            row.optional_integer(5)};
-}
+// Followed by a WHERE clause.
+const std::string select_ban = std::string("SELECT b.wallet AS wallet, ") + ban_columns + " FROM bans b ";
 
 } // namespace
 
-std::optional<Ban> find_active_ban(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now)
+Ban read_ban(const database::Statement& row)
 {
-    auto row = db.prepare(SELECT_BAN "WHERE wallet = :wallet AND " IS_ACTIVE "ORDER BY ban_id DESC LIMIT 1");
+    return {row.integer("ban_id"),
+            row.text("wallet"),
+            row.text("reason"),
+            row.integer("banned_at"),
+            row.optional_integer("expires_at"),
+            row.optional_integer("lifted_at")};
+}
+
+std::optional<Ban> find_active_ban(database::Connection& db, const std::string& wallet, base::UnixSeconds now)
+{
+    static const auto sql = select_ban + "WHERE b.wallet = :wallet AND b.lifted_at IS NULL "
+                                         "AND (b.expires_at IS NULL OR b.expires_at > :now) "
+                                         "ORDER BY b.ban_id DESC LIMIT 1";
+    auto row = db.prepare(sql);
     if (!row.bind(":wallet", wallet).bind(":now", now).step())
         return std::nullopt;
     return read_ban(row);
 }
 
-void refuse_banned(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now)
+void refuse_banned(const std::optional<Ban>& active)
 {
-    const auto ban = find_active_ban(db, wallet, now);
-    if (!ban)
+    if (!active)
         return;
     using Value = base::Error::Value;
     throw base::Error(base::ErrorCode::permission_denied, "banned")
-        .with("reason", ban->reason)
-        .with("expires_at", ban->expires_at ? Value(base::iso8601(*ban->expires_at)) : Value(nullptr));
+        .with("reason", active->reason)
+        .with("expires_at", active->expires_at ? Value(base::iso8601(*active->expires_at)) : Value(nullptr));
 }
 
-std::vector<Ban> list_bans(sqlite::Database& db, std::int64_t limit)
+std::vector<Ban> list_bans(database::Connection& db, std::int64_t limit)
 {
-    auto row = db.prepare(SELECT_BAN "ORDER BY ban_id DESC LIMIT :limit");
+    static const auto sql = select_ban + "ORDER BY b.ban_id DESC LIMIT :limit";
+    auto row = db.prepare(sql);
     row.bind(":limit", limit);
     std::vector<Ban> bans;
     while (row.step())
@@ -49,7 +55,7 @@ std::vector<Ban> list_bans(sqlite::Database& db, std::int64_t limit)
     return bans;
 }
 
-void ban(sqlite::Database& db, const std::string& wallet, const std::string& reason,
+void ban(database::Connection& db, const std::string& wallet, const std::string& reason,
          std::optional<std::int64_t> duration_seconds, base::UnixSeconds now)
 {
     assert(db.in_transaction() && duration_seconds.value_or(1) > 0);
@@ -64,15 +70,15 @@ void ban(sqlite::Database& db, const std::string& wallet, const std::string& rea
         .run();
 }
 
-bool lift_ban(sqlite::Database& db, const std::string& wallet, base::UnixSeconds now)
+bool lift_ban(database::Connection& db, const std::string& wallet, base::UnixSeconds now)
 {
     assert(db.in_transaction());
     // Not before it began, should the clock have stepped back.
-    db.prepare("UPDATE bans SET lifted_at = max(banned_at, :now) WHERE wallet = :wallet AND " IS_ACTIVE)
-        .bind(":wallet", wallet)
-        .bind(":now", now)
-        .run();
-    return db.changes() > 0;
+    auto update =
+        db.prepare("UPDATE bans SET lifted_at = CASE WHEN banned_at > :now THEN banned_at ELSE :now END "
+                   "WHERE wallet = :wallet AND lifted_at IS NULL "
+                   "AND (expires_at IS NULL OR expires_at > :now)");
+    return update.bind(":wallet", wallet).bind(":now", now).run() > 0;
 }
 
 } // namespace rooms

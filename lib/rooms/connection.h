@@ -2,7 +2,8 @@
 #pragma once
 
 #include "base/clock.h"
-#include "sqlite/database.h"
+#include "database/connection.h"
+#include "rooms/room.h"
 
 #include <cstdint>
 #include <optional>
@@ -15,7 +16,7 @@ struct Connection
 {
     std::string connection_id; // uuid v4
     std::string room_id;
-    std::string kind; // "free" or "booked"
+    Kind kind = Kind::free; // the room's
     std::string wallet;
     std::int64_t agora_uid = 0; // from 1 on, unlike any other in the room
     base::UnixSeconds joined_at = 0;
@@ -34,28 +35,44 @@ struct Connection
     bool operator==(const Connection&) const = default;
 };
 
-std::optional<Connection> find_connection(sqlite::Database& db, const std::string& connection_id);
+std::optional<Connection> find_connection(database::Connection& db, const std::string& connection_id);
 // The one free room that the wallet is in, lapsed or not.
-std::optional<Connection> find_open_connection(sqlite::Database& db, const std::string& wallet);
-// Everybody in the room, in the order in which their tokens expire.
-std::vector<Connection> find_open_connections(sqlite::Database& db, const std::string& room_id);
-// Everybody who is or was in the room, in the order in which they joined. Slow: reads the whole table.
-std::vector<Connection> find_all_connections(sqlite::Database& db, const std::string& room_id);
+std::optional<Connection> find_open_connection(database::Connection& db, const std::string& wallet);
+// Everybody who is or was in the room, in the order in which they joined.
+std::vector<Connection> find_all_connections(database::Connection& db, const std::string& room_id);
 
+// What the sweep has to look at.
+struct DueConnection
+{
+    std::string connection_id;
+    std::string wallet;
+};
 // Open free connections whose wallet comes after `after_wallet` and that were metered last at or before
-// `metered_until` or lapsed by `now`: their ids, in the order of wallets.
-std::vector<Connection> find_due_connections(sqlite::Database& db, const std::string& after_wallet,
-                                             base::UnixSeconds metered_until, base::UnixSeconds now,
-                                             std::int64_t limit);
+// `metered_until` or lapsed by `now`, in the order of wallets.
+std::vector<DueConnection> find_due_connections(database::Connection& db, const std::string& after_wallet,
+                                                base::UnixSeconds metered_until, base::UnixSeconds now,
+                                                std::int64_t limit);
 
 // The Agora uid of a wallet that is about to join: its last four bytes without the top bit, modulo 2^31 - 1,
-// or the next number from 1 to 2^31 - 2 that nobody in the room holds, and that no other wallet has held with
-// a token that is still good at `now`.
-std::int64_t choose_uid(sqlite::Database& db, const std::string& room_id, const std::string& wallet,
+// or the next number from 1 to 2^31 - 2 that nobody of `open`, who are in the room, holds, and that no other
+// wallet has held with a token that is still good at `now`.
+std::int64_t choose_uid(database::Connection& db, const std::string& room_id,
+                        const std::vector<Connection>& open, const std::string& wallet,
                         base::UnixSeconds now);
 
-void insert_connection(sqlite::Database& db, const Connection& connection);
+void insert_connection(database::Connection& db, const Connection& connection);
 // Stores what may change in the life of a connection.
-void update_connection(sqlite::Database& db, const Connection& connection);
+void update_connection(database::Connection& db, const Connection& connection);
+
+// The columns of a connection, of the table as `c`, and how a row of them is read; `room_id` and `kind` are
+// the room's, and stand beside them.
+constexpr const char* connection_columns =
+    "c.connection_id AS connection_id, c.wallet AS wallet, c.agora_uid AS agora_uid, c.joined_at AS "
+    "joined_at, "
+    "c.token_expires_at AS token_expires_at, c.last_metered_at AS last_metered_at, "
+    "c.debited_seconds AS debited_seconds, c.left_at AS left_at, c.credits_low_at AS credits_low_at, "
+    "c.credits_low_remaining_seconds AS credits_low_remaining_seconds, "
+    "c.credits_exhausted_at AS credits_exhausted_at, c.events_delivered AS events_delivered";
+Connection read_connection(const database::Statement& row);
 
 } // namespace rooms

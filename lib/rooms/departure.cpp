@@ -1,25 +1,31 @@
 #include "rooms/departure.h"
 
-#include "rooms/room.h"
+#include <algorithm>
 
 namespace rooms {
 
-void close_with_everybody(sqlite::Database& db, const base::Rules& rules, const std::string& room_id,
-                          base::UnixSeconds now)
+void close_with_everybody(Context& context, LoadedRoom& room)
 {
-    for (auto& connection : find_open_connections(db, room_id))
-        end_stay(db, rules, connection, now);
-    close_room(db, room_id, now);
+    for (auto& connection : room.open)
+        end_stay(context, connection, context.now);
+    room.open.clear();
+    close_room(context.db, room.stored.room.room_id, context.now);
+    room.stored.closed_at = context.now;
 }
 
-bool depart(sqlite::Database& db, const base::Rules& rules, Connection& connection, base::UnixSeconds now)
+Departed depart(Context& context, LoadedRoom& room, const Connection& connection)
 {
-    end_stay(db, rules, connection, now);
-    const bool is_host = find_room(db, connection.room_id)->room.host_wallet == connection.wallet;
-    const bool closes = is_host || find_open_connections(db, connection.room_id).empty();
-    if (closes)
-        close_with_everybody(db, rules, connection.room_id, now);
-    return closes;
+    Departed result{connection};
+    end_metered_stay(context, result.connection, context.now);
+    const auto its_place = std::find_if(room.open.begin(), room.open.end(), [&](const auto& each) {
+        return each.connection_id == result.connection.connection_id;
+    });
+    room.open.erase(its_place);
+    const bool is_host = room.stored.room.host_wallet == result.connection.wallet;
+    result.closed = is_host || room.open.empty();
+    if (result.closed)
+        close_with_everybody(context, room);
+    return result;
 }
 
 } // namespace rooms

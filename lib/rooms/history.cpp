@@ -1,49 +1,64 @@
 #include "rooms/history.h"
 
+#include "database/transaction.h"
+
 namespace rooms {
 
-std::optional<Stay> find_stay(sqlite::Database& db, const std::string& connection_id)
+namespace {
+
+// Followed by a WHERE clause.
+const std::string select_stay =
+    std::string("SELECT r.host_wallet AS host_wallet, c.room_id AS room_id, c.kind AS kind, ") +
+    connection_columns + " FROM connections c JOIN rooms r ON r.room_id = c.room_id ";
+
+Stay read_stay(const database::Statement& row)
 {
-    auto connection = find_connection(db, connection_id);
-    if (!connection)
-        return std::nullopt;
-    auto row = db.prepare("SELECT host_wallet FROM rooms WHERE room_id = :room_id");
-    row.bind(":room_id", connection->room_id).step();
-    return Stay{*std::move(connection), row.text(0)};
+    return {read_connection(row), row.text("host_wallet")};
 }
 
-std::vector<Stay> list_stays(sqlite::Database& db, const std::string& wallet, std::int64_t limit)
+} // namespace
+
+std::optional<Stay> find_stay(database::Connection& db, const std::string& connection_id)
 {
-    std::vector<std::string> connection_ids;
-    {
-        auto row = db.prepare("SELECT connection_id FROM connections WHERE wallet = :wallet "
-                              "ORDER BY joined_at DESC, connection_id LIMIT :limit");
-        row.bind(":wallet", wallet).bind(":limit", limit);
-        while (row.step())
-            connection_ids.push_back(row.text(0));
-    }
+    static const auto sql = select_stay + "WHERE c.connection_id = :connection_id";
+    auto row = db.prepare(sql);
+    if (!row.bind(":connection_id", connection_id).step())
+        return std::nullopt;
+    return read_stay(row);
+}
+
+std::vector<Stay> list_stays(database::Connection& db, const std::string& wallet, std::int64_t limit)
+{
+    static const auto sql =
+        select_stay + "WHERE c.wallet = :wallet ORDER BY c.joined_at DESC, c.connection_id LIMIT :limit";
+    auto row = db.prepare(sql);
+    row.bind(":wallet", wallet).bind(":limit", limit);
     std::vector<Stay> stays;
-    for (const auto& connection_id : connection_ids) {
-        if (auto stay = find_stay(db, connection_id)) // pruned meanwhile
-            stays.push_back(*std::move(stay));
-    }
+    while (row.step())
+        stays.push_back(read_stay(row));
     return stays;
 }
 
-std::vector<HostedRoom> list_hosted_rooms(sqlite::Database& db, const std::string& wallet, std::int64_t limit)
+std::vector<HostedRoom> list_hosted_rooms(database::Connection& db, const std::string& wallet,
+                                          std::int64_t limit)
 {
-    auto row = db.prepare("SELECT room_id, kind, visibility, created_at, closed_at, "
-                          "(SELECT count(*) FROM connections c WHERE c.room_id = r.room_id) FROM rooms r "
-                          "WHERE host_wallet = :wallet ORDER BY created_at DESC, rowid DESC LIMIT :limit");
+    static const auto sql =
+        std::string("SELECT ") + room_columns +
+        ", (SELECT count(*) FROM connections c WHERE c.room_id = r.room_id) AS stays FROM rooms r "
+        "WHERE r.host_wallet = :wallet ORDER BY r.created_at DESC, r.ordinal DESC LIMIT :limit";
+    auto row = db.prepare(sql);
     row.bind(":wallet", wallet).bind(":limit", limit);
     std::vector<HostedRoom> rooms;
-    while (row.step())
-        rooms.push_back(
-            {row.text(0), row.text(1), row.text(2), row.integer(3), row.optional_integer(4), row.integer(5)});
+    while (row.step()) {
+        const auto stored = read_room(row);
+        const auto& room = stored.room;
+        rooms.push_back({room.room_id, stored.kind, room.is_private, room.created_at, stored.closed_at,
+                         row.integer("stays")});
+    }
     return rooms;
 }
 
-Pruned prune(sqlite::Database& db, base::UnixSeconds closed_before, bool rehearse)
+Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool rehearse)
 {
     constexpr std::int64_t batch = 200;
     Pruned pruned;
@@ -64,12 +79,12 @@ Pruned prune(sqlite::Database& db, base::UnixSeconds closed_before, bool rehears
         }
         if (room_ids.empty())
             return pruned;
-        sqlite::Transaction tx(db, sqlite::Durability::relaxed);
+        database::Transaction tx(db, database::Durability::relaxed);
         for (const auto& room_id : room_ids) {
-            db.prepare("DELETE FROM connections WHERE room_id = :room_id").bind(":room_id", room_id).run();
-            pruned.connections += db.changes();
-            db.prepare("DELETE FROM rooms WHERE room_id = :room_id").bind(":room_id", room_id).run();
-            pruned.rooms += db.changes();
+            auto stays = db.prepare("DELETE FROM connections WHERE room_id = :room_id");
+            pruned.connections += stays.bind(":room_id", room_id).run();
+            auto room = db.prepare("DELETE FROM rooms WHERE room_id = :room_id");
+            pruned.rooms += room.bind(":room_id", room_id).run();
         }
         if (!rehearse)
             tx.commit();

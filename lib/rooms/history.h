@@ -15,22 +15,22 @@ struct Stay
     std::string host_wallet; // of the room
 };
 
-std::optional<Stay> find_stay(sqlite::Database& db, const std::string& connection_id);
+std::optional<Stay> find_stay(database::Connection& db, const std::string& connection_id);
 // The newest `limit` stays of a wallet, the newest first.
-std::vector<Stay> list_stays(sqlite::Database& db, const std::string& wallet, std::int64_t limit);
+std::vector<Stay> list_stays(database::Connection& db, const std::string& wallet, std::int64_t limit);
 
 struct HostedRoom
 {
     std::string room_id;
-    std::string kind; // "free" or "booked"
-    std::string visibility;
+    Kind kind = Kind::free;
+    bool is_private = false;
     base::UnixSeconds created_at = 0;
     std::optional<base::UnixSeconds> closed_at; // none while active
     std::int64_t stays = 0;                     // of all its participants
 };
 
 // The newest `limit` rooms that the wallet hosts or hosted, the newest first.
-std::vector<HostedRoom> list_hosted_rooms(sqlite::Database& db, const std::string& wallet,
+std::vector<HostedRoom> list_hosted_rooms(database::Connection& db, const std::string& wallet,
                                           std::int64_t limit);
 
 struct Pruned
@@ -43,6 +43,6 @@ struct Pruned
 // their stays. The others stay, because the ledger speaks of their connections; so do booked ones, because
 // attestations rest on them. Works in small transactions; each is rolled back if `rehearse`. Call outside a
 // Transaction.
-Pruned prune(sqlite::Database& db, base::UnixSeconds closed_before, bool rehearse = false);
+Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool rehearse = false);
 
 } // namespace rooms

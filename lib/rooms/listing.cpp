@@ -1,95 +1,107 @@
 #include "rooms/listing.h"
 
+#include "rooms/loaded_room.h"
+
+#include <algorithm>
+#include <tuple>
+
 namespace rooms {
 
 namespace {
 
-// The active free rooms with somebody in them, or those without, the newest first. What the sweep has not
-// settled yet is left out by the clock: reading never waits for a writer. One pass along the index of active
-// rooms, which ends with the last one that is wanted.
-std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
-                                    bool occupied, std::int64_t limit, base::UnixSeconds now)
+// Somebody whom nobody has seen off, of the room `r`. What the sweep has not settled yet is left out by the
+// clock: reading never waits for a writer.
+const std::string open_connections = "FROM connections c WHERE c.room_id = r.room_id AND c.agora_uid > 0 "
+                                     "AND c.left_at IS NULL ";
+const std::string somebody_present = "(SELECT 1 " + open_connections + "AND c.token_expires_at > :now) ";
+
+// Along the index of active rooms, up to the last one that is wanted.
+const std::string select_active = std::string("SELECT ") + room_columns + ", (SELECT count(*) " +
+                                  open_connections +
+                                  "AND c.token_expires_at > :now) AS present FROM rooms r "
+                                  "WHERE r.closed_at IS NULL AND r.kind = 'free' "
+                                  "AND (r.visibility = 'open' OR :only_open = 0) ";
+const std::string newest_first = "ORDER BY r.created_at DESC, r.ordinal DESC LIMIT :limit";
+
+void append(std::vector<ActiveRoom>& list, database::Statement& row)
 {
-    auto row = db.prepare(
-        "SELECT " ROOM_COLUMNS ", count(*) FILTER (WHERE c.token_expires_at > :now) AS present "
-        "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON c.room_id = r.room_id "
-        "AND c.left_at IS NULL "
-        "WHERE r.closed_at IS NULL AND r.kind = 'free' AND (r.visibility = 'open' OR NOT :only_open) "
-        "GROUP BY r.created_at, r.rowid HAVING (present > 0) = :occupied AND "
-        "coalesce(max(c.token_expires_at), r.emptied_at, r.created_at) > :now - :unjoined_room_ttl_seconds "
-        "ORDER BY r.created_at DESC, r.rowid DESC LIMIT :limit");
-    row.bind(":now", now)
-        .bind(":only_open", std::int64_t{only_open})
-        .bind(":occupied", std::int64_t{occupied})
-        .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds)
-        .bind(":limit", limit);
-    std::vector<ActiveRoom> list;
     while (row.step())
-        list.push_back({read_room(row), row.integer(7)});
-    return list;
+        list.push_back({read_room(row).room, row.integer("present")});
 }
 
 } // namespace
 
-std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+std::optional<RoomView> view(database::Connection& db, const base::Rules& rules, const std::string& wallet,
                              const std::string& room_id, base::UnixSeconds now)
 {
-    // One statement, hence one moment of the database. What is not settled yet is left out by the clock.
-    auto row = db.prepare("SELECT " ROOM_COLUMNS
-                          ", c.connection_id, c.wallet, c.agora_uid, c.joined_at, c.token_expires_at, "
-                          "coalesce(max(c.token_expires_at) OVER (), r.emptied_at, r.created_at) "
-                          "FROM rooms r LEFT JOIN connections c INDEXED BY connections_distinct_uids ON "
-                          "c.room_id = r.room_id AND c.left_at IS NULL "
-                          "WHERE r.room_id = :room_id AND r.kind = 'free' AND r.closed_at IS NULL "
-                          "ORDER BY c.joined_at, c.connection_id");
-    row.bind(":room_id", room_id);
-    RoomView result;
-    bool is_active = false;
-    bool may_see = false;
-    while (row.step()) {
-        result.room = read_room(row);
-        is_active = now < row.integer(12) + rules.unjoined_room_ttl_seconds;
-        if (const auto token_expires_at = row.optional_integer(11);
-            token_expires_at && now < *token_expires_at) {
-            result.participants.push_back({row.text(7), row.text(8), row.integer(9), row.integer(10)});
-            may_see = may_see || row.text(8) == wallet;
-        }
+    const auto loaded = load_room(db, room_id);
+    if (!loaded || !loaded->stored.is_active_free())
+        return std::nullopt;
+    const auto& stored = loaded->stored;
+    RoomView result{stored.room, {}};
+    bool may_see = !stored.room.is_private || stored.room.host_wallet == wallet;
+    for (const auto& each : loaded->open) {
+        if (each.is_lapsed(now))
+            continue;
+        may_see = may_see || each.wallet == wallet;
+        result.participants.push_back({each.connection_id, each.wallet, each.agora_uid, each.joined_at});
     }
-    may_see = may_see || result.room.visibility == "open" || result.room.host_wallet == wallet;
+    std::sort(result.participants.begin(), result.participants.end(), [](const auto& one, const auto& other) {
+        return std::tie(one.joined_at, one.connection_id) < std::tie(other.joined_at, other.connection_id);
+    });
+    const auto emptied_at = loaded->open.empty() ? stored.emptied_at.value_or(stored.room.created_at)
+                                                 : loaded->open.back().token_expires_at;
+    const bool is_active = now < emptied_at + rules.unjoined_room_ttl_seconds;
     if (!is_active || !may_see)
         return std::nullopt;
     return result;
 }
 
-std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
+std::vector<ActiveRoom> list_active(database::Connection& db, const base::Rules& rules, bool only_open,
                                     std::int64_t limit, base::UnixSeconds now)
 {
-    auto list = list_active(db, rules, only_open, true, limit, now);
+    static const auto occupied_sql = select_active + "AND EXISTS " + somebody_present + newest_first;
+    static const auto empty_sql = select_active + "AND NOT EXISTS " + somebody_present +
+                                  "AND coalesce((SELECT max(c.token_expires_at) " + open_connections +
+                                  "), r.emptied_at, r.created_at) > :emptied_after " + newest_first;
+    std::vector<ActiveRoom> list;
+    auto occupied = db.prepare(occupied_sql);
+    occupied.bind(":now", now).bind(":only_open", std::int64_t{only_open}).bind(":limit", limit);
+    append(list, occupied);
     // The empty ones come after them: they cost nothing, and must not push the others out.
-    const auto empty =
-        list_active(db, rules, only_open, false, limit - static_cast<std::int64_t>(list.size()), now);
-    list.insert(list.end(), empty.begin(), empty.end());
+    auto empty = db.prepare(empty_sql);
+    empty.bind(":now", now)
+        .bind(":only_open", std::int64_t{only_open})
+        .bind(":emptied_after", now - rules.unjoined_room_ttl_seconds)
+        .bind(":limit", limit - static_cast<std::int64_t>(list.size()));
+    append(list, empty);
     return list;
 }
 
-Occupancy occupancy(sqlite::Database& db, const base::Rules& rules, Kind kind, base::UnixSeconds now)
+Occupancy occupancy(database::Connection& db, const base::Rules& rules, Kind kind, base::UnixSeconds now)
 {
     // The kind stands in the text, so that the partial indexes serve; a booked room is there from the first
     // joining on.
-    auto row = db.prepare(
-        std::string("SELECT count(*), ifnull(sum(present), 0) FROM (SELECT "
-                    "(SELECT count(*) FROM connections c WHERE c.room_id = r.room_id AND c.agora_uid > 0 "
-                    "AND c.left_at IS NULL AND c.token_expires_at > :now) AS present, "
-                    "coalesce((SELECT max(c.token_expires_at) FROM connections c WHERE c.room_id = r.room_id "
-                    "AND c.agora_uid > 0 AND c.left_at IS NULL), emptied_at, created_at) AS emptied_at "
-                    "FROM rooms r WHERE closed_at IS NULL AND kind = ") +
-        (kind == Kind::free ? "'free'" : "'booked'") +
-        ") WHERE present > 0 OR (:is_free AND emptied_at > :now - :unjoined_room_ttl_seconds)");
+    static const auto sql = [](const char* of_kind) {
+        return "SELECT count(*) AS rooms, coalesce(sum(present), 0) AS participants FROM (SELECT (SELECT "
+               "count(*) " +
+               open_connections +
+               "AND c.token_expires_at > :now) AS present, coalesce((SELECT max(c.token_expires_at) " +
+               open_connections +
+               "), emptied_at, created_at) AS emptied_at FROM rooms r WHERE closed_at IS NULL "
+               "AND kind = '" +
+               of_kind +
+               "') active "
+               "WHERE present > 0 OR (:is_free = 1 AND emptied_at > :emptied_after)";
+    };
+    static const std::string of_free = sql(name_of(Kind::free));
+    static const std::string of_booked = sql(name_of(Kind::booked));
+    auto row = db.prepare(kind == Kind::free ? of_free : of_booked);
     row.bind(":now", now)
         .bind(":is_free", std::int64_t{kind == Kind::free})
-        .bind(":unjoined_room_ttl_seconds", rules.unjoined_room_ttl_seconds);
+        .bind(":emptied_after", now - rules.unjoined_room_ttl_seconds);
     row.step();
-    return {row.integer(0), row.integer(1)};
+    return {row.integer("rooms"), row.integer("participants")};
 }
 
 } // namespace rooms

@@ -27,7 +27,7 @@ struct RoomView
 
 // An active free room as `wallet` may see it; nothing if there is none, or if it is private and the wallet
 // neither hosts it nor is present in it. Writes nothing.
-std::optional<RoomView> view(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
+std::optional<RoomView> view(database::Connection& db, const base::Rules& rules, const std::string& wallet,
                              const std::string& room_id, base::UnixSeconds now);
 
 struct ActiveRoom
@@ -38,7 +38,7 @@ struct ActiveRoom
 
 // Active free rooms: those with somebody in them, then the others, the newest first within both. `only_open`
 // leaves out the private ones.
-std::vector<ActiveRoom> list_active(sqlite::Database& db, const base::Rules& rules, bool only_open,
+std::vector<ActiveRoom> list_active(database::Connection& db, const base::Rules& rules, bool only_open,
                                     std::int64_t limit, base::UnixSeconds now);
 
 struct Occupancy
@@ -47,6 +47,6 @@ struct Occupancy
     std::int64_t participants = 0; // present at `now`
 };
 
-Occupancy occupancy(sqlite::Database& db, const base::Rules& rules, Kind kind, base::UnixSeconds now);
+Occupancy occupancy(database::Connection& db, const base::Rules& rules, Kind kind, base::UnixSeconds now);
 
 } // namespace rooms

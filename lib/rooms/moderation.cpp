@@ -2,7 +2,9 @@
 
 #include "base/error.h"
 #include "rooms/departure.h"
-#include "rooms/room.h"
+#include "rooms/settling.h"
+
+#include <algorithm>
 
 namespace rooms {
 
@@ -11,97 +13,96 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-// The refusals of what only the host of an active free room may do, once it is settled.
-std::optional<Error> refuse_all_but_host(sqlite::Database& db, const std::string& wallet,
-                                         const std::string& room_id)
+// The active free room, settled; nothing if there is none.
+std::optional<LoadedRoom> load_active(Context& context, const std::string& room_id)
 {
-    const auto stored = find_room(db, room_id);
-    if (!stored || !stored->is_active_free())
-        return Error(ErrorCode::not_found, "room_not_found");
-    if (stored->room.host_wallet != wallet)
-        return Error(ErrorCode::permission_denied, "not_host");
-    return std::nullopt;
+    auto room = load_room(context.db, room_id);
+    if (room)
+        settle(context, *room);
+    return room && room->stored.is_active_free() ? std::move(room) : std::nullopt;
+}
+
+// The same of its host.
+LoadedRoom load_as_host(Context& context, const std::string& host_wallet, const std::string& room_id)
+{
+    auto room = load_active(context, room_id);
+    if (!room)
+        throw Error(ErrorCode::not_found, "room_not_found");
+    if (room->stored.room.host_wallet != host_wallet)
+        throw Error(ErrorCode::permission_denied, "not_host");
+    return *std::move(room);
+}
+
+Removal remove_from(Context& context, LoadedRoom& room, const std::string& connection_id)
+{
+    const auto found = std::find_if(room.open.begin(), room.open.end(),
+                                    [&](const auto& each) { return each.connection_id == connection_id; });
+    if (found == room.open.end())
+        throw Error(ErrorCode::not_found, "participant_not_found");
+    meter(context, *found, context.now);
+    const auto departed = depart(context, room, *found);
+    return {departed.connection.debited_seconds, departed.closed};
 }
 
 } // namespace
 
-bool close(sqlite::Database& db, const base::Rules& rules, const std::string& room_id, base::UnixSeconds now)
+bool close(Context& context, const std::string& room_id)
 {
-    sqlite::Transaction tx(db);
-    settle_room(db, rules, room_id, now);
-    const auto stored = find_room(db, room_id);
-    const bool is_active = stored && stored->is_active_free();
-    if (is_active)
-        close_with_everybody(db, rules, room_id, now);
-    tx.commit();
-    return is_active;
+    return context.transact([&] {
+        auto room = load_active(context, room_id);
+        if (room)
+            close_with_everybody(context, *room);
+        return room.has_value();
+    });
 }
 
-void close_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
-                   const std::string& room_id, base::UnixSeconds now)
+void close_as_host(Context& context, const std::string& host_wallet, const std::string& room_id)
 {
-    sqlite::Transaction tx(db);
-    settle_room(db, rules, room_id, now);
-    const auto refusal = refuse_all_but_host(db, host_wallet, room_id);
-    if (!refusal)
-        close_with_everybody(db, rules, room_id, now);
-    tx.commit(); // what was settled stands
-    if (refusal)
-        throw *refusal;
+    context.transact([&] {
+        auto room = load_as_host(context, host_wallet, room_id);
+        close_with_everybody(context, room);
+    });
 }
 
-Removal remove_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
-                       const std::string& room_id, const std::string& connection_id, base::UnixSeconds now)
+Removal remove_as_host(Context& context, const std::string& host_wallet, const std::string& room_id,
+                       const std::string& connection_id)
 {
-    sqlite::Transaction tx(db);
-    settle_room(db, rules, room_id, now);
-    Removal result;
-    auto refusal = refuse_all_but_host(db, host_wallet, room_id);
-    auto connection = find_connection(db, connection_id);
-    const bool is_in_it = connection && connection->room_id == room_id && !connection->left_at;
-    if (!refusal && !is_in_it)
-        refusal = Error(ErrorCode::not_found, "participant_not_found");
-    if (!refusal) {
-        result.closed = depart(db, rules, *connection, now);
-        result.debited_seconds = connection->debited_seconds;
-    }
-    tx.commit(); // what was settled stands
-    if (refusal)
-        throw *refusal;
-    return result;
+    return context.transact([&] {
+        auto room = load_as_host(context, host_wallet, room_id);
+        return remove_from(context, room, connection_id);
+    });
 }
 
-Removal remove(sqlite::Database& db, const base::Rules& rules, const std::string& connection_id,
-               base::UnixSeconds now)
+Removal remove(Context& context, const std::string& connection_id)
 {
-    const auto connection = find_connection(db, connection_id);
-    const auto stored = connection ? find_room(db, connection->room_id) : std::nullopt;
-    if (!stored || !stored->is_active_free())
-        throw Error(ErrorCode::not_found, "participant_not_found");
-    try {
-        return remove_as_host(db, rules, stored->room.host_wallet, stored->room.room_id, connection_id, now);
-    } catch (const Error& error) {
-        if (error.name() != "room_not_found") // closed since we looked
-            throw;
-        throw Error(ErrorCode::not_found, "participant_not_found");
-    }
+    return context.transact([&] {
+        const auto connection = find_connection(context.db, connection_id);
+        auto room = connection ? load_active(context, connection->room_id) : std::nullopt;
+        if (!room)
+            throw Error(ErrorCode::not_found, "participant_not_found");
+        return remove_from(context, *room, connection_id);
+    });
 }
 
-Expulsion expel(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-                base::UnixSeconds now)
+Expulsion expel(Context& context, const std::string& wallet)
 {
-    settle_wallet(db, rules, wallet, now);
+    auto around = load_rooms_around(context.db, wallet);
+    settle_wallet(context, wallet, around);
     Expulsion result;
-    if (auto connection = find_open_connection(db, wallet)) {
-        result.left_room_id = connection->room_id;
-        settle_room(db, rules, connection->room_id, now);
-        const auto hosted = find_hosted_room(db, wallet);
-        if (depart(db, rules, *connection, now) && hosted == connection->room_id)
-            result.closed_room_id = hosted;
-    }
-    if (const auto hosted = find_hosted_room(db, wallet)) {
-        close_with_everybody(db, rules, *hosted, now);
-        result.closed_room_id = hosted;
+    for (auto& room : around) {
+        if (auto* connection = room.find(wallet)) {
+            result.left_room_id = connection->room_id;
+            settle(context, room);
+            meter(context, *room.find(wallet), context.now);
+            depart(context, room, *room.find(wallet));
+        } else if (!room.stored.is_active_free()) {
+            continue; // it closed because it was empty for long
+        }
+        if (room.stored.room.host_wallet != wallet)
+            continue;
+        if (!room.stored.closed_at)
+            close_with_everybody(context, room);
+        result.closed_room_id = room.stored.room.room_id;
     }
     return result;
 }

@@ -1,9 +1,7 @@
 // What the host of a free room, or an operator, can do to it and to those in it, each as one transaction.
 #pragma once
 
-#include "base/clock.h"
-#include "base/config.h"
-#include "sqlite/database.h"
+#include "rooms/context.h"
 
 #include <optional>
 #include <string>
@@ -12,11 +10,10 @@ namespace rooms {
 
 // Meters everybody, ends their stays and closes the room, as its host's leaving does. False if there is no
 // such active free room.
-bool close(sqlite::Database& db, const base::Rules& rules, const std::string& room_id, base::UnixSeconds now);
+bool close(Context& context, const std::string& room_id);
 
 // The same for the room's host: throws room_not_found, then not_host.
-void close_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
-                   const std::string& room_id, base::UnixSeconds now);
+void close_as_host(Context& context, const std::string& host_wallet, const std::string& room_id);
 
 struct Removal
 {
@@ -27,12 +24,11 @@ struct Removal
 // The host removes a participant, or themself: meters, ends the stay, closes the room as a leave would. Agora
 // refuses the participant when their token ends. Throws room_not_found, not_host, then participant_not_found
 // for a connection that is not of this room, left or lapsed.
-Removal remove_as_host(sqlite::Database& db, const base::Rules& rules, const std::string& host_wallet,
-                       const std::string& room_id, const std::string& connection_id, base::UnixSeconds now);
+Removal remove_as_host(Context& context, const std::string& host_wallet, const std::string& room_id,
+                       const std::string& connection_id);
 
 // The same for an operator, whatever free room the participant is in. Throws participant_not_found.
-Removal remove(sqlite::Database& db, const base::Rules& rules, const std::string& connection_id,
-               base::UnixSeconds now);
+Removal remove(Context& context, const std::string& connection_id);
 
 struct Expulsion
 {
@@ -41,7 +37,6 @@ struct Expulsion
 };
 
 // Ends the wallet's stay in a free room and closes the one that it hosts. Call inside a Transaction.
-Expulsion expel(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-                base::UnixSeconds now);
+Expulsion expel(Context& context, const std::string& wallet);
 
 } // namespace rooms

@@ -1,8 +1,9 @@
 #include "rooms/participation.h"
 
 #include "base/error.h"
-#include "rooms/ban.h"
 #include "rooms/departure.h"
+#include "rooms/settling.h"
+#include "rooms/standing.h"
 
 #include <algorithm>
 
@@ -13,161 +14,185 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-Error already_in(const Connection& connection)
+Error not_callers()
 {
-    return Error(ErrorCode::conflict, "already_in_free_room")
-        .with("room_id", connection.room_id)
-        .with("connection_id", connection.connection_id);
+    return {ErrorCode::permission_denied, "not_your_connection"};
+}
+
+bool speaks_for(const Caller& caller, const Connection& connection)
+{
+    return connection.connection_id == caller.connection_id && connection.wallet == caller.wallet &&
+           connection.room_id == caller.room_id && connection.kind == Kind::free && !connection.left_at;
 }
 
 // The caller's open connection. A lapsed one is settled, for good, before it is refused.
-Connection load_callers(sqlite::Database& db, sqlite::Transaction& tx, const base::Rules& rules,
-                        const Caller& caller, base::UnixSeconds now)
+Connection load_callers(Context& context, const Caller& caller)
 {
-    auto connection = find_connection(db, caller.connection_id);
-    const bool is_callers = connection && connection->wallet == caller.wallet &&
-                            connection->room_id == caller.room_id && connection->kind == "free" &&
-                            !connection->left_at;
-    if (is_callers && !connection->is_lapsed(now))
+    auto connection = find_connection(context.db, caller.connection_id);
+    if (!connection || !speaks_for(caller, *connection))
+        throw not_callers();
+    if (!connection->is_lapsed(context.now))
         return *std::move(connection);
-    if (is_callers) {
-        settle_room(db, rules, caller.room_id, now);
-        tx.commit();
-    }
-    throw Error(ErrorCode::permission_denied, "not_your_connection");
+    if (auto room = load_room(context.db, caller.room_id))
+        settle(context, *room);
+    throw not_callers();
 }
 
-// What was settled and granted on the way stands.
-[[noreturn]] void refuse(sqlite::Transaction& tx, const Error& error)
+LoadedRoom* find_room_of(std::vector<LoadedRoom>& around, const std::string& room_id)
 {
-    tx.commit();
-    throw error;
+    const auto found = std::find_if(around.begin(), around.end(),
+                                    [&](const auto& each) { return each.stored.room.room_id == room_id; });
+    return found == around.end() ? nullptr : &*found;
+}
+
+// What the wallet has when all that concerns it is settled. Throws why it may not spend.
+std::int64_t expect_credit(Context& context, const std::string& wallet, const credits::NameLookup& lookup,
+                           const Standing& standing, const Tally& settled)
+{
+    const auto account =
+        settled.debited_seconds > 0 ? credits::account(context.db, wallet) : standing.account;
+    return credits::expect_credit(context.db, context.rules, wallet, account, lookup, context.now);
+}
+
+// Throws if the wallet is in one of these rooms.
+void refuse_present(std::vector<LoadedRoom>& around, const std::string& wallet)
+{
+    for (auto& room : around) {
+        const auto* connection = room.stored.kind == Kind::free ? room.find(wallet) : nullptr;
+        if (connection != nullptr)
+            throw Error(ErrorCode::conflict, "already_in_free_room")
+                .with("room_id", connection->room_id)
+                .with("connection_id", connection->connection_id);
+    }
 }
 
 } // namespace
 
-Room create(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-            const credits::NameLookup& lookup, const CreateOptions& options, base::UnixSeconds now,
-            base::Random& random)
+Room create(Context& context, const Mint& mint, const std::string& wallet, const credits::NameLookup& lookup,
+            const CreateOptions& options)
 {
-    sqlite::Transaction tx(db);
-    refuse_banned(db, wallet, now);
-    settle_wallet(db, rules, wallet, now);
-    if (auto refusal = credits::refuse_to_spend(db, rules, wallet, lookup, now))
-        refuse(tx, *std::move(refusal));
-    if (const auto connection = find_open_connection(db, wallet))
-        refuse(tx, already_in(*connection));
-    if (const auto room_id = find_hosted_room(db, wallet))
-        refuse(tx, Error(ErrorCode::conflict, "already_hosting_free_room").with("room_id", *room_id));
-
-    const Room room{random.uuid_v4(),
-                    wallet,
-                    options.is_private ? "private" : "open",
-                    options.capacity.value_or(rules.free_room_capacity),
-                    now,
-                    options.title,
-                    options.ai_enabled};
-    insert_room(db, room);
-    tx.commit();
-    return room;
+    return context.transact([&] {
+        const auto standing = load_standing(context.db, wallet, context.now);
+        refuse_banned(standing.ban);
+        auto around = load_rooms_around(context.db, wallet);
+        const auto settled = settle_wallet(context, wallet, around);
+        expect_credit(context, wallet, lookup, standing, settled);
+        refuse_present(around, wallet);
+        for (const auto& room : around) {
+            if (room.stored.is_active_free() && room.stored.room.host_wallet == wallet)
+                throw Error(ErrorCode::conflict, "already_hosting_free_room")
+                    .with("room_id", room.stored.room.room_id);
+        }
+        Room room{mint.random.uuid_v4(), wallet,
+                  options.is_private,    options.capacity.value_or(context.rules.free_room_capacity),
+                  context.now,           options.title,
+                  options.ai_enabled};
+        insert_room(context.db, Kind::free, room);
+        return room;
+    });
 }
 
-Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
-          const std::string& wallet, const credits::NameLookup& lookup, const std::string& room_id,
-          base::UnixSeconds now, base::Random& random)
+Seat join(Context& context, const Mint& mint, const std::string& wallet, const credits::NameLookup& lookup,
+          const std::string& room_id)
 {
-    sqlite::Transaction tx(db);
-    refuse_banned(db, wallet, now);
-    settle_wallet(db, rules, wallet, now);
-    settle_room(db, rules, room_id, now);
-    if (auto refusal = credits::refuse_to_spend(db, rules, wallet, lookup, now))
-        refuse(tx, *std::move(refusal));
-    if (const auto connection = find_open_connection(db, wallet))
-        refuse(tx, already_in(*connection));
-    const auto stored = find_room(db, room_id);
-    if (!stored || stored->closed_at)
-        refuse(tx, Error(ErrorCode::not_found, "room_not_found"));
-    if (stored->kind != "free")
-        refuse(tx, Error(ErrorCode::invalid_argument, "room_type_mismatch"));
-    const auto present = find_open_connections(db, room_id);
-    if (static_cast<std::int64_t>(present.size()) >= stored->room.capacity)
-        refuse(tx, Error(ErrorCode::conflict, "room_full"));
+    return context.transact([&] {
+        const auto standing = load_standing(context.db, wallet, context.now);
+        refuse_banned(standing.ban);
+        auto around = load_rooms_around(context.db, wallet, room_id);
+        auto settled = settle_wallet(context, wallet, around);
+        auto* const room = find_room_of(around, room_id);
+        if (room != nullptr)
+            settled += settle(context, *room);
+        const auto remaining_seconds = expect_credit(context, wallet, lookup, standing, settled);
+        refuse_present(around, wallet);
+        if (room == nullptr || room->stored.closed_at)
+            throw Error(ErrorCode::not_found, "room_not_found");
+        if (room->stored.kind != Kind::free)
+            throw Error(ErrorCode::invalid_argument, "room_type_mismatch");
+        if (static_cast<std::int64_t>(room->open.size()) >= room->stored.room.capacity)
+            throw Error(ErrorCode::conflict, "room_full");
 
-    Connection connection;
-    connection.connection_id = random.uuid_v4();
-    connection.room_id = room_id;
-    connection.kind = "free";
-    connection.wallet = wallet;
-    connection.agora_uid = choose_uid(db, room_id, wallet, now);
-    connection.joined_at = connection.last_metered_at = now;
-    connection.token_expires_at = now + rules.free_token_ttl_seconds;
-    insert_connection(db, connection);
-    const Seat seat{
-        stored->room, connection,
-        tokens.issue(channel_of(room_id), connection.agora_uid, now, rules.free_token_ttl_seconds, random),
-        credits::account(db, wallet).remaining_seconds};
-    tx.commit();
-    return seat;
+        const auto ttl_seconds = context.rules.free_token_ttl_seconds;
+        Connection connection;
+        connection.connection_id = mint.random.uuid_v4();
+        connection.room_id = room_id;
+        connection.wallet = wallet;
+        connection.agora_uid = choose_uid(context.db, room_id, room->open, wallet, context.now);
+        connection.joined_at = connection.last_metered_at = context.now;
+        connection.token_expires_at = context.now + ttl_seconds;
+        insert_connection(context.db, connection);
+        auto token = mint.tokens.issue(channel_of(room_id), connection.agora_uid, context.now, ttl_seconds,
+                                       mint.random);
+        return Seat{room->stored.room, std::move(connection), std::move(token), remaining_seconds};
+    });
 }
 
-Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller& caller,
-                    base::UnixSeconds now)
+Heartbeat heartbeat(Context& context, const Caller& caller)
 {
     // Should a power cut take it back, debit and mark go together, and the next one charges the same seconds.
-    sqlite::Transaction tx(db, sqlite::Durability::relaxed);
-    const auto before = load_callers(db, tx, rules, caller, now);
-    auto connection = before;
-    Heartbeat result;
-    result.remaining_seconds = meter(db, rules, connection, now);
-    result.events = take_events(connection);
-    if (connection != before)
-        update_connection(db, connection);
-    tx.commit();
-    return result;
+    return context.transact(database::Durability::relaxed, [&] {
+        const auto before = load_callers(context, caller);
+        auto connection = before;
+        Heartbeat result;
+        result.remaining_seconds = meter(context, connection, context.now);
+        result.events = take_events(connection);
+        if (connection != before)
+            update_connection(context.db, connection);
+        return result;
+    });
 }
 
-Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
-              const Caller& caller, base::UnixSeconds now, base::Random& random)
+Renewal renew(Context& context, const Mint& mint, const Caller& caller)
 {
     // Made before others have to wait for this, as it takes as long as all the rest. A stay's uid never
     // changes.
     std::string token;
-    if (const auto known = find_connection(db, caller.connection_id);
+    if (const auto known = find_connection(context.db, caller.connection_id);
         known && known->wallet == caller.wallet && known->room_id == caller.room_id)
-        token = tokens.issue(channel_of(known->room_id), known->agora_uid, now, rules.free_token_ttl_seconds,
-                             random);
+        token = mint.tokens.issue(channel_of(known->room_id), known->agora_uid, context.now,
+                                  context.rules.free_token_ttl_seconds, mint.random);
 
-    sqlite::Transaction tx(db);
-    refuse_banned(db, caller.wallet, now);
-    auto connection = load_callers(db, tx, rules, caller, now);
-    Renewal result;
-    result.remaining_seconds = meter(db, rules, connection, now);
-    result.events = take_events(connection);
-    result.denied = result.remaining_seconds < rules.minimum_credit_seconds;
-    if (!result.denied) {
-        // Not before the mark, should the clock have stepped back.
-        connection.token_expires_at =
-            std::max(now + rules.free_token_ttl_seconds, connection.last_metered_at);
-        result.agora_token = std::move(token);
-    }
-    result.token_expires_at = connection.token_expires_at;
-    update_connection(db, connection);
-    tx.commit();
-    return result;
+    return context.transact([&] {
+        refuse_banned(find_active_ban(context.db, caller.wallet, context.now));
+        auto connection = load_callers(context, caller);
+        Renewal result;
+        result.remaining_seconds = meter(context, connection, context.now);
+        result.events = take_events(connection);
+        result.denied = result.remaining_seconds < context.rules.minimum_credit_seconds;
+        if (!result.denied) {
+            // Not before the mark, should the clock have stepped back.
+            connection.token_expires_at =
+                std::max(context.now + context.rules.free_token_ttl_seconds, connection.last_metered_at);
+            result.agora_token = token;
+        }
+        result.token_expires_at = connection.token_expires_at;
+        update_connection(context.db, connection);
+        return result;
+    });
 }
 
-Departure leave(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now)
+Departure leave(Context& context, const Caller& caller)
 {
-    sqlite::Transaction tx(db);
-    auto connection = load_callers(db, tx, rules, caller, now);
-    settle_room(db, rules, caller.room_id, now);
-    Departure result;
-    result.remaining_seconds = meter(db, rules, connection, now);
-    result.events = take_events(connection);
-    result.closed = depart(db, rules, connection, now);
-    result.debited_seconds = connection.debited_seconds;
-    tx.commit();
-    return result;
+    return context.transact([&] {
+        auto room = load_room(context.db, caller.room_id);
+        const auto is_there = [&] {
+            const auto* found = room ? room->find(caller.wallet) : nullptr;
+            return found != nullptr && speaks_for(caller, *found);
+        };
+        if (!is_there())
+            throw not_callers();
+        settle(context, *room); // what lapsed is refused after that
+        if (!is_there())
+            throw not_callers();
+        auto& connection = *room->find(caller.wallet);
+        Departure result;
+        result.remaining_seconds = meter(context, connection, context.now);
+        result.events = take_events(connection);
+        const auto departed = depart(context, *room, connection);
+        result.closed = departed.closed;
+        result.debited_seconds = departed.connection.debited_seconds;
+        return result;
+    });
 }
 
 } // namespace rooms

@@ -6,9 +6,6 @@
 // base grant) stands even then.
 #pragma once
 
-#include "agora/rtc_token.h"
-#include "base/config.h"
-#include "base/random.h"
 #include "credits/eligibility.h"
 #include "rooms/metering.h"
 #include "rooms/room.h"
@@ -22,16 +19,15 @@ struct CreateOptions
 {
     bool is_private = false;
     bool ai_enabled = false;
-    std::string title;                    // at most max_title_characters; empty for none
+    std::optional<std::string> title;     // at most max_title_characters
     std::optional<std::int64_t> capacity; // 2 to 6; free_room_capacity if nothing is said
 };
 
 // Throws banned, what credits::refuse_to_spend() says, then already_in_free_room and
 // already_hosting_free_room (conflict; with the room_id in the way, and the connection_id of the caller in
 // it).
-Room create(sqlite::Database& db, const base::Rules& rules, const std::string& wallet,
-            const credits::NameLookup& lookup, const CreateOptions& options, base::UnixSeconds now,
-            base::Random& random);
+Room create(Context& context, const Mint& mint, const std::string& wallet, const credits::NameLookup& lookup,
+            const CreateOptions& options);
 
 struct Seat
 {
@@ -43,9 +39,8 @@ struct Seat
 
 // Throws banned, what credits::refuse_to_spend() says, then already_in_free_room, room_not_found,
 // room_type_mismatch, room_full.
-Seat join(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
-          const std::string& wallet, const credits::NameLookup& lookup, const std::string& room_id,
-          base::UnixSeconds now, base::Random& random);
+Seat join(Context& context, const Mint& mint, const std::string& wallet, const credits::NameLookup& lookup,
+          const std::string& room_id);
 
 // Which connection a request speaks for. Every function that takes one throws not_your_connection
 // (permission_denied) if it is unknown, another wallet's, of another room, left, lapsed, or a booked room's.
@@ -62,8 +57,7 @@ struct Heartbeat
     std::vector<Event> events;
 };
 
-Heartbeat heartbeat(sqlite::Database& db, const base::Rules& rules, const Caller& caller,
-                    base::UnixSeconds now);
+Heartbeat heartbeat(Context& context, const Caller& caller);
 
 struct Renewal
 {
@@ -76,8 +70,7 @@ struct Renewal
 
 // Throws banned. Meters, then prolongs the presence to now + free_token_ttl_seconds and issues a token that
 // ends there.
-Renewal renew(sqlite::Database& db, const base::Rules& rules, const agora::TokenIssuer& tokens,
-              const Caller& caller, base::UnixSeconds now, base::Random& random);
+Renewal renew(Context& context, const Mint& mint, const Caller& caller);
 
 struct Departure
 {
@@ -87,6 +80,6 @@ struct Departure
     std::vector<Event> events;
 };
 
-Departure leave(sqlite::Database& db, const base::Rules& rules, const Caller& caller, base::UnixSeconds now);
+Departure leave(Context& context, const Caller& caller);
 
 } // namespace rooms

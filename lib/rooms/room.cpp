@@ -1,21 +1,52 @@
 #include "rooms/room.h"
 
+#include "base/error.h"
+
+#include <cassert>
+
 namespace rooms {
 
-Room read_room(const sqlite::Statement& row)
+const char* name_of(Kind kind)
 {
-    return {row.text(0),    row.text(1), row.text(2),        row.integer(3),
-            row.integer(4), row.text(5), row.integer(6) != 0};
+    return kind == Kind::free ? "free" : "booked";
 }
 
-void insert_room(sqlite::Database& db, const Room& room)
+Kind kind_named(const std::string& name)
 {
-    db.prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at, "
-               "title) VALUES (:room_id, 'free', :host_wallet, :visibility, :ai_enabled, :capacity, "
-               ":created_at, nullif(:title, ''))")
+    for (const auto kind : {Kind::free, Kind::booked}) {
+        if (name == name_of(kind))
+            return kind;
+    }
+    throw base::Error(base::ErrorCode::internal, "internal_error", "a room of an unknown kind");
+}
+
+StoredRoom read_room(const database::Statement& row)
+{
+    StoredRoom stored;
+    auto& room = stored.room;
+    room.room_id = row.text("room_id");
+    stored.kind = kind_named(row.text("kind"));
+    room.host_wallet = row.text("host_wallet");
+    room.is_private = row.text("visibility") != "open";
+    room.capacity = row.integer("capacity");
+    room.created_at = row.integer("created_at");
+    room.title = row.optional_text("title");
+    room.ai_enabled = row.boolean("ai_enabled");
+    stored.closed_at = row.optional_integer("closed_at");
+    stored.emptied_at = row.optional_integer("emptied_at");
+    return stored;
+}
+
+void insert_room(database::Connection& db, Kind kind, const Room& room)
+{
+    db.prepare(
+          "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at, "
+          "title) "
+          "VALUES (:room_id, :kind, :host_wallet, :visibility, :ai_enabled, :capacity, :created_at, :title)")
         .bind(":room_id", room.room_id)
+        .bind(":kind", std::string_view(name_of(kind)))
         .bind(":host_wallet", room.host_wallet)
-        .bind(":visibility", room.visibility)
+        .bind(":visibility", std::string_view(room.visibility()))
         .bind(":ai_enabled", std::int64_t{room.ai_enabled})
         .bind(":capacity", room.capacity)
         .bind(":created_at", room.created_at)
@@ -23,12 +54,26 @@ void insert_room(sqlite::Database& db, const Room& room)
         .run();
 }
 
-std::optional<StoredRoom> find_room(sqlite::Database& db, const std::string& room_id)
+std::optional<StoredRoom> find_room(database::Connection& db, const std::string& room_id)
 {
-    auto row = db.prepare("SELECT " ROOM_COLUMNS ", kind, closed_at FROM rooms r WHERE room_id = :room_id");
+    static const auto sql =
+        std::string("SELECT ") + room_columns + " FROM rooms r WHERE r.room_id = :room_id";
+    auto row = db.prepare(sql);
     if (!row.bind(":room_id", room_id).step())
         return std::nullopt;
-    return StoredRoom{read_room(row), row.text(7), row.optional_integer(8)};
+    return read_room(row);
+}
+
+void close_room(database::Connection& db, const std::string& room_id, base::UnixSeconds closed_at)
+{
+    assert(db.in_transaction());
+    db.prepare("UPDATE rooms SET closed_at = (SELECT max(instant) FROM (SELECT :closed_at AS instant "
+               "UNION ALL SELECT created_at FROM rooms WHERE room_id = :room_id "
+               "UNION ALL SELECT left_at FROM connections WHERE room_id = :room_id) instants) "
+               "WHERE room_id = :room_id AND closed_at IS NULL")
+        .bind(":closed_at", closed_at)
+        .bind(":room_id", room_id)
+        .run();
 }
 
 std::string channel_of(const std::string& room_id)

@@ -7,105 +7,131 @@ namespace {
 constexpr std::int64_t batch = 200; // some milliseconds under the write lock
 
 // A whole batch shares one commit; a power cut takes back debits and marks together.
-constexpr auto durability = sqlite::Durability::relaxed;
+constexpr auto durability = database::Durability::relaxed;
 
-Tally sweep_connection(sqlite::Database& db, const base::Rules& rules, const std::string& connection_id,
-                       base::UnixSeconds now)
+Tally sweep_connection(Context& context, const std::string& connection_id)
 {
-    auto connection = find_connection(db, connection_id);
+    auto connection = find_connection(context.db, connection_id);
     if (!connection || connection->left_at)
         return {};
-    if (connection->is_lapsed(now))
-        return settle_room(db, rules, connection->room_id, now);
+    if (connection->is_lapsed(context.now)) {
+        auto room = load_room(context.db, connection->room_id);
+        return room ? settle(context, *room) : Tally{};
+    }
     Tally tally;
-    if (connection->last_metered_at <= now - rules.heartbeat_interval_seconds) {
+    if (connection->last_metered_at <= context.now - context.rules.heartbeat_interval_seconds) {
         const auto debited_before = connection->debited_seconds;
-        meter(db, rules, *connection, now);
-        update_connection(db, *connection);
+        meter(context, *connection, context.now);
+        update_connection(context.db, *connection);
         tally.connections_metered = 1;
         tally.debited_seconds = connection->debited_seconds - debited_before;
     }
     return tally;
 }
 
-Tally sweep_connections(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now,
-                        const std::function<void()>& pause)
+Tally sweep_connections(Context& context, const std::function<void()>& pause)
 {
-    const auto metered_until = now - rules.heartbeat_interval_seconds;
+    const auto metered_until = context.now - context.rules.heartbeat_interval_seconds;
     Tally tally;
     std::string after_wallet;
     for (;;) {
-        // Read before the lock is taken; what is found is looked at again under it.
-        const auto due = find_due_connections(db, after_wallet, metered_until, now, batch);
+        // Read before the transaction; what is found is looked at again inside it.
+        const auto due = find_due_connections(context.db, after_wallet, metered_until, context.now, batch);
         if (due.empty())
             return tally;
         for (auto next = due.begin(); next != due.end();) {
-            bool is_awaited = false;
-            sqlite::Transaction tx(db, durability);
-            do { // until somebody waits: a heartbeat must not wait for the whole batch
-                tally += sweep_connection(db, rules, next->connection_id, now);
-                ++next;
-                is_awaited = tx.is_awaited();
-            } while (next != due.end() && !is_awaited);
-            tx.commit();
-            if (is_awaited)
+            struct Step
+            {
+                Tally tally;
+                decltype(next) end; // of what was looked at
+                bool is_awaited = false;
+            };
+            const auto step = context.transact(durability, [&] {
+                Step done{{}, next};
+                do { // until somebody waits: a heartbeat must not wait for the whole batch
+                    done.tally += sweep_connection(context, done.end->connection_id);
+                    ++done.end;
+                    done.is_awaited = context.db.is_awaited();
+                } while (done.end != due.end() && !done.is_awaited);
+                return done;
+            });
+            tally += step.tally;
+            next = step.end;
+            if (step.is_awaited)
                 pause();
         }
         after_wallet = due.back().wallet;
     }
 }
 
-Tally sweep_empty_rooms(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now)
+// In the order of their making, some of the rooms that have been empty for too long.
+struct Place
+{
+    base::UnixSeconds created_at = 0;
+    std::int64_t ordinal = 0;
+};
+std::vector<std::string> find_empty_rooms(Context& context, Place& after)
+{
+    auto row = context.db.prepare(
+        "SELECT room_id, created_at, ordinal FROM rooms r "
+        "WHERE closed_at IS NULL AND kind = 'free' "
+        "AND (created_at, ordinal) > (:created_at, :ordinal) "
+        "AND coalesce(emptied_at, created_at) <= :emptied_until "
+        "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id "
+        "AND c.agora_uid > 0 AND c.left_at IS NULL) ORDER BY created_at, ordinal LIMIT :limit");
+    row.bind(":created_at", after.created_at)
+        .bind(":ordinal", after.ordinal)
+        .bind(":emptied_until", context.now - context.rules.unjoined_room_ttl_seconds)
+        .bind(":limit", batch);
+    std::vector<std::string> room_ids;
+    while (row.step()) {
+        room_ids.push_back(row.text("room_id"));
+        after = {row.integer("created_at"), row.integer("ordinal")};
+    }
+    return room_ids;
+}
+
+Tally sweep_empty_rooms(Context& context)
 {
     Tally tally;
-    std::string after_room_id;
+    Place after;
     for (;;) {
-        std::vector<std::string> room_ids;
-        {
-            auto row = db.prepare(
-                "SELECT room_id FROM rooms r INDEXED BY rooms_active "
-                "WHERE closed_at IS NULL AND kind = 'free' "
-                "AND coalesce(emptied_at, created_at) <= :emptied_until AND room_id > :after_room_id "
-                "AND NOT EXISTS (SELECT 1 FROM connections c "
-                "WHERE c.room_id = r.room_id AND c.agora_uid > 0 AND c.left_at IS NULL) ORDER BY room_id "
-                "LIMIT :limit");
-            row.bind(":emptied_until", now - rules.unjoined_room_ttl_seconds)
-                .bind(":after_room_id", after_room_id);
-            row.bind(":limit", batch);
-            while (row.step())
-                room_ids.push_back(row.text(0));
-        }
+        const auto room_ids = find_empty_rooms(context, after);
         if (room_ids.empty())
             return tally;
-        sqlite::Transaction tx(db, durability);
-        for (const auto& room_id : room_ids)
-            tally += settle_room(db, rules, room_id, now);
-        tx.commit();
-        after_room_id = room_ids.back();
+        tally += context.transact(durability, [&] {
+            Tally settled;
+            for (const auto& room_id : room_ids) {
+                if (auto room = load_room(context.db, room_id))
+                    settled += settle(context, *room);
+            }
+            return settled;
+        });
     }
 }
 
 } // namespace
 
-Tally sweep(sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now,
+Tally sweep(database::Connection& db, const base::Rules& rules, base::UnixSeconds now,
             const std::function<void()>& pause)
 {
-    auto tally = sweep_connections(db, rules, now, pause);
-    tally += sweep_empty_rooms(db, rules, now);
+    Context context(db, rules, now);
+    auto tally = sweep_connections(context, pause);
+    tally += sweep_empty_rooms(context);
     return tally;
 }
 
-void record_sweep(sqlite::Database& db, base::UnixSeconds finished_at)
+void record_sweep(database::Connection& db, base::UnixSeconds finished_at)
 {
-    sqlite::Transaction tx(db, durability);
-    db.prepare("INSERT INTO sweeps (id, finished_at) VALUES (1, :finished_at) "
-               "ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at")
-        .bind(":finished_at", finished_at)
-        .run();
-    tx.commit();
+    database::transact(db, durability, [&] {
+        db.prepare("INSERT INTO sweeps (id, finished_at) VALUES (1, :finished_at) "
+                   "ON CONFLICT (id) DO UPDATE SET finished_at = excluded.finished_at")
+            .bind(":finished_at", finished_at)
+            .run();
+    });
 }
 
-std::optional<base::UnixSeconds> last_sweep_at(sqlite::Database& db)
+std::optional<base::UnixSeconds> last_sweep_at(database::Connection& db)
 {
     auto row = db.prepare("SELECT finished_at FROM sweeps WHERE id = 1");
     if (!row.step())

@@ -2,7 +2,7 @@
 // same.
 #pragma once
 
-#include "rooms/metering.h"
+#include "rooms/settling.h"
 
 #include <functional>
 
@@ -15,11 +15,11 @@ namespace rooms {
 // before the next of the sweep's own: a moment's sleep there is what keeps heartbeats quick while it has a
 // million participants to go through.
 Tally sweep(
-    sqlite::Database& db, const base::Rules& rules, base::UnixSeconds now,
+    database::Connection& db, const base::Rules& rules, base::UnixSeconds now,
     const std::function<void()>& pause = [] {});
 
 // Notes that a sweep came to its end, for last_sweep_at().
-void record_sweep(sqlite::Database& db, base::UnixSeconds finished_at);
-std::optional<base::UnixSeconds> last_sweep_at(sqlite::Database& db);
+void record_sweep(database::Connection& db, base::UnixSeconds finished_at);
+std::optional<base::UnixSeconds> last_sweep_at(database::Connection& db);
 
 } // namespace rooms

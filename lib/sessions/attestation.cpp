@@ -6,11 +6,11 @@ namespace sessions {
 
 namespace {
 
-// Followed by a WHERE clause. read() depends on the order.
-#define SELECT_ATTESTATION                                                                                   \
-    "SELECT booking_id, outcome, host_joined_at, host_left_at, guest_joined_at, guest_left_at, "             \
-    "overlap_seconds, metrics_hash, decided_at, chain_id, oracle, nonce, state, ifnull(mined_hash, ''), "    \
-    "ifnull(failure, ''), ifnull(settled_at, 0) FROM attestations "
+// Followed by a WHERE clause.
+const std::string select_attestation = "SELECT booking_id, outcome, host_joined_at, host_left_at, "
+                                       "guest_joined_at, guest_left_at, overlap_seconds, "
+                                       "metrics_hash, decided_at, chain_id, oracle, nonce, state, "
+                                       "mined_hash, failure, settled_at FROM attestations ";
 
 std::string stored_bytes(const std::string& hex)
 {
@@ -38,21 +38,23 @@ AttestationState state_named(const std::string& name)
     throw base::Error(base::ErrorCode::internal, "internal_error", "an attestation in an unknown state");
 }
 
-Attestation read_attestation(const sqlite::Statement& row)
+Attestation read_attestation(const database::Statement& row)
 {
     Attestation attestation;
-    attestation.booking_id = row.text(0);
-    attestation.outcome = static_cast<Outcome>(row.integer(1));
-    attestation.metrics = {row.integer(2), row.integer(3), row.integer(4), row.integer(5), row.integer(6)};
-    attestation.metrics_hash = stored_bytes(row.text(7));
-    attestation.decided_at = row.integer(8);
-    attestation.chain_id = row.integer(9);
-    attestation.oracle = row.text(10);
-    attestation.nonce = row.integer(11);
-    attestation.state = state_named(row.text(12));
-    attestation.mined_hash = row.text(13);
-    attestation.failure = row.text(14);
-    attestation.settled_at = row.integer(15);
+    attestation.booking_id = row.text("booking_id");
+    attestation.outcome = static_cast<Outcome>(row.integer("outcome"));
+    attestation.metrics = {row.integer("host_joined_at"), row.integer("host_left_at"),
+                           row.integer("guest_joined_at"), row.integer("guest_left_at"),
+                           row.integer("overlap_seconds")};
+    attestation.metrics_hash = stored_bytes(row.text("metrics_hash"));
+    attestation.decided_at = row.integer("decided_at");
+    attestation.chain_id = row.integer("chain_id");
+    attestation.oracle = row.text("oracle");
+    attestation.nonce = row.integer("nonce");
+    attestation.state = state_named(row.text("state"));
+    attestation.mined_hash = row.optional_text("mined_hash");
+    attestation.failure = row.optional_text("failure");
+    attestation.settled_at = row.optional_integer("settled_at");
     return attestation;
 }
 
@@ -73,15 +75,16 @@ const char* name_of(AttestationState state)
     return "";
 }
 
-std::optional<Attestation> find_attestation(sqlite::Database& db, const std::string& booking_id)
+std::optional<Attestation> find_attestation(database::Connection& db, const std::string& booking_id)
 {
-    auto row = db.prepare(SELECT_ATTESTATION "WHERE booking_id = :booking_id");
+    static const auto sql = select_attestation + "WHERE booking_id = :booking_id";
+    auto row = db.prepare(sql);
     if (!row.bind(":booking_id", booking_id).step())
         return std::nullopt;
     return read_attestation(row);
 }
 
-Attestation load_attestation(sqlite::Database& db, const std::string& booking_id)
+Attestation load_attestation(database::Connection& db, const std::string& booking_id)
 {
     auto found = find_attestation(db, booking_id);
     if (!found)
@@ -89,7 +92,7 @@ Attestation load_attestation(sqlite::Database& db, const std::string& booking_id
     return *std::move(found);
 }
 
-AttestationTransaction load_last_transaction(sqlite::Database& db, const std::string& booking_id)
+AttestationTransaction load_last_transaction(database::Connection& db, const std::string& booking_id)
 {
     auto found = find_transactions(db, booking_id);
     if (found.empty())
@@ -103,57 +106,57 @@ base::Error gone(const std::string& booking_id)
             "what was stored of booking " + booking_id + " is gone: another database is in its place"};
 }
 
-std::int64_t count_attestations(sqlite::Database& db, AttestationState state)
+std::int64_t count_attestations(database::Connection& db, AttestationState state)
 {
     auto row = db.prepare("SELECT count(*) FROM attestations WHERE state = :state");
     row.bind(":state", std::string_view(name_of(state))).step();
     return row.integer(0);
 }
 
-std::vector<Attestation> find_attestations_on_their_way(sqlite::Database& db)
+std::vector<Attestation> find_attestations_on_their_way(database::Connection& db)
 {
-    auto row = db.prepare(SELECT_ATTESTATION "WHERE settled_at IS NULL ORDER BY nonce");
+    static const auto sql = select_attestation + "WHERE settled_at IS NULL ORDER BY nonce";
+    auto row = db.prepare(sql);
     std::vector<Attestation> found;
     while (row.step())
         found.push_back(read_attestation(row));
     return found;
 }
 
-std::vector<AttestationTransaction> find_transactions(sqlite::Database& db, const std::string& booking_id)
+std::vector<AttestationTransaction> find_transactions(database::Connection& db, const std::string& booking_id)
 {
-    auto row =
-        db.prepare("SELECT tx_hash, nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas IS NOT NULL, "
-                   "ifnull(max_priority_fee_per_gas, '0'), raw, created_at, ifnull(sent_at, 0), oracle, "
-                   "is_cancellation "
-                   "FROM attestation_transactions WHERE booking_id = :booking_id ORDER BY transaction_id");
+    auto row = db.prepare(
+        "SELECT tx_hash, nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, raw, created_at, "
+        "sent_at, oracle, is_cancellation "
+        "FROM attestation_transactions WHERE booking_id = :booking_id ORDER BY transaction_id");
     row.bind(":booking_id", booking_id);
     std::vector<AttestationTransaction> found;
     while (row.step()) {
         AttestationTransaction transaction;
-        transaction.tx_hash = row.text(0);
-        transaction.nonce = row.integer(1);
-        transaction.gas_limit = static_cast<std::uint64_t>(row.integer(2));
-        transaction.max_fee_per_gas = stored_number(row.text(3));
-        if (row.integer(4) != 0)
-            transaction.max_priority_fee_per_gas = stored_number(row.text(5));
-        transaction.raw = stored_bytes(row.text(6));
-        transaction.created_at = row.integer(7);
-        transaction.sent_at = row.integer(8);
-        transaction.oracle = row.text(9);
-        transaction.is_cancellation = row.integer(10) != 0;
+        transaction.tx_hash = row.text("tx_hash");
+        transaction.nonce = row.integer("nonce");
+        transaction.gas_limit = static_cast<std::uint64_t>(row.integer("gas_limit"));
+        transaction.max_fee_per_gas = stored_number(row.text("max_fee_per_gas"));
+        if (const auto tip = row.optional_text("max_priority_fee_per_gas"))
+            transaction.max_priority_fee_per_gas = stored_number(*tip);
+        transaction.raw = stored_bytes(row.text("raw"));
+        transaction.created_at = row.integer("created_at");
+        transaction.sent_at = row.optional_integer("sent_at");
+        transaction.oracle = row.text("oracle");
+        transaction.is_cancellation = row.boolean("is_cancellation");
         found.push_back(std::move(transaction));
     }
     return found;
 }
 
-std::string hash_of(sqlite::Database& db, const Attestation& attestation)
+std::string hash_of(database::Connection& db, const Attestation& attestation)
 {
-    if (!attestation.mined_hash.empty())
-        return attestation.mined_hash;
+    if (attestation.mined_hash)
+        return *attestation.mined_hash;
     return load_last_transaction(db, attestation.booking_id).tx_hash;
 }
 
-std::int64_t next_nonce(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle)
+std::int64_t next_nonce(database::Connection& db, std::int64_t chain_id, const std::string& oracle)
 {
     auto row = db.prepare("SELECT coalesce(max(nonce) + 1, 0) FROM attestations "
                           "WHERE settled_at IS NULL AND chain_id = :chain_id AND oracle = :oracle");
@@ -161,7 +164,7 @@ std::int64_t next_nonce(sqlite::Database& db, std::int64_t chain_id, const std::
     return row.integer(0);
 }
 
-bool is_nonce_held(sqlite::Database& db, const Attestation& attestation, std::int64_t nonce)
+bool is_nonce_held(database::Connection& db, const Attestation& attestation, std::int64_t nonce)
 {
     auto row = db.prepare("SELECT 1 FROM attestations WHERE settled_at IS NULL AND nonce = :nonce "
                           "AND chain_id = :chain_id AND oracle = :oracle AND booking_id <> :booking_id");
@@ -169,7 +172,7 @@ bool is_nonce_held(sqlite::Database& db, const Attestation& attestation, std::in
     return row.bind(":oracle", attestation.oracle).bind(":booking_id", attestation.booking_id).step();
 }
 
-std::int64_t confirmed_count(sqlite::Database& db, std::int64_t chain_id, const std::string& oracle)
+std::int64_t confirmed_count(database::Connection& db, std::int64_t chain_id, const std::string& oracle)
 {
     auto row = db.prepare("SELECT coalesce(max(nonce) + 1, 0) FROM attestations "
                           "WHERE state = 'confirmed' AND chain_id = :chain_id AND oracle = :oracle");
@@ -177,7 +180,7 @@ std::int64_t confirmed_count(sqlite::Database& db, std::int64_t chain_id, const 
     return row.integer(0);
 }
 
-void insert_attestation(sqlite::Database& db, const Attestation& attestation)
+void insert_attestation(database::Connection& db, const Attestation& attestation)
 {
     db.prepare(
           "INSERT INTO attestations (booking_id, outcome, host_joined_at, host_left_at, guest_joined_at, "
@@ -200,46 +203,46 @@ void insert_attestation(sqlite::Database& db, const Attestation& attestation)
         .run();
 }
 
-void insert_transaction(sqlite::Database& db, const std::string& booking_id,
+void insert_transaction(database::Connection& db, const std::string& booking_id,
                         const AttestationTransaction& transaction)
 {
     const auto tip = transaction.max_priority_fee_per_gas;
     db.prepare("INSERT INTO attestation_transactions (booking_id, tx_hash, oracle, nonce, gas_limit, "
                "max_fee_per_gas, max_priority_fee_per_gas, raw, created_at, is_cancellation) "
                "VALUES (:booking_id, :tx_hash, :oracle, :nonce, :gas_limit, :max_fee_per_gas, "
-               "nullif(:max_priority_fee_per_gas, ''), :raw, :created_at, :is_cancellation)")
+               ":max_priority_fee_per_gas, :raw, :created_at, :is_cancellation)")
         .bind(":booking_id", booking_id)
         .bind(":tx_hash", transaction.tx_hash)
         .bind(":oracle", transaction.oracle)
         .bind(":nonce", transaction.nonce)
         .bind(":gas_limit", static_cast<std::int64_t>(transaction.gas_limit))
         .bind(":max_fee_per_gas", transaction.max_fee_per_gas.to_decimal())
-        .bind(":max_priority_fee_per_gas", tip ? tip->to_decimal() : std::string())
+        .bind(":max_priority_fee_per_gas", tip ? std::optional(tip->to_decimal()) : std::nullopt)
         .bind(":raw", base::to_hex(transaction.raw))
         .bind(":created_at", transaction.created_at)
-        .bind(":is_cancellation", transaction.is_cancellation ? 1 : 0)
+        .bind(":is_cancellation", std::int64_t{transaction.is_cancellation})
         .run();
 }
 
-void mark_sent(sqlite::Database& db, const std::string& tx_hash, base::UnixSeconds sent_at)
+void mark_sent(database::Connection& db, const std::string& tx_hash, std::optional<base::UnixSeconds> sent_at)
 {
     db.prepare("UPDATE attestation_transactions SET sent_at = :sent_at WHERE tx_hash = :tx_hash")
-        .bind(":sent_at", sent_at != 0 ? std::optional(sent_at) : std::nullopt)
+        .bind(":sent_at", sent_at)
         .bind(":tx_hash", tx_hash)
         .run();
 }
 
-void update_attestation(sqlite::Database& db, const Attestation& attestation)
+void update_attestation(database::Connection& db, const Attestation& attestation)
 {
     db.prepare("UPDATE attestations SET oracle = :oracle, nonce = :nonce, state = :state, mined_hash = "
-               "nullif(:mined_hash, ''), "
-               "failure = nullif(:failure, ''), settled_at = :settled_at WHERE booking_id = :booking_id")
+               ":mined_hash, "
+               "failure = :failure, settled_at = :settled_at WHERE booking_id = :booking_id")
         .bind(":oracle", attestation.oracle)
         .bind(":nonce", attestation.nonce)
         .bind(":state", std::string_view(name_of(attestation.state)))
         .bind(":mined_hash", attestation.mined_hash)
         .bind(":failure", attestation.failure)
-        .bind(":settled_at", attestation.is_settled() ? std::optional(attestation.settled_at) : std::nullopt)
+        .bind(":settled_at", attestation.settled_at)
         .bind(":booking_id", attestation.booking_id)
         .run();
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "database/transaction.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -18,40 +19,9 @@ using ethereum::Uint256;
 constexpr std::int64_t resend_after_seconds = 60;  // how long a node may keep a transaction waiting
 constexpr std::int64_t receipt_late_seconds = 600; // how much later than the rest a node may show a receipt
 
-// Whether the booking says what the attestation does.
-bool shows(const ethereum::Booking& booking, const Attestation& attestation)
-{
-    return booking.metrics_hash == attestation.metrics_hash &&
-           booking.oracle_outcome == static_cast<std::uint8_t>(attestation.outcome);
-}
-
-void set_submitted(Attestation& attestation)
-{
-    attestation.state = AttestationState::submitted;
-    attestation.mined_hash.clear();
-    attestation.failure.clear();
-    attestation.settled_at = 0;
-}
-
-// What was signed for one chain is never looked for on another.
-void expect_our_chain(const Attestation& attestation, const base::Config& config)
-{
-    if (attestation.chain_id != config.chain_id)
-        fail_attestation("it was signed for chain " + std::to_string(attestation.chain_id) +
-                         ", CHAIN_ID is " + std::to_string(config.chain_id));
-}
-
 } // namespace
 
-struct Delivery::Verdict
-{
-    AttestationState state = AttestationState::failed; // mined, or failed
-    std::string failure;                               // why it failed
-    std::optional<AttestationTransaction> mined;       // none: overtaken
-    bool is_final = true;
-};
-
-Delivery::Delivery(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config)
+Delivery::Delivery(database::Connection& db, ethereum::Chain& chain, const base::Config& config)
     : db_(db), chain_(chain), config_(config), signer_(db, chain, config)
 {
 }
@@ -60,111 +30,29 @@ void Delivery::replace_nonce(Attestation& attestation, const std::vector<Attesta
                              std::optional<std::int64_t> nonce, base::UnixSeconds now)
 {
     const auto offer = signer_.prepare(calldata_of(attestation));
-    sqlite::Transaction tx(db_);
-    const auto stored = load_attestation(db_, attestation.booking_id);
-    if (stored.nonce == attestation.nonce && stored.state == attestation.state &&
-        find_transactions(db_, attestation.booking_id).size() == seen.size()) {
-        attestation.oracle = signer_.address();
-        attestation.nonce = nonce.value_or(
-            std::max(offer.least_nonce, next_nonce(db_, attestation.chain_id, signer_.address())));
-        set_submitted(attestation);
-        update_attestation(db_, attestation);
+    attestation = database::transact(db_, [&] {
+        auto stored = load_attestation(db_, attestation.booking_id);
+        const bool is_unchanged = stored.nonce == attestation.nonce && stored.state == attestation.state &&
+                                  find_transactions(db_, attestation.booking_id).size() == seen.size();
+        if (!is_unchanged)
+            return stored;
+        stored.oracle = signer_.address();
+        stored.nonce =
+            nonce.value_or(std::max(offer.least_nonce, next_nonce(db_, stored.chain_id, signer_.address())));
+        stored.submit_again();
+        update_attestation(db_, stored);
         auto draft = offer.draft();
-        draft.nonce = attestation.nonce;
-        auto made = signer_.sign(attestation, draft, now);
+        draft.nonce = stored.nonce;
+        auto made = signer_.sign(stored, draft, now);
         // On a chain that began anew a nonce comes again, maybe at the same fees.
         while (std::any_of(seen.begin(), seen.end(),
                            [&](const auto& each) { return each.tx_hash == made.tx_hash; })) {
             draft.max_fee_per_gas = draft.max_fee_per_gas.plus(Uint256(1));
-            made = signer_.sign(attestation, draft, now);
+            made = signer_.sign(stored, draft, now);
         }
-        insert_transaction(db_, attestation.booking_id, made);
-        tx.commit();
-    } else {
-        attestation = stored;
-    }
-}
-
-// What a mined transaction of ours means.
-Delivery::Verdict Delivery::judge(const Attestation& attestation, const AttestationTransaction& transaction,
-                                  const ethereum::Receipt& receipt)
-{
-    Verdict verdict;
-    verdict.mined = transaction;
-    verdict.is_final = is_final(receipt.block_number);
-    if (transaction.is_cancellation) {
-        verdict.failure = "cancelled by an operator";
-    } else if (receipt.succeeded) {
-        verdict.state = AttestationState::mined;
-    } else {
-        const auto reason = chain_.revert_reason(transaction.oracle, signer_.escrow(),
-                                                 calldata_of(attestation), receipt.block_number);
-        verdict.failure = reason && !reason->empty() ? *reason : "reverted without a reason";
-    }
-    return verdict;
-}
-
-// Whether the block is never taken back: by what the node says, or else by how deep it is.
-bool Delivery::is_final(std::uint64_t block)
-{
-    if (!final_block_) {
-        const auto finalized = chain_.finalized_block();
-        final_block_ = finalized
-                           ? static_cast<std::int64_t>(*finalized)
-                           : static_cast<std::int64_t>(chain_.last_block()) - config_.oracle_confirmations;
-    }
-    return static_cast<std::int64_t>(block) <= *final_block_;
-}
-
-void Delivery::settle(Attestation& attestation, const Verdict& verdict, base::UnixSeconds now)
-{
-    sqlite::Transaction tx(db_);
-    const auto stored = load_attestation(db_, attestation.booking_id);
-    attestation = stored;
-    const bool is_correction = // what was taken for another's turns out to be ours
-        stored.state == AttestationState::failed && verdict.state == AttestationState::mined;
-    if (stored.is_settled() && !is_correction) // by another process
-        return;
-    const bool is_for_good = verdict.state == AttestationState::mined && verdict.is_final;
-    attestation.state = is_for_good ? AttestationState::confirmed : verdict.state;
-    attestation.failure = verdict.failure;
-    attestation.settled_at = verdict.is_final ? now : 0;
-    attestation.mined_hash.clear();
-    if (verdict.mined) {
-        attestation.mined_hash = verdict.mined->tx_hash;
-        attestation.oracle = verdict.mined->oracle;
-        attestation.nonce = verdict.mined->nonce;
-    }
-    if (attestation.state == stored.state && attestation.mined_hash == stored.mined_hash &&
-        !attestation.is_settled())
-        return; // nothing new
-    update_attestation(db_, attestation);
-    tx.commit();
-    if (attestation.state == AttestationState::failed && stored.state != AttestationState::failed)
-        base::log("the attestation of booking " + attestation.booking_id + " failed: " + attestation.failure);
-}
-
-bool Delivery::settle_by_receipt(Attestation& attestation,
-                                 const std::vector<AttestationTransaction>& transactions,
-                                 base::UnixSeconds now)
-{
-    std::optional<Verdict> in_vain; // of the one that was mined and attested nothing
-    for (auto transaction = transactions.rbegin(); transaction != transactions.rend(); ++transaction) {
-        const auto receipt = chain_.receipt(transaction->tx_hash);
-        if (!receipt)
-            continue;
-        // Under whichever nonce: a node that lags behind may have had us give it another.
-        const bool attests = receipt->succeeded && !transaction->is_cancellation;
-        if (attests) {
-            settle(attestation, judge(attestation, *transaction, *receipt), now);
-            return true;
-        }
-        if (transaction->nonce == attestation.nonce && transaction->oracle == attestation.oracle)
-            in_vain = judge(attestation, *transaction, *receipt);
-    }
-    if (in_vain)
-        settle(attestation, *in_vain, now);
-    return in_vain.has_value();
+        insert_transaction(db_, stored.booking_id, made);
+        return stored;
+    });
 }
 
 Attestation Delivery::follow_up(Attestation attestation, base::UnixSeconds now)
@@ -183,57 +71,14 @@ Attestation Delivery::follow_up(Attestation attestation, base::UnixSeconds now)
                 "the node says that the nonce is used, but not yet by what");
 }
 
-// Whether what was mined still is, in that block or another; and whether what had no receipt of ours has one.
-void Delivery::look_again(Attestation& attestation, base::UnixSeconds now)
-{
-    const bool was_overtaken = attestation.is_settled() && attestation.mined_hash.empty();
-    if (attestation.is_settled() && !was_overtaken)
-        return;
-    expect_our_chain(attestation, config_);
-    const auto transactions = find_transactions(db_, attestation.booking_id);
-    if (settle_by_receipt(attestation, transactions, now) || was_overtaken)
-        return;
-    if (signer_.count_transactions(attestation.oracle, false) >
-        static_cast<std::uint64_t>(attestation.nonce)) {
-        // The nonce is still used: by ours, whose receipt the node is slow to show, or by another's.
-        if (attestation.state == AttestationState::failed ||
-            shows(chain_.booking(Uint256::parse_decimal(attestation.booking_id).value()), attestation))
-            return;
-    }
-    take_back(attestation, transactions, now);
-}
-
-// The block is gone. The same bytes are sent at once: the nonces of later ones wait for them.
-void Delivery::take_back(Attestation& attestation, const std::vector<AttestationTransaction>& transactions,
-                         base::UnixSeconds now)
-{
-    const auto mined_hash = attestation.mined_hash;
-    const auto mined = std::find_if(transactions.begin(), transactions.end(),
-                                    [&](const auto& each) { return each.tx_hash == mined_hash; });
-    if (mined == transactions.end())
-        throw gone(attestation.booking_id);
-    const bool is_taken = chain_.send(mined->raw) == SendResult::accepted;
-    sqlite::Transaction tx(db_);
-    const auto stored = load_attestation(db_, attestation.booking_id);
-    const bool is_unchanged = stored.state == attestation.state && stored.mined_hash == mined_hash;
-    attestation = stored;
-    if (!is_unchanged || is_nonce_held(db_, stored, stored.nonce)) // by another process; or to be seen later
-        return;
-    set_submitted(attestation);
-    update_attestation(db_, attestation);
-    mark_sent(db_, mined_hash, is_taken ? now : 0);
-    tx.commit();
-    base::log("the block with the attestation of booking " + attestation.booking_id + " was taken back");
-}
-
 Delivery::Progress Delivery::look_and_deliver(Attestation& attestation, base::UnixSeconds now)
 {
-    expect_our_chain(attestation, config_);
+    signer_.expect_own_chain(attestation);
     const auto transactions = find_transactions(db_, attestation.booking_id);
     if (transactions.empty())
         throw gone(attestation.booking_id);
     const auto& last = transactions.back();
-    if (last.sent_at != 0 && settle_by_receipt(attestation, transactions, now))
+    if (last.sent_at && settle_by_receipt(attestation, transactions, now))
         return Progress::settled;
 
     const auto mined = static_cast<std::int64_t>(signer_.count_transactions(attestation.oracle, false));
@@ -281,8 +126,9 @@ void Delivery::replace_overtaken(Attestation& attestation,
         return;
     }
     // Ours was mined and the node is slow to show its receipt; or another holder of the key said the same.
-    const bool is_the_same = shows(booking, attestation);
-    if (is_the_same && std::abs(now - std::max(last.created_at, last.sent_at)) < receipt_late_seconds)
+    const bool is_the_same = attestation.is_shown_by(booking);
+    if (is_the_same &&
+        std::abs(now - std::max(last.created_at, last.sent_at.value_or(0))) < receipt_late_seconds)
         return;
     verdict.failure =
         is_the_same ? "somebody else attested the same"
@@ -296,14 +142,14 @@ AttestationTransaction Delivery::store_replacement(const Attestation& attestatio
                                                    const AttestationTransaction& last,
                                                    const AttestationTransaction& draft, base::UnixSeconds now)
 {
-    sqlite::Transaction tx(db_);
-    auto stored = load_last_transaction(db_, attestation.booking_id);
-    if (stored.tx_hash != last.tx_hash)
-        return stored;
-    auto replacement = signer_.sign(attestation, draft, now);
-    insert_transaction(db_, attestation.booking_id, replacement);
-    tx.commit();
-    return replacement;
+    return database::transact(db_, [&] {
+        auto stored = load_last_transaction(db_, attestation.booking_id);
+        if (stored.tx_hash != last.tx_hash)
+            return stored;
+        auto replacement = signer_.sign(attestation, draft, now);
+        insert_transaction(db_, attestation.booking_id, replacement);
+        return replacement;
+    });
 }
 
 // The last transaction once more, where its nonce is offered too little, signed with a higher fee.
@@ -331,8 +177,8 @@ Delivery::raise_fee(const Attestation& attestation, const AttestationTransaction
 Delivery::Progress Delivery::deliver(const Attestation& attestation, base::UnixSeconds now)
 {
     auto transaction = load_last_transaction(db_, attestation.booking_id);
-    const bool was_sent = transaction.sent_at != 0;
-    if (was_sent && std::abs(now - transaction.sent_at) < resend_after_seconds)
+    const bool was_sent = transaction.sent_at.has_value();
+    if (was_sent && std::abs(now - *transaction.sent_at) < resend_after_seconds)
         return Progress::waiting;
     if (was_sent) { // and is not mined since
         if (auto raised = raise_fee(attestation, transaction, now))
@@ -351,9 +197,7 @@ Delivery::Progress Delivery::deliver(const Attestation& attestation, base::UnixS
     }
     switch (result) {
     case SendResult::accepted: {
-        sqlite::Transaction tx(db_);
-        mark_sent(db_, transaction.tx_hash, now);
-        tx.commit();
+        database::transact(db_, [&] { mark_sent(db_, transaction.tx_hash, now); });
         return Progress::waiting;
     }
     case SendResult::nonce_too_low:
@@ -371,7 +215,7 @@ Delivery::Progress Delivery::deliver(const Attestation& attestation, base::UnixS
 Attestation Delivery::cancel(Attestation attestation, base::UnixSeconds now)
 {
     if (attestation.state == AttestationState::submitted) {
-        expect_our_chain(attestation, config_);
+        signer_.expect_own_chain(attestation);
         settle_by_receipt(attestation, find_transactions(db_, attestation.booking_id), now);
     }
     const auto refuse = [&](const std::string& why) {

@@ -26,7 +26,7 @@ class Delivery
 {
   public:
     // See Signer.
-    Delivery(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config);
+    Delivery(database::Connection& db, ethereum::Chain& chain, const base::Config& config);
 
     Signer& signer() { return signer_; }
     const Signer& signer() const { return signer_; }
@@ -44,7 +44,14 @@ class Delivery
     Attestation cancel(Attestation attestation, base::UnixSeconds now);
 
   private:
-    struct Verdict; // where a receipt, or another's transaction, puts an attestation
+    // Where a receipt, or another's transaction, puts an attestation.
+    struct Verdict
+    {
+        AttestationState state = AttestationState::failed; // mined, or failed
+        std::optional<std::string> failure;                // why it failed
+        std::optional<AttestationTransaction> mined;       // none: overtaken
+        bool is_final = true;
+    };
 
     enum class Progress
     {
@@ -73,7 +80,7 @@ class Delivery
     std::optional<AttestationTransaction>
     raise_fee(const Attestation& attestation, const AttestationTransaction& last, base::UnixSeconds now);
 
-    sqlite::Database& db_;
+    database::Connection& db_;
     ethereum::Chain& chain_;
     const base::Config& config_;
     Signer signer_;

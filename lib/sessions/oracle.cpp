@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "database/transaction.h"
 
 #include <algorithm>
 #include <set>
@@ -14,7 +15,7 @@ using base::Error;
 using base::ErrorCode;
 using ethereum::Uint256;
 
-Metrics measure_presence(sqlite::Database& db, const Session& session, base::UnixSeconds now)
+Metrics measure_presence(database::Connection& db, const Session& session, base::UnixSeconds now)
 {
     const auto stays = [&](const std::string& wallet) {
         return unite(find_stays(db, session.booking_id, wallet, now), session.terms.ends_at);
@@ -56,7 +57,7 @@ const char* obstacle(Outcome outcome, const Metrics& metrics, const Terms& terms
 
 } // namespace
 
-Oracle::Oracle(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config)
+Oracle::Oracle(database::Connection& db, ethereum::Chain& chain, const base::Config& config)
     : db_(db), chain_(chain), config_(config), delivery_(db, chain, config)
 {
 }
@@ -68,7 +69,7 @@ std::optional<Attestation> Oracle::resume(const std::string& booking_id, base::U
         return std::nullopt;
     auto followed = delivery_.follow_up(*std::move(attestation), now);
     if (followed.state == AttestationState::failed)
-        fail_attestation(followed.failure);
+        fail_attestation(followed.failure.value_or("no reason"));
     return followed;
 }
 
@@ -125,9 +126,10 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
             throw;
     }
     if (offer) {
-        sqlite::Transaction tx(db_);
-        if (!find_attestation(db_, session.booking_id)) { // nobody was faster
-            decide_now();                                 // somebody may have come or gone meanwhile
+        database::transact(db_, [&] {
+            if (find_attestation(db_, session.booking_id)) // somebody was faster
+                return;
+            decide_now(); // somebody may have come or gone meanwhile
             attestation.oracle = address();
             attestation.nonce = std::max(offer->least_nonce, next_nonce(db_, config_.chain_id, address()));
             insert_attestation(db_, attestation);
@@ -135,8 +137,7 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
             draft.nonce = attestation.nonce;
             insert_transaction(db_, attestation.booking_id, delivery_.signer().sign(attestation, draft, now));
             conclude(db_, attestation.booking_id, "attested");
-            tx.commit();
-        }
+        });
     }
     if (auto known = resume(session.booking_id, now))
         return *std::move(known);
@@ -172,21 +173,18 @@ Attestation Oracle::cancel(const Uint256& booking_id, base::UnixSeconds now)
 void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::UnixSeconds now)
 {
     if (find_attestation(db_, known.booking_id)) { // decided before the first of the two joined
-        sqlite::Transaction tx(db_);
-        conclude(db_, known.booking_id, "attested");
-        tx.commit();
+        database::transact(db_, [&] { conclude(db_, known.booking_id, "attested"); });
         return;
     }
     Metrics metrics;
     if (known.terms) {
-        const Session session{known.booking_id, known.host, known.guest, *known.terms, known.looked_up_at};
+        const Session session{known.booking_id, known.host, known.guest, *known.terms,
+                              known.looked_up_at.value_or(0)};
         metrics = measure_presence(db_, session, now);
         const auto outcome = decide(metrics, session.terms);
         // Too late now is too late for ever: the other outcomes need presence after the end.
         if (now > window_of(outcome, session.terms).closes_at && now > session.terms.ends_at) {
-            sqlite::Transaction tx(db_);
-            conclude(db_, known.booking_id, "window missed");
-            tx.commit();
+            database::transact(db_, [&] { conclude(db_, known.booking_id, "window missed"); });
             tally.window_missed += 1;
             base::log("nobody attested booking " + known.booking_id + " in time");
             return;
@@ -206,21 +204,19 @@ void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::Uni
             fail_attestation(error.name());
         if (error.code() != ErrorCode::invalid_argument)
             throw;
-        sqlite::Transaction tx(db_);
-        if (find_attestation(db_, known.booking_id)) // it was we ourselves, in another process
-            return;
-        conclude(db_, known.booking_id, error.name());
-        tx.commit();
-        tally.not_booked += 1;
+        tally.not_booked += database::transact(db_, [&] {
+            if (find_attestation(db_, known.booking_id)) // it was we ourselves, in another process
+                return 0;
+            conclude(db_, known.booking_id, error.name());
+            return 1;
+        });
         return;
     }
-    {
-        sqlite::Transaction tx(db_, sqlite::Durability::relaxed);
+    database::transact(db_, database::Durability::relaxed, [&] {
         if (!find_session(db_, known.booking_id))
             throw gone(known.booking_id);
         remember(db_, *session);
-        tx.commit();
-    }
+    });
     try {
         attest(*session, std::nullopt, metrics, now);
         tally.submitted += 1;

@@ -39,7 +39,7 @@ class Oracle
 {
   public:
     // Throws "oracle key not configured" (not_configured).
-    Oracle(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config);
+    Oracle(database::Connection& db, ethereum::Chain& chain, const base::Config& config);
 
     const std::string& address() const { return delivery_.signer().address(); }
 
@@ -78,7 +78,7 @@ class Oracle
                        base::UnixSeconds now);
     void attest_due(const KnownSession& known, OracleTally& tally, base::UnixSeconds now);
 
-    sqlite::Database& db_;
+    database::Connection& db_;
     ethereum::Chain& chain_;
     const base::Config& config_;
     Delivery delivery_;

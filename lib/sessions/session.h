@@ -3,9 +3,9 @@
 
 #include "agora/rtc_token.h"
 #include "base/config.h"
+#include "database/connection.h"
 #include "ethereum/chain.h"
 #include "sessions/outcome.h"
-#include "sqlite/database.h"
 
 #include <optional>
 #include <string>
@@ -38,7 +38,7 @@ Session look_up(ethereum::Chain& chain, const ethereum::Uint256& booking_id, Ask
 // The same for somebody who wants to join; when the chain cannot be asked, what it said of this booking
 // within the last minute does as well. That is safe: a seat moves no money, and before anything is attested
 // the escrow is read again.
-Session look_up_to_join(sqlite::Database& db, ethereum::Chain& chain, const ethereum::Uint256& booking_id,
+Session look_up_to_join(database::Connection& db, ethereum::Chain& chain, const ethereum::Uint256& booking_id,
                         base::UnixSeconds now);
 
 // The session's name at Agora, whose names have less than 64 bytes: "heaven-<chain id>-<booking id>", or
@@ -57,21 +57,21 @@ struct Seat
 // reconnect. The token lives for booked_token_ttl_seconds, or until the slot's end if that is later, at most
 // 24 hours. Throws "not a participant" (permission_denied), "too early to join" and "session has ended"
 // (invalid_argument).
-Seat join(sqlite::Database& db, const base::Config& config, const agora::TokenIssuer& tokens,
+Seat join(database::Connection& db, const base::Config& config, const agora::TokenIssuer& tokens,
           const Session& session, const std::string& wallet, base::UnixSeconds now, base::Random& random);
 
 // Ends the wallet's stay and returns how long it lasted, in seconds; 0 if the wallet is not in that session.
-std::int64_t leave(sqlite::Database& db, const std::string& booking_id, const std::string& wallet,
+std::int64_t leave(database::Connection& db, const std::string& booking_id, const std::string& wallet,
                    base::UnixSeconds now);
 
 // The wallet's stays in the session up to `now`, the first first. A stay that nobody ended lasts to its
 // token's expiry; the slot's end is not looked at.
-std::vector<Stay> find_stays(sqlite::Database& db, const std::string& booking_id, const std::string& wallet,
-                             base::UnixSeconds now);
+std::vector<Stay> find_stays(database::Connection& db, const std::string& booking_id,
+                             const std::string& wallet, base::UnixSeconds now);
 
 // Ends the stays in the rooms of sessions whose slot has ended, and closes the rooms. For the sweep; works in
 // small transactions of its own. Returns how many rooms were closed.
-std::int64_t close_ended(sqlite::Database& db, base::UnixSeconds now);
+std::int64_t close_ended(database::Connection& db, base::UnixSeconds now);
 
 // ---- what the oracle's sweep needs to know without asking the chain ----
 
@@ -82,18 +82,18 @@ struct KnownSession
     std::string host; // empty like the terms
     std::string guest;
     std::optional<Terms> terms;
-    base::UnixSeconds looked_up_at = 0;
-    std::string concluded; // why the sweep is done with it; empty while it is not
+    std::optional<base::UnixSeconds> looked_up_at; // none: it may not be taken for what the chain says
+    std::optional<std::string> concluded;          // why the sweep is done with it
 };
 
-std::optional<KnownSession> find_session(sqlite::Database& db, const std::string& booking_id);
+std::optional<KnownSession> find_session(database::Connection& db, const std::string& booking_id);
 // Those that begin last come first.
-std::vector<KnownSession> list_sessions(sqlite::Database& db, std::int64_t limit);
+std::vector<KnownSession> list_sessions(database::Connection& db, std::int64_t limit);
 // Those that have begun by `now` and are not concluded; those of unknown terms as well.
-std::vector<KnownSession> find_sessions_to_attest(sqlite::Database& db, base::UnixSeconds now);
+std::vector<KnownSession> find_sessions_to_attest(database::Connection& db, base::UnixSeconds now);
 
 // Writes down what the escrow said. Does nothing if nobody ever joined. Call inside a Transaction.
-void remember(sqlite::Database& db, const Session& session);
-void conclude(sqlite::Database& db, const std::string& booking_id, const std::string& why);
+void remember(database::Connection& db, const Session& session);
+void conclude(database::Connection& db, const std::string& booking_id, const std::string& why);
 
 } // namespace sessions

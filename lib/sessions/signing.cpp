@@ -55,7 +55,7 @@ AttestationTransaction Offer::draft() const
     return transaction;
 }
 
-Signer::Signer(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config)
+Signer::Signer(database::Connection& db, ethereum::Chain& chain, const base::Config& config)
     : db_(db), chain_(chain), config_(config), key_(read_key(config)), address_(key_.address()),
       // Only the mock chain gets by without one.
       escrow_(config.escrow_address.empty() ? "0x" + std::string(40, '0') : config.escrow_address)
@@ -70,6 +70,13 @@ ethereum::Fees Signer::suggest_fees()
     if (fees.max_priority_fee_per_gas)
         fees.max_priority_fee_per_gas = std::min(*fees.max_priority_fee_per_gas, most);
     return fees;
+}
+
+void Signer::expect_own_chain(const Attestation& attestation) const
+{
+    if (attestation.chain_id != config_.chain_id)
+        fail_attestation("it was signed for chain " + std::to_string(attestation.chain_id) +
+                         ", CHAIN_ID is " + std::to_string(config_.chain_id));
 }
 
 void Signer::expect_chain()

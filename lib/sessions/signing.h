@@ -30,7 +30,7 @@ class Signer
 {
   public:
     // Throws "oracle key not configured" (not_configured).
-    Signer(sqlite::Database& db, ethereum::Chain& chain, const base::Config& config);
+    Signer(database::Connection& db, ethereum::Chain& chain, const base::Config& config);
 
     const std::string& address() const { return address_; }
     const std::string& escrow() const { return escrow_; }
@@ -38,10 +38,12 @@ class Signer
     bool is_another_chain() const { return is_another_chain_; }
 
     // Finds all that can be wrong before a nonce is given away. Throws attestation_failed, or
-    // chain_unavailable, as do the next four.
+    // chain_unavailable, as do the next five.
     Offer prepare(const std::string& calldata);
     // That the node is on the chain of the settings.
     void expect_chain();
+    // That it was signed for that chain: it is never looked for on another. Asks nobody.
+    void expect_own_chain(const Attestation& attestation) const;
     // With headroom: the call takes a little more once the contract's state has moved.
     std::uint64_t estimate(const std::string& contract, const std::string& calldata);
     // How many transactions the chain has of the account.
@@ -57,7 +59,7 @@ class Signer
     bool raise(AttestationTransaction& draft, const ethereum::Fees& fees) const;
 
   private:
-    sqlite::Database& db_;
+    database::Connection& db_;
     ethereum::Chain& chain_;
     const base::Config& config_;
     const ethereum::PrivateKey key_;

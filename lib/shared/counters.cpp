@@ -104,9 +104,8 @@ std::string series(std::string_view name,
     return text;
 }
 
-Counters::Counters(const std::string& database_path)
-    : file_(database_path == ":memory:" ? database_path : database_path + "-metrics", counters_format,
-            MappedFile::header_bytes + sizeof(Layout))
+Counters::Counters(const std::string& path)
+    : file_(path, counters_format, MappedFile::header_bytes + sizeof(Layout))
 {
 }
 

@@ -37,8 +37,9 @@ class Counters
     static constexpr std::size_t max_numbers = 512;
     static constexpr std::size_t max_histograms = 96;
 
-    // The file is `<database_path>-metrics`. While it cannot be mapped, nothing is counted.
-    explicit Counters(const std::string& database_path);
+    // In the file at `path`; if that is empty, in this process alone. While it cannot be mapped, nothing is
+    // counted.
+    explicit Counters(const std::string& path);
 
     // A series is what series() gives. Beyond the numbers above, and for a longer name, nothing is counted.
     void add(std::string_view series, std::uint64_t count = 1);

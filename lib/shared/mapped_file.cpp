@@ -158,7 +158,7 @@ MappedFile* LazyMapping::get()
 {
     if (file_)
         return file_.get();
-    if (path_ == ":memory:")
+    if (path_.empty())
         file_ = MappedFile::anonymous(size_bytes_, fill_);
     else
         file_ = MappedFile::open(path_, format_, size_bytes_, fill_);

@@ -48,7 +48,7 @@ class MappedFile
 class LazyMapping
 {
   public:
-    // ":memory:" asks for memory that is this process's alone.
+    // An empty path asks for memory that is this process's alone.
     LazyMapping(std::string path, std::uint64_t format, std::size_t size_bytes,
                 std::function<void(MappedFile&)> fill = {});
 

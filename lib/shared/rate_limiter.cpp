@@ -44,10 +44,9 @@ Seen::const_iterator find(const Seen& seen, std::uint64_t tag)
 
 } // namespace
 
-RateLimiter::RateLimiter(const std::string& database_path, base::Random& random)
+RateLimiter::RateLimiter(const std::string& path, base::Random& random)
     : fill_([&random](MappedFile& file) { random.fill(file.extra(), MappedFile::extra_bytes); }),
-      file_(database_path == ":memory:" ? database_path : database_path + "-limits", limits_format,
-            file_bytes, fill_)
+      file_(path, limits_format, file_bytes, fill_)
 {
 }
 

@@ -47,23 +47,23 @@ std::string refuse_existing(std::string path)
     return path;
 }
 
-std::string first_problem(Database& database)
+std::string first_problem(Connection& db)
 {
-    if (read_integer(database, "PRAGMA application_id") != application_id || schema_version(database) < 1)
+    if (read_integer(db, "PRAGMA application_id") != application_id || db.schema_version() < 1)
         return "it is no database of session-voice";
-    const auto problems = database.integrity_problems();
+    const auto problems = db.integrity_problems();
     return problems.empty() ? "" : problems.front();
 }
 
 // What every database of the newest schema has and this one lacks; empty if nothing. What it has besides,
 // such as an index that an operator added, is not looked at.
-std::string first_missing(Database& database)
+std::string first_missing(Connection& db)
 {
-    Database complete(":memory:");
+    Connection complete(":memory:");
     migrate(complete);
     auto wanted = complete.prepare("SELECT type, name, tbl_name FROM sqlite_schema");
     while (wanted.step()) {
-        auto found = database.prepare(
+        auto found = db.prepare(
             "SELECT 1 FROM sqlite_schema WHERE type = :type AND name = :name AND tbl_name = :tbl_name");
         found.bind(":type", wanted.text(0)).bind(":name", wanted.text(1)).bind(":tbl_name", wanted.text(2));
         if (!found.step())
@@ -126,13 +126,13 @@ void ScratchFile::keep_as(const std::string& name)
 
 // ---- Backup ----
 
-Backup::Backup(Database& database, std::string path, const Audit& audit)
+Backup::Backup(Connection& db, std::string path, const Audit& audit)
     : path_(refuse_existing(std::move(path))), scratch_(path_ + ".partial")
 {
-    database.copy_into(scratch_.path());
-    DatabaseOptions options;
+    db.copy_into(scratch_.path());
+    Options options;
     options.read_only = true;
-    Database copy(scratch_.path(), options);
+    Connection copy(scratch_.path(), options);
     auto problem = first_problem(copy);
     if (problem.empty()) {
         if (const auto violations = audit(copy); !violations.empty())
@@ -159,10 +159,10 @@ Restoration::Restoration(const std::string& backup_path, const std::string& data
         not_a_backup(backup_path, "a write-ahead log is beside it, so it is a database in use");
     const auto newest = static_cast<std::int64_t>(schema_migrations.size());
     try {
-        DatabaseOptions options;
+        Options options;
         options.read_only = true;
-        Database backup(backup_path, options);
-        backup_version_ = schema_version(backup);
+        Connection backup(backup_path, options);
+        backup_version_ = backup.schema_version();
         if (const auto problem = first_problem(backup); !problem.empty())
             not_a_backup(backup_path, problem);
         // SQLite puts no content into a database whose pages have another size.
@@ -174,7 +174,7 @@ Restoration::Restoration(const std::string& backup_path, const std::string& data
                             ", this program knows only " + std::to_string(newest) +
                             "; install the newer program");
         backup.copy_into(scratch_.path());
-        content_ = std::make_unique<Database>(scratch_.path());
+        content_ = std::make_unique<Connection>(scratch_.path());
         migrate(*content_);
         if (const auto missing = first_missing(*content_); !missing.empty())
             not_a_backup(backup_path, missing);
@@ -188,13 +188,13 @@ Restoration::Restoration(const std::string& backup_path, const std::string& data
     }
 }
 
-void Restoration::replace(Database& database)
+void Restoration::replace(Connection& db)
 {
     const auto newest = static_cast<std::int64_t>(schema_migrations.size());
-    if (schema_version(database) > newest)
+    if (db.schema_version() > newest)
         throw Error(ErrorCode::database_newer, "database_unavailable",
                     "the database is newer than this program");
-    database.replace_with(*content_);
+    db.replace_with(*content_);
 }
 
 } // namespace sqlite

@@ -2,7 +2,7 @@
 // moment leaves at most a file with a name of its own behind, which nobody else takes for anything.
 #pragma once
 
-#include "sqlite/database.h"
+#include "sqlite/connection.h"
 
 #include <array>
 #include <functional>
@@ -13,7 +13,7 @@
 namespace sqlite {
 
 // What the domain knows to look for in a database: a sentence per violation.
-using Audit = std::function<std::vector<std::string>(Database&)>;
+using Audit = std::function<std::vector<std::string>(database::Connection&)>;
 
 // A database file that one process makes for itself; gone with what SQLite puts beside it at the end of the
 // scope. A killed process leaves it behind: no other removes what it did not make.
@@ -45,7 +45,7 @@ class Backup
   public:
     // Throws Error(conflict, "file_exists") if there is a file of that name, Error(database_unavailable) if
     // the disk is full, Error(internal, "backup_is_damaged") with what was found.
-    Backup(Database& database, std::string path, const Audit& audit);
+    Backup(Connection& database, std::string path, const Audit& audit);
 
     std::int64_t size_bytes() const { return size_bytes_; }
     // Until then there is only a file PATH.partial-XXXXXX, which goes with this.
@@ -68,17 +68,17 @@ class Restoration
     Restoration(const std::string& backup_path, const std::string& database_path, const Audit& audit);
 
     std::int64_t backup_version() const { return backup_version_; } // of the schema, before it was migrated
-    Database& content() { return *content_; }
+    Connection& content() { return *content_; }
 
     // Makes the database's content that of the backup, in one transaction and under the write lock: running
     // programs find the one or the other. What was written since the backup is gone then. Throws
     // Error(database_newer) if the database's own schema is newer than this program's.
-    void replace(Database& database);
+    void replace(Connection& database);
 
   private:
     ScratchFile scratch_;
     std::int64_t backup_version_ = 0;
-    std::unique_ptr<Database> content_;
+    std::unique_ptr<Connection> content_;
 };
 
 } // namespace sqlite

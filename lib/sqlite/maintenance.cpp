@@ -1,6 +1,5 @@
-#include "sqlite/database.h"
-
 #include "base/error.h"
+#include "sqlite/connection.h"
 
 #include <cassert>
 #include <sqlite3.h>
@@ -9,7 +8,15 @@ namespace sqlite {
 
 using base::Error;
 
-std::int64_t Database::free_bytes()
+// SQLite's user_version.
+std::int64_t Connection::schema_version()
+{
+    auto row = prepare("PRAGMA user_version");
+    row.step();
+    return row.integer(0);
+}
+
+std::int64_t Connection::free_bytes()
 {
     auto pages = prepare("PRAGMA freelist_count");
     auto page_size = prepare("PRAGMA page_size");
@@ -18,7 +25,7 @@ std::int64_t Database::free_bytes()
     return pages.integer(0) * page_size.integer(0);
 }
 
-std::vector<std::string> Database::integrity_problems()
+std::vector<std::string> Connection::integrity_problems()
 {
     std::vector<std::string> problems;
     try {
@@ -38,16 +45,14 @@ std::vector<std::string> Database::integrity_problems()
 }
 
 template <class Work>
-void Database::run_under_write_lock(Work&& work)
+void Connection::run_under_write_lock(Work&& work)
 {
     assert(!writing_ && write_lock_);
     write_lock_->lock(options_.busy_timeout_ms);
     try {
         require_in_place();
         work();
-        // The log now holds the whole database.
-        wal_pages_ = options_.checkpoint_after_pages;
-        checkpoint();
+        checkpoint(); // the log now holds the whole database
     } catch (...) {
         write_lock_->unlock();
         throw;
@@ -56,14 +61,14 @@ void Database::run_under_write_lock(Work&& work)
     sync();
 }
 
-void Database::copy_into(const std::string& path)
+void Connection::copy_into(const std::string& path)
 {
     assert(!writing_);
     sqlite3_stmt* handle = nullptr;
     constexpr const char* sql = "VACUUM INTO ?";
     if (const int code = sqlite3_prepare_v2(handle_.get(), sql, -1, &handle, nullptr); code != SQLITE_OK)
         fail(code, sql);
-    const std::unique_ptr<sqlite3_stmt, Closer> statement(handle);
+    const std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement(handle, sqlite3_finalize);
     int code = sqlite3_bind_text(handle, 1, path.data(), static_cast<int>(path.size()), SQLITE_TRANSIENT);
     if (code == SQLITE_OK)
         code = sqlite3_step(handle);
@@ -75,7 +80,7 @@ void Database::copy_into(const std::string& path)
         fail(code, sql);
 }
 
-void Database::replace_with(Database& source)
+void Connection::replace_with(Connection& source)
 {
     run_under_write_lock([&] {
         sqlite3_backup* copy = sqlite3_backup_init(handle_.get(), "main", source.handle_.get(), "main");
@@ -87,7 +92,7 @@ void Database::replace_with(Database& source)
     });
 }
 
-void Database::vacuum()
+void Connection::vacuum()
 {
     run_under_write_lock([&] { run_script("VACUUM"); });
 }

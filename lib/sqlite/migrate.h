@@ -1,7 +1,7 @@
-// The schema's versions, from schema/*.sql, compiled into every program.
+// The schema's versions, from schema/sqlite/*.sql, compiled into every program.
 #pragma once
 
-#include "sqlite/database.h"
+#include "sqlite/connection.h"
 
 #include <string>
 #include <vector>
@@ -14,21 +14,18 @@ struct Migration
     const char* script;
 };
 
-// In the order of their numbers; the first makes version 1. Defined by the build from schema/*.sql.
+// In the order of their numbers; the first makes version 1. Defined by the build from schema/sqlite/*.sql.
 extern const std::vector<Migration> schema_migrations;
 
-// The version that the database stands at; 0 for an empty one. SQLite's user_version.
-std::int64_t schema_version(Database& database);
-
 // The first column of the first row.
-std::int64_t read_integer(Database& database, std::string_view sql);
+std::int64_t read_integer(Connection& db, std::string_view sql);
 
 // Brings the database to the newest version, each step in one transaction, and returns how many steps
 // were taken. Safe to call from many processes at once. Changes nothing and throws Error(database_newer) if
 // the database is newer than this program, Error(database_unavailable) if it is some other program's.
-int migrate(Database& database, const std::vector<Migration>& migrations = schema_migrations);
+int migrate(Connection& db, const std::vector<Migration>& migrations = schema_migrations);
 
 // Opens the database that every program works on, brought to the newest version.
-std::unique_ptr<Database> open_migrated(const std::string& path, std::int64_t busy_timeout_ms);
+std::unique_ptr<Connection> open_migrated(const std::string& path, std::int64_t busy_timeout_ms);
 
 } // namespace sqlite

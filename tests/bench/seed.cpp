@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "base/startup.h"
 #include "credits/ledger.h"
+#include "database/transaction.h"
 #include "sqlite/migrate.h"
 
 #include <iostream>
@@ -35,7 +36,7 @@ class Sequence : public base::Random
 
 Sequence randomness;
 
-std::string new_wallet(sqlite::Database& db, base::UnixSeconds now)
+std::string new_wallet(sqlite::Connection& db, base::UnixSeconds now)
 {
     unsigned char bytes[20];
     randomness.fill(bytes, sizeof bytes);
@@ -54,7 +55,7 @@ std::string new_wallet(sqlite::Database& db, base::UnixSeconds now)
     return wallet;
 }
 
-std::string new_room(sqlite::Database& db, const std::string& host, base::UnixSeconds now)
+std::string new_room(sqlite::Connection& db, const std::string& host, base::UnixSeconds now)
 {
     auto room_id = randomness.uuid_v4();
     db.prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
@@ -66,7 +67,7 @@ std::string new_room(sqlite::Database& db, const std::string& host, base::UnixSe
     return room_id;
 }
 
-std::string new_connection(sqlite::Database& db, const std::string& room_id, const std::string& wallet,
+std::string new_connection(sqlite::Connection& db, const std::string& room_id, const std::string& wallet,
                            std::size_t uid, base::UnixSeconds now)
 {
     auto connection_id = randomness.uuid_v4();
@@ -103,7 +104,7 @@ int main(int argc, char** argv)
 
     // One transaction, in memory as a whole: random keys written batch by batch would write every page each
     // time.
-    sqlite::Transaction tx(*db, sqlite::Durability::relaxed);
+    database::Transaction tx(*db, database::Durability::relaxed);
     db->prepare("PRAGMA cache_size = -4000000").step();
     const auto line_every = std::max<std::size_t>(1, participants / most_lines);
     std::string room_id;

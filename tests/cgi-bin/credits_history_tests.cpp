@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(a_limit_or_cursor_of_another_form_is_refused)
 // An operator's words may come in any encoding.
 BOOST_AUTO_TEST_CASE(a_reason_that_is_no_utf_8_does_not_hide_the_statement)
 {
-    sqlite::Transaction tx(db());
+    database::Transaction tx(db());
     credits::adjust(db(), address(1), 5, "caf\xe9", now);
     tx.commit();
     BOOST_TEST(history().body.at("events").at(0).at("reason") == "caf\xef\xbf\xbd");

@@ -184,7 +184,7 @@ BOOST_AUTO_TEST_CASE(a_wallet_has_so_many_keys_and_the_oldest_makes_room_a_day_l
     give(address(1), 1000);
     const auto room_id = create_room(address(1), 0);
     for (int number = 0; number < most; ++number) {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         db().prepare(
                 "INSERT INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at, status, "
                 "body) VALUES (:wallet, :key, :fingerprint, :started_at, 200, '{}')")
@@ -500,14 +500,14 @@ BOOST_AUTO_TEST_CASE(a_busy_database_frees_the_key_or_at_the_worst_the_lease_doe
     KeyFixture service(config_with_database(file.path));
     service.chain.names.insert(address(1));
     {
-        sqlite::Database other(file.path);
-        const sqlite::Transaction held(other);
+        sqlite::Connection other(file.path);
+        const database::Transaction held(other);
         check_refused(service.ask("/rooms/create"), 503, "database_unavailable");
     }
     BOOST_TEST(service.keys_stored() == 0);
     {
-        sqlite::Database other(file.path);
-        std::optional<sqlite::Transaction> held;
+        sqlite::Connection other(file.path);
+        std::optional<database::Transaction> held;
         service.chain.before = [&](const char*) { held.emplace(other); }; // not even giving up can be written
         check_refused(service.ask("/rooms/create"), 503, "database_unavailable");
     }

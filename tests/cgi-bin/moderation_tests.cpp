@@ -31,7 +31,7 @@ class ModerationHandlerFixture : public HandlerFixture
     }
     void ban(const std::string& wallet, std::optional<std::int64_t> duration_seconds = std::nullopt)
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         rooms::ban(db(), wallet, "was rude", duration_seconds, now);
         tx.commit();
     }
@@ -371,7 +371,7 @@ BOOST_AUTO_TEST_CASE(a_banned_wallet_keeps_the_rest)
 
 BOOST_AUTO_TEST_CASE(a_reason_in_another_encoding_is_told_as_far_as_it_goes)
 {
-    sqlite::Transaction tx(db());
+    database::Transaction tx(db());
     rooms::ban(db(), host, "caf\xe9", std::nullopt, now);
     tx.commit();
     const auto reply = create(host);

@@ -49,7 +49,7 @@ class RoomsFixture : public HandlerFixture
     std::string wallet_with_base(unsigned number, std::int64_t seconds)
     {
         const auto wallet = named(number);
-        rooms::close(db(), config.rules, create_room(wallet, 0), now);
+        rooms::close(context(), create_room(wallet, 0));
         give(wallet, seconds - config.rules.base_grant_seconds);
         BOOST_TEST_REQUIRE(remaining(wallet) == seconds);
         return wallet;
@@ -58,7 +58,7 @@ class RoomsFixture : public HandlerFixture
     std::string insert_booked_connection(const std::string& wallet, const std::string& room_id)
     {
         const auto connection_id = random.uuid_v4();
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         db().prepare("INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
                      "token_expires_at, last_metered_at) "
                      "VALUES (:connection_id, :room_id, 'booked', :wallet, 7, :now, :now + 3600, :now)")
@@ -591,7 +591,7 @@ BOOST_AUTO_TEST_CASE(only_a_free_room_that_is_open_can_be_joined)
     check_refusal(try_to_join(address(1), unknown_id), 404, "room_not_found");
     check_refusal(try_to_join(address(1), insert_booked_room(address(2))), 400, "room_type_mismatch");
     const auto closed = room_of_another();
-    rooms::close(db(), config.rules, closed, now);
+    rooms::close(context(), closed);
     check_refusal(try_to_join(address(1), closed), 404, "room_not_found");
     check_refusal(post("/rooms/join", Json::object(), address(1)), 400, "missing room_id");
     const auto never_joined = room_of_another();
@@ -888,7 +888,7 @@ BOOST_AUTO_TEST_CASE(the_listing_leaves_out_what_nobody_can_or_should_find)
     give(address(2), 1000);
     create(address(2), {{"visibility", "private"}});
     insert_booked_room(address(3));
-    rooms::close(db(), config.rules, create_room(address(4)), now);
+    rooms::close(context(), create_room(address(4)));
     const std::vector<std::string> expected{open_room};
     BOOST_TEST(listed_ids() == expected, boost::test_tools::per_element());
 }

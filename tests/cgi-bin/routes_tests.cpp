@@ -809,8 +809,8 @@ BOOST_AUTO_TEST_CASE(after_a_failure_the_database_is_opened_anew)
     check_refusal(service.post_text("/rooms/create", "", address(2)), 403, "heaven_name_required");
     BOOST_TEST(is_the_same());
     {
-        sqlite::Database other(service.config.database_path);
-        const sqlite::Transaction held(other);
+        sqlite::Connection other(service.config.database_path);
+        const database::Transaction held(other);
         check_refusal(service.post_text("/rooms/create", "", address(1)), 503, "database_unavailable");
     }
     BOOST_TEST(!is_the_same());
@@ -828,8 +828,8 @@ BOOST_AUTO_TEST_CASE(while_another_process_writes_too_long_reading_goes_on_and_w
     service.chain.verified.insert(address(2));
     service.now += 10;
     {
-        sqlite::Database other(service.config.database_path);
-        const sqlite::Transaction held(other);
+        sqlite::Connection other(service.config.database_path);
+        const database::Transaction held(other);
         const std::vector<Reply> refused = {
             service.post_text("/rooms/create", "", address(2)),
             service.post("/rooms/join", {{"room_id", room_id}}, address(2)),

@@ -12,15 +12,26 @@ struct EligibilityFixture : AppFixture
     // The refusal's name, or "" for none.
     std::string refuse_to_spend(NameLookup lookup)
     {
-        sqlite::Transaction tx(db());
-        last_refusal = credits::refuse_to_spend(db(), config.rules, alice, lookup, now);
-        tx.commit();
+        expect_credit(alice, lookup);
         return last_refusal ? last_refusal->name() : "";
+    }
+    void expect_credit(const std::string& wallet, const NameLookup& lookup)
+    {
+        last_refusal.reset();
+        try {
+            database::transact(db(), [&] {
+                const auto before = credits::account(db(), wallet);
+                const auto left = credits::expect_credit(db(), config.rules, wallet, before, lookup, now);
+                BOOST_TEST(left == credits::account(db(), wallet).remaining_seconds);
+            });
+        } catch (const base::Error& error) {
+            last_refusal = error;
+        }
     }
     credits::CeloBonus take_celo_bonus() { return credits::take_celo_bonus(db(), config.rules, alice, now); }
     void grant_base(std::int64_t seconds)
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         credits::grant_base(db(), alice, seconds, now);
         tx.commit();
     }
@@ -43,9 +54,9 @@ BOOST_AUTO_TEST_CASE(a_name_is_looked_up_until_the_base_grant_was_made)
     BOOST_TEST((look_up() == NameLookup::has_name)); // asking grants nothing
     BOOST_TEST(chain.questions == 3);
     BOOST_TEST(events() == 0);
-    BOOST_TEST(credits::needs_name(db(), alice));
+    BOOST_TEST((credits::account(db(), alice).base_granted_seconds == 0));
     grant_base(1);
-    BOOST_TEST(!credits::needs_name(db(), alice));
+    BOOST_TEST(!(credits::account(db(), alice).base_granted_seconds == 0));
 }
 
 BOOST_AUTO_TEST_CASE(a_chain_that_is_down_is_told_apart_from_no_name)
@@ -145,9 +156,7 @@ BOOST_AUTO_TEST_CASE(a_name_that_is_passed_on_brings_the_grant_again_unless_the_
 {
     BOOST_TEST(refuse_to_spend(with_name) == "");
     const auto next_owner = [&](unsigned number, const NameLookup& lookup) {
-        sqlite::Transaction tx(db());
-        last_refusal = credits::refuse_to_spend(db(), config.rules, address(number), lookup, now);
-        tx.commit();
+        expect_credit(address(number), lookup);
         return remaining(address(number));
     };
     BOOST_TEST(next_owner(2, with_name) == 1800);
@@ -169,11 +178,11 @@ BOOST_AUTO_TEST_CASE(a_name_that_is_passed_on_brings_the_grant_again_unless_the_
 
 BOOST_AUTO_TEST_CASE(the_celo_bonus_is_granted_once)
 {
-    BOOST_TEST(!credits::has_celo_bonus(db(), alice));
+    BOOST_TEST(!(credits::account(db(), alice).bonus_granted_seconds > 0));
     const auto first = take_celo_bonus();
     BOOST_TEST(first.granted);
     BOOST_TEST(first.remaining_seconds == 1800);
-    BOOST_TEST(credits::has_celo_bonus(db(), alice));
+    BOOST_TEST((credits::account(db(), alice).bonus_granted_seconds > 0));
     const auto second = take_celo_bonus();
     BOOST_TEST(!second.granted);
     BOOST_TEST(second.remaining_seconds == 1800);

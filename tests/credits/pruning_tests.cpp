@@ -24,7 +24,7 @@ struct View
     bool operator==(const View&) const = default;
 };
 
-View view(sqlite::Database& db, const std::string& wallet)
+View view(sqlite::Connection& db, const std::string& wallet)
 {
     const auto account = credits::account(db, wallet);
     return {credits::brief_statement(db, wallet, 0), credits::daily_totals(db, wallet, 0),
@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_stepped_back_over_midnight_loses_nothing)
     const auto seat = sit(alice, create(alice));
     for (int i = 0; i < 6; ++i) {
         now += i == 3 ? 5 - day : 30; // yesterday again
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         auto connection = stored(seat);
         connection.debited_seconds +=
             credits::debit(db(), alice, 5, connection.connection_id, now).debited_seconds;
@@ -272,7 +272,7 @@ BOOST_AUTO_TEST_CASE(random_weeks_are_the_same_with_and_without_pruning)
                         break;
                     case 2:
                         if (seat && service->stored(*seat).debited_seconds > 0) {
-                            sqlite::Transaction tx(service->db());
+                            database::Transaction tx(service->db());
                             try {
                                 credits::refund(service->db(), alice, seat->connection.connection_id,
                                                 1 + static_cast<std::int64_t>(events() % 5), "r",
@@ -286,8 +286,8 @@ BOOST_AUTO_TEST_CASE(random_weeks_are_the_same_with_and_without_pruning)
                         if (is_in) {
                             service->renew(*seat);
                         } else {
-                            const auto hosted = rooms::find_hosted_room(service->db(), alice);
-                            seat = service->sit(alice, hosted ? *hosted : service->create(alice));
+                            const auto hosted = service->hosted_room(alice);
+                            seat = service->sit(alice, hosted.empty() ? service->create(alice) : hosted);
                         }
                     }
                     if (service == &pruned && pruner() % 10 == 0)
@@ -319,7 +319,7 @@ BOOST_AUTO_TEST_CASE(killed_anywhere_it_leaves_a_whole_ledger_and_can_be_run_aga
         before = view(service.db(), alice);
         limit = credits::day_of(service.now) + day;
     }
-    const auto events_in = [](sqlite::Database& db) {
+    const auto events_in = [](sqlite::Connection& db) {
         auto row = db.prepare("SELECT count(*) FROM credit_events");
         row.step();
         return row.integer(0);
@@ -380,7 +380,7 @@ BOOST_AUTO_TEST_CASE(a_month_of_talk_takes_little_room_once_it_is_pruned)
     });
 
     RoomFixture service; // in memory, where a month passes sooner
-    const auto size = [&path](sqlite::Database& db) {
+    const auto size = [&path](sqlite::Connection& db) {
         db.vacuum();
         return static_cast<std::int64_t>(std::filesystem::file_size(path));
     };

@@ -156,7 +156,7 @@ an_old_database_is_upgraded() {
     rows "$database" >"$tmp/before"
     in_chroot dpkg -i /root/bumped.deb || return 1
     rows "$database" >"$tmp/after"
-    [ "$(sqlite3 -readonly "$database" 'PRAGMA user_version')" -eq "$(ls schema/*.sql | wc -l)" ] &&
+    [ "$(sqlite3 -readonly "$database" 'PRAGMA user_version')" -eq "$(ls schema/sqlite/*.sql | wc -l)" ] &&
         diff "$tmp/before" "$tmp/after" && [ "$(grep -c . "$tmp/after")" -eq 9 ] &&
         in_chroot session-voice-admin audit &&
         [ -z "$(find "$root/var/lib/session-voice" -user root)" ] && answers 200 /health

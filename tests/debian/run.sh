@@ -180,9 +180,9 @@ check "the services are sandboxed" the_services_are_sandboxed
 
 # A database as it was before the programs had sessions, with something in each table.
 make_old_database() {
-    application_id=$(sed -nE 's/.*application_id = (0x[0-9A-Fa-f]+|[0-9]+);.*/\1/p' lib/sqlite/database.h)
+    application_id=$(sed -nE 's/.*application_id = (0x[0-9A-Fa-f]+|[0-9]+);.*/\1/p' lib/sqlite/connection.h)
     [ -n "$application_id" ] || return 1
-    { cat schema/001_*.sql schema/002_*.sql schema/003_*.sql "$here/old_rows.sql"
+    { cat schema/sqlite/001_*.sql schema/sqlite/002_*.sql schema/sqlite/003_*.sql "$here/old_rows.sql"
       echo "PRAGMA user_version = 3; PRAGMA application_id = $((application_id));"; } | sqlite3 -bail "$tmp/old.db"
 }
 

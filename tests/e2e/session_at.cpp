@@ -177,7 +177,7 @@ class SessionAt
                                     {"max_fee_per_gas", transaction.max_fee_per_gas.to_decimal()},
                                     {"is_legacy", !transaction.max_priority_fee_per_gas},
                                     {"raw", "0x" + base::to_hex(transaction.raw)},
-                                    {"sent_at", transaction.sent_at},
+                                    {"sent_at", transaction.sent_at.value_or(0)},
                                     {"is_cancellation", transaction.is_cancellation}});
         return {{"outcome", sessions::name_of(attestation.outcome)},
                 {"state", sessions::name_of(attestation.state)},
@@ -191,12 +191,12 @@ class SessionAt
                   {"overlap_seconds", metrics.overlap_seconds}}},
                 {"decided_at", attestation.decided_at},
                 {"nonce", attestation.nonce},
-                {"failure", attestation.failure},
+                {"failure", attestation.failure.value_or("")},
                 {"transactions", transactions}};
     }
 
     const base::Config& config_;
-    const std::unique_ptr<sqlite::Database> db_;
+    const std::unique_ptr<sqlite::Connection> db_;
     const std::unique_ptr<ethereum::Chain> chain_;
     const agora::TokenIssuer tokens_;
     base::SystemRandom random_;

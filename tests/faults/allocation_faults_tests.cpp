@@ -154,13 +154,13 @@ struct LedgerOfNumbers
         }
     };
 
-    sqlite::Database db{":memory:"};
+    sqlite::Connection db{":memory:"};
 };
 
 BOOST_FIXTURE_TEST_CASE(a_rollback_takes_no_memory, LedgerOfNumbers)
 {
     {
-        std::optional<sqlite::Transaction> tx(db);
+        std::optional<database::Transaction> tx(db);
         insert(1);
         const Famine famine;
         tx.reset();
@@ -173,14 +173,14 @@ BOOST_FIXTURE_TEST_CASE(a_rollback_takes_no_memory, LedgerOfNumbers)
 BOOST_FIXTURE_TEST_CASE(a_part_that_is_rolled_back_without_memory_is_not_committed_with_the_others,
                         LedgerOfNumbers)
 {
-    sqlite::TransactionGroup group(db);
+    database::TransactionGroup group(db);
     {
-        sqlite::Transaction part(db);
+        database::Transaction part(db);
         insert(1);
         part.commit();
     }
     {
-        std::optional<sqlite::Transaction> part(db);
+        std::optional<database::Transaction> part(db);
         insert(2);
         const Famine famine;
         part.reset();
@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(a_statement_that_finds_no_place_does_not_keep_its_connectio
     auto sort = of_ours.sort("new");
     int failed = 0;
     for (std::int64_t nth = 1;; ++nth) {
-        sqlite::Database db(folder / "test.db");
+        sqlite::Connection db(folder / "test.db");
         const auto sql = "SELECT " + std::string(100, '7');
         sort.arm(nth, false);
         is_serving = true;

@@ -28,7 +28,7 @@ std::vector<Sort> sorts_of(FaultyVfs& vfs)
 
 std::string schema(const std::string& path)
 {
-    sqlite::Database db(path);
+    sqlite::Connection db(path);
     auto row = db.prepare("SELECT sql FROM sqlite_schema ORDER BY type, name");
     std::string all;
     while (row.step())
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_migration_that_fails_is_taken_up_again)
     std::uint64_t survived = 0;
     for (std::size_t version = 0; version < sqlite::schema_migrations.size(); ++version) {
         if (version > 0) {
-            sqlite::Database db(old / "town.db");
+            sqlite::Connection db(old / "town.db");
             sqlite::migrate(db, {sqlite::schema_migrations.begin(),
                                  sqlite::schema_migrations.begin() + static_cast<std::ptrdiff_t>(version)});
             if (version == 1)

@@ -112,10 +112,10 @@ class Round
         workers.push_back(town_.open(folder_.path()));
         workers.push_back(town_.open(folder_.path()));
         auto now = workers.front()->now;
-        sqlite::DatabaseOptions options;
+        sqlite::Options options;
         options.checkpoint_after_pages = 10 + static_cast<int>(roll(60));
         History history(vfs_, workers.front()->path);
-        auto checkpointing = std::make_unique<sqlite::Database>(workers.front()->path, options);
+        auto checkpointing = std::make_unique<sqlite::Connection>(workers.front()->path, options);
         vfs_.cut_at(static_cast<std::int64_t>(1 + roll(roll(2) == 0 ? 60 : 600)));
         for (int step = 0; step < 200 && !vfs_.is_cut(); ++step) {
             now += static_cast<base::UnixSeconds>(roll(20));
@@ -150,11 +150,11 @@ class Round
         }
     }
 
-    void adjust(sqlite::Database& db, base::UnixSeconds now)
+    void adjust(sqlite::Connection& db, base::UnixSeconds now)
     {
         try {
-            sqlite::Transaction tx(db,
-                                   roll(2) == 0 ? sqlite::Durability::synced : sqlite::Durability::relaxed);
+            database::Transaction tx(db, roll(2) == 0 ? database::Durability::synced
+                                                      : database::Durability::relaxed);
             credits::adjust(db, World::address(12), 1, "power cut", now);
             tx.commit();
         } catch (const base::Error&) { // the power is gone
@@ -233,7 +233,7 @@ BOOST_AUTO_TEST_CASE(a_power_cut_takes_back_no_more_than_it_may)
     BOOST_TEST(figures.rolled_back > 0u);
 }
 
-std::vector<std::string> nothing_wrong(sqlite::Database&)
+std::vector<std::string> nothing_wrong(database::Connection&)
 {
     return {};
 }
@@ -252,15 +252,15 @@ BOOST_AUTO_TEST_CASE(a_vacuum_and_a_restoration_are_on_the_disk_when_they_are_ov
         sqlite::Restoration restoration(folder / "backup.db", folder / "town.db", nothing_wrong);
         world->db().vacuum(); // nothing of the log is left to be moved
         vfs.track();
-        sqlite::Database reader(world->path);
+        sqlite::Connection reader(world->path);
         auto reading = reader.prepare("SELECT name FROM sqlite_schema");
         BOOST_TEST_REQUIRE(reading.step());
-        sqlite::Database db(world->path);
+        sqlite::Connection db(world->path);
         work(db, restoration);
         BOOST_TEST(vfs.is_log_synced());
     };
-    check_synced([](sqlite::Database& db, sqlite::Restoration&) { db.vacuum(); });
-    check_synced([](sqlite::Database& db, sqlite::Restoration& restoration) { restoration.replace(db); });
+    check_synced([](sqlite::Connection& db, sqlite::Restoration&) { db.vacuum(); });
+    check_synced([](sqlite::Connection& db, sqlite::Restoration& restoration) { restoration.replace(db); });
 }
 
 BOOST_AUTO_TEST_CASE(a_restoration_that_loses_its_power_was_done_or_not_done)
@@ -284,7 +284,7 @@ BOOST_AUTO_TEST_CASE(a_restoration_that_loses_its_power_was_done_or_not_done)
 
         sqlite::Restoration restoration(folder / "backup.db", world->path, nothing_wrong);
         vfs.track();
-        sqlite::Database db(world->path);
+        sqlite::Connection db(world->path);
         vfs.cut_at(static_cast<std::int64_t>(1 + dice() % 150));
         bool is_done = true;
         try {

@@ -165,8 +165,8 @@ BOOST_AUTO_TEST_CASE(a_locked_database_is_waited_for_and_no_longer_than_told)
         BOOST_TEST(is_served(town.operation("GET /rooms/active").run(*world))); // who reads does not wait
     };
     {
-        sqlite::Database other(world->path);
-        const sqlite::Transaction held(other);
+        sqlite::Connection other(world->path);
+        const database::Transaction held(other);
         check_refused_in_time();
     }
     BOOST_TEST(is_served(heartbeat(town, *world)));
@@ -185,9 +185,9 @@ BOOST_AUTO_TEST_CASE(a_log_that_a_reader_let_grow_shrinks_when_it_is_gone)
 {
     constexpr std::uintmax_t limit_bytes = 16777216;
     const TemporaryFolder folder("/dev/shm");
-    sqlite::DatabaseOptions options;
+    sqlite::Options options;
     options.checkpoint_after_pages = 100;
-    sqlite::Database db(folder / "test.db", options);
+    sqlite::Connection db(folder / "test.db", options);
     execute(db, "CREATE TABLE t (content BLOB); INSERT INTO t VALUES (NULL)");
     const auto write = [&](int times) {
         for (int i = 0; i < times; ++i)
@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_log_that_a_reader_let_grow_shrinks_when_it_is_gone)
     write(60);
     BOOST_TEST(log_bytes() < 2000000u); // about two transactions, whatever is written
     {
-        sqlite::Database reader(folder / "test.db");
+        sqlite::Connection reader(folder / "test.db");
         auto row = reader.prepare("SELECT content FROM t UNION ALL SELECT 1");
         BOOST_REQUIRE(row.step());
         write(60);

@@ -68,7 +68,7 @@ std::string outcome_of(Work work)
     }
 }
 
-std::vector<std::string> audit_all(sqlite::Database& db)
+std::vector<std::string> audit_all(database::Connection& db)
 {
     auto found = credits::audit(db);
     const auto more = rooms::audit(db);
@@ -76,7 +76,7 @@ std::vector<std::string> audit_all(sqlite::Database& db)
     return found;
 }
 
-std::int64_t purge_all(sqlite::Database& db, base::UnixSeconds now)
+std::int64_t purge_all(sqlite::Connection& db, base::UnixSeconds now)
 {
     return auth::purge_spent_nonces(db, now, 1000) + requests::purge(db, now, 1000);
 }
@@ -276,10 +276,10 @@ void Town::list_operations()
     operations_.push_back({"a transaction that finds a checkpoint due, and one that does it",
                            [](World& world) {
                                return outcome_of([&] {
-                                   sqlite::DatabaseOptions options;
+                                   sqlite::Options options;
                                    options.busy_timeout_ms = 1;
                                    options.checkpoint_after_pages = 1;
-                                   sqlite::Database db(world.path, options);
+                                   sqlite::Connection db(world.path, options);
                                    rooms::record_sweep(db, world.now);
                                    rooms::record_sweep(db, world.now);
                                    return "recorded";
@@ -410,7 +410,7 @@ std::string other_files(const std::string& folder, bool but_for_half_made)
 
 std::string violations(const std::string& path)
 {
-    sqlite::Database db(path);
+    sqlite::Connection db(path);
     std::string all;
     for (const auto& found : {audit_all(db), db.integrity_problems()}) {
         for (const auto& violation : found)

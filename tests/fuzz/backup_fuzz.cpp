@@ -17,7 +17,7 @@ constexpr base::UnixSeconds now = 1767225600;
 const std::string somebody = "0x9e07903b62319682f51003922b2e7474783b5043";
 const std::string other = "0x0000000000000000000000000000000000000001";
 
-std::vector<std::string> audit(sqlite::Database& db)
+std::vector<std::string> audit(database::Connection& db)
 {
     auto violations = credits::audit(db);
     const auto more = rooms::audit(db);
@@ -25,16 +25,16 @@ std::vector<std::string> audit(sqlite::Database& db)
     return violations;
 }
 
-std::int64_t count_triggers(sqlite::Database& db)
+std::int64_t count_triggers(sqlite::Connection& db)
 {
     auto row = db.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'trigger'");
     row.step();
     return row.integer(0);
 }
 
-void adjust(sqlite::Database& db, const std::string& wallet, std::int64_t seconds)
+void adjust(sqlite::Connection& db, const std::string& wallet, std::int64_t seconds)
 {
-    sqlite::Transaction tx(db);
+    database::Transaction tx(db);
     credits::adjust(db, wallet, seconds, "fuzz", now);
     tx.commit();
 }

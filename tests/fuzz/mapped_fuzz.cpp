@@ -35,7 +35,7 @@ void count_something(shared::Counters& counters)
 void check_counters(const TemporaryFolder& folder, fuzz::Input input)
 {
     static const auto good = [&] {
-        shared::Counters counters(folder / "good.db");
+        shared::Counters counters(folder / "good.db-metrics");
         count_something(counters);
         return content_of(folder / "good.db-metrics");
     }();
@@ -47,7 +47,7 @@ void check_counters(const TemporaryFolder& folder, fuzz::Input input)
     }
     content.resize(good.size());
     folder.write("fuzz.db-metrics", content);
-    shared::Counters counters(folder / "fuzz.db");
+    shared::Counters counters(folder / "fuzz.db-metrics");
     count_something(counters);
     base::Config config;
     config.database_path = folder / "fuzz.db";
@@ -62,7 +62,7 @@ void check_counters(const TemporaryFolder& folder, fuzz::Input input)
 void check_any_file(const TemporaryFolder& folder, std::string_view content)
 {
     folder.write("fuzz.db-metrics", std::string(content));
-    shared::Counters counters(folder / "fuzz.db");
+    shared::Counters counters(folder / "fuzz.db-metrics");
     counters.add("made_anew");
     fuzz::require(counters.numbers() == std::map<std::string, std::uint64_t>{{"made_anew", 1}},
                   "a foreign file is counted in");
@@ -73,7 +73,7 @@ void check_limits(const TemporaryFolder& folder, fuzz::Input input)
 {
     static const auto good = [&] {
         Zeroes zeroes;
-        shared::RateLimiter limiter(folder / "good.db", zeroes);
+        shared::RateLimiter limiter(folder / "good.db-limits", zeroes);
         limiter.take("sign_in", "somebody", 1, now_ms);
         return content_of(folder / "good.db-limits");
     }();
@@ -92,7 +92,7 @@ void check_limits(const TemporaryFolder& folder, fuzz::Input input)
     content.resize(good.size());
     folder.write("fuzz.db-limits", content);
     Zeroes zeroes;
-    shared::RateLimiter limiter(folder / "fuzz.db", zeroes);
+    shared::RateLimiter limiter(folder / "fuzz.db-limits", zeroes);
     std::int64_t granted = 0;
     for (int i = 0; i < attempts; ++i) {
         const auto wait_ms = limiter.take("sign_in", "somebody", per_minute, now_ms);

@@ -349,7 +349,7 @@ class Service
 
     void ban(const std::string& address)
     {
-        sqlite::Transaction tx(app_.database());
+        database::Transaction tx(app_.database());
         rooms::ban(app_.database(), address, "fuzz", 3600, now_);
         tx.commit();
     }

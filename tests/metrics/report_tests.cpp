@@ -153,13 +153,13 @@ BOOST_AUTO_TEST_CASE(a_refund_is_counted_apart_and_lowers_nothing)
     BOOST_TEST(value("session_voice_metered_seconds_total") == "50");
     BOOST_TEST(value("session_voice_refunded_seconds_total") == "0");
     for (const auto& [seconds, refunded] : {std::pair(20, "20"), {30, "50"}}) {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         credits::refund(db(), address(1), seat.at("connection_id"), seconds, "an outage", now);
         tx.commit();
         BOOST_TEST(value("session_voice_metered_seconds_total") == "50");
         BOOST_TEST(value("session_voice_refunded_seconds_total") == refunded);
     }
-    sqlite::Transaction tx(db());
+    database::Transaction tx(db());
     credits::adjust(db(), address(1), -500, "abuse", now);
     credits::adjust(db(), address(1), 700, "an error", now);
     tx.commit();

@@ -285,18 +285,18 @@ BOOST_AUTO_TEST_CASE(who_waited_for_the_lock_looks_again_whether_the_key_is_free
     Signal begins;
     ChildProcess second([&] {
         begins.await();
-        sqlite::DatabaseOptions patient;
+        sqlite::Options patient;
         patient.busy_timeout_ms = 60000;
-        sqlite::Database other(path, patient);
+        sqlite::Connection other(path, patient);
         return static_cast<int>(requests::start(other, request()).turn);
     });
     const auto first = sqlite::open_migrated(path, 1000);
-    sqlite::TransactionGroup group(*first);
+    database::TransactionGroup group(*first);
     BOOST_TEST(requests::start(*first, request()).turn == Turn::ours);
     begins.give();
     {
-        const sqlite::Transaction part(*first);
-        BOOST_TEST_REQUIRE(comes_true([&] { return part.is_awaited(); }));
+        const database::Transaction part(*first);
+        BOOST_TEST_REQUIRE(comes_true([&] { return first->is_awaited(); }));
     }
     group.commit();
     BOOST_TEST(second.wait() == static_cast<int>(Turn::in_progress));
@@ -306,14 +306,14 @@ BOOST_AUTO_TEST_CASE(who_waited_for_the_lock_looks_again_whether_the_key_is_free
 BOOST_AUTO_TEST_CASE(an_answer_is_repeated_without_waiting_for_a_writer)
 {
     const TemporaryFolder folder;
-    sqlite::Database writer(folder / "test.db");
+    sqlite::Connection writer(folder / "test.db");
     sqlite::migrate(writer);
-    sqlite::DatabaseOptions impatient;
+    sqlite::Options impatient;
     impatient.busy_timeout_ms = 1;
-    sqlite::Database other(folder / "test.db", impatient);
+    sqlite::Connection other(folder / "test.db", impatient);
     requests::start(other, request());
     requests::keep_answer(other, request(), {200, "the answer"});
-    const sqlite::Transaction tx(writer);
+    const database::Transaction tx(writer);
     BOOST_TEST(requests::start(other, request()).turn == Turn::answered);
     BOOST_TEST(requests::start(other, request("k", "another")).turn == Turn::key_reused);
     BOOST_CHECK_THROW(requests::start(other, request("fresh")), base::Error);

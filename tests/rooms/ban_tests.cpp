@@ -10,13 +10,13 @@ struct BanFixture : AppFixture
     void ban(const std::string& reason, std::optional<std::int64_t> duration_seconds = std::nullopt,
              const std::string& wallet = address(1))
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         rooms::ban(db(), wallet, reason, duration_seconds, now);
         tx.commit();
     }
     bool lift(const std::string& wallet = address(1))
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         const bool was_banned = rooms::lift_ban(db(), wallet, now);
         tx.commit();
         return was_banned;

@@ -1,6 +1,7 @@
 #include "rooms/connection.h"
 
 #include "room_fixture.h"
+#include "rooms/loaded_room.h"
 
 #include <functional>
 
@@ -204,7 +205,7 @@ BOOST_AUTO_TEST_CASE(a_connection_is_found_as_it_was_stored)
     changed.events_delivered = 2;
     changed.left_at = now + 40;
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         rooms::update_connection(db(), changed);
         tx.commit();
     }
@@ -234,11 +235,11 @@ BOOST_AUTO_TEST_CASE(the_participants_of_a_room_come_in_the_order_of_their_expir
     now += 10;
     renew(first);
     leave(leaver);
-    const auto open = rooms::find_open_connections(db(), room_id);
+    const auto open = rooms::load_room(db(), room_id).value().open;
     BOOST_TEST_REQUIRE(open.size() == 2);
     BOOST_TEST(open[0].connection_id == second.connection.connection_id);
     BOOST_TEST(open[1].connection_id == first.connection.connection_id);
-    BOOST_TEST(rooms::find_open_connections(db(), "no such room").empty());
+    BOOST_TEST(!rooms::load_room(db(), "no such room").has_value());
 }
 
 BOOST_AUTO_TEST_CASE(due_is_who_was_not_metered_for_long_or_has_lapsed)

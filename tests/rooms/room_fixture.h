@@ -46,7 +46,7 @@ class RoomFixture : public AppFixture
     }
     std::string create(const std::string& host, const rooms::CreateOptions& options = {})
     {
-        return rooms::create(db(), config.rules, host, credits::NameLookup::no_name, options, now, random)
+        return rooms::create(context(), mint(), host, credits::NameLookup::no_name, options)
             .room_id;
     }
     // A participant with `seconds` more joins.
@@ -54,8 +54,7 @@ class RoomFixture : public AppFixture
     {
         if (seconds > 0)
             give(wallet, seconds);
-        return rooms::join(db(), config.rules, app.tokens, wallet, credits::NameLookup::no_name, room_id, now,
-                           random);
+        return rooms::join(context(), mint(), wallet, credits::NameLookup::no_name, room_id);
     }
 
     static rooms::Caller caller_in(const rooms::Seat& seat)
@@ -64,17 +63,17 @@ class RoomFixture : public AppFixture
     }
     rooms::Heartbeat beat(const rooms::Seat& seat)
     {
-        return rooms::heartbeat(db(), config.rules, caller_in(seat), now);
+        return rooms::heartbeat(context(), caller_in(seat));
     }
     rooms::Renewal renew(const rooms::Seat& seat)
     {
-        return rooms::renew(db(), config.rules, app.tokens, caller_in(seat), now, random);
+        return rooms::renew(context(), mint(), caller_in(seat));
     }
     rooms::Departure leave(const rooms::Seat& seat)
     {
-        return rooms::leave(db(), config.rules, caller_in(seat), now);
+        return rooms::leave(context(), caller_in(seat));
     }
-    bool close(const std::string& room_id) { return rooms::close(db(), config.rules, room_id, now); }
+    bool close(const std::string& room_id) { return rooms::close(context(), room_id); }
     rooms::Tally sweep_now() { return rooms::sweep(db(), config.rules, now); }
 
     // The row as it is.

@@ -318,7 +318,7 @@ BOOST_AUTO_TEST_CASE(an_empty_room_is_closed_by_its_host_and_by_an_operator)
         service.sit(address(1), room_id);
         service.now += 200;
         if (by_host)
-            rooms::close_as_host(service.db(), service.config.rules, address(1), room_id, service.now);
+            rooms::close_as_host(service.context(), address(1), room_id);
         else
             BOOST_TEST(service.close(room_id));
         BOOST_TEST((service.closed_at(room_id) == service.now));
@@ -390,7 +390,7 @@ BOOST_AUTO_TEST_CASE(the_operators_listing_shows_private_rooms_too)
     BOOST_TEST(listed(true)[0].room.room_id == open);
     BOOST_TEST_REQUIRE(listed(false).size() == 2);
     BOOST_TEST(listed(false)[0].room.room_id == hidden);
-    BOOST_TEST(listed(false)[0].room.visibility == "private");
+    BOOST_TEST(listed(false)[0].room.is_private);
     BOOST_TEST(rooms::list_active(db(), config.rules, false, 1, now).size() == 1);
 }
 
@@ -478,7 +478,7 @@ class AuditFixture : public RoomFixture
     // A debit as the ledger books it.
     void debit(const std::string& wallet, std::int64_t seconds, const std::string& connection_id)
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         credits::debit(db(), wallet, seconds, connection_id, now);
         tx.commit();
     }

@@ -130,13 +130,13 @@ BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn)
     const auto path = folder.path() + "/session-voice.db";
     {
         const auto seeding = sqlite::open_migrated(path, patience_ms);
-        sqlite::Transaction tx(*seeding);
+        database::Transaction tx(*seeding);
         for (unsigned i = 100; i < 400; ++i) {
             credits::adjust(*seeding, address(i), 1000000, "test", now);
             rooms::Connection connection;
             connection.connection_id = connection.room_id =
                 "00000000-0000-4000-8000-000000000" + std::to_string(i);
-            connection.kind = "free";
+            connection.kind = rooms::Kind::free;
             connection.wallet = address(i);
             connection.agora_uid = i;
             connection.joined_at = connection.last_metered_at = now;
@@ -154,9 +154,9 @@ BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn)
     }
     Signal is_writing;
     ChildProcess writer([&] {
-        sqlite::DatabaseOptions options;
+        sqlite::Options options;
         options.busy_timeout_ms = patience_ms;
-        sqlite::Database other(path, options);
+        sqlite::Connection other(path, options);
         for (bool is_first = true;; is_first = false) {
             rooms::record_sweep(other, now);
             if (is_first)

@@ -287,7 +287,7 @@ BOOST_AUTO_TEST_CASE(a_ban_lasts_by_the_clock_of_the_moment_and_a_lifted_one_sta
     RoomFixture service;
     const auto wallet = RoomFixture::address(1);
     const auto ban = [&](Seconds seconds) {
-        sqlite::Transaction tx(service.db());
+        database::Transaction tx(service.db());
         rooms::ban(service.db(), wallet, "spam", seconds, service.now);
         tx.commit();
     };
@@ -301,7 +301,7 @@ BOOST_AUTO_TEST_CASE(a_ban_lasts_by_the_clock_of_the_moment_and_a_lifted_one_sta
         BOOST_TEST(!is_banned(off), off);
     service.now -= day; // lifted under a late clock
     {
-        sqlite::Transaction tx(service.db());
+        database::Transaction tx(service.db());
         BOOST_TEST(rooms::lift_ban(service.db(), wallet, service.now));
         tx.commit();
     }
@@ -322,7 +322,7 @@ BOOST_AUTO_TEST_CASE(a_rate_limit_survives_a_clock_that_steps)
     constexpr std::int64_t per_minute = 10;
     for (const Seconds step : {Seconds{-1}, -hour, -day, hour, day}) {
         SeededRandom random(1);
-        shared::RateLimiter limits(":memory:", random);
+        shared::RateLimiter limits("", random);
         shared::UnixMilliseconds now = first_overflow * 1000 - 500;
         const auto take_all = [&] {
             int taken = 0;

@@ -62,9 +62,9 @@ void check_same(const Attestation& left, const Attestation& right)
     BOOST_TEST(left.oracle == right.oracle);
     BOOST_TEST(left.nonce == right.nonce);
     BOOST_TEST((left.state == right.state));
-    BOOST_TEST(left.mined_hash == right.mined_hash);
-    BOOST_TEST(left.failure == right.failure);
-    BOOST_TEST(left.settled_at == right.settled_at);
+    BOOST_TEST(left.mined_hash.value_or("") == right.mined_hash.value_or(""));
+    BOOST_TEST(left.failure.value_or("") == right.failure.value_or(""));
+    BOOST_TEST(left.settled_at.value_or(0) == right.settled_at.value_or(0));
 }
 
 void check_same(const AttestationTransaction& left, const AttestationTransaction& right)
@@ -77,7 +77,7 @@ void check_same(const AttestationTransaction& left, const AttestationTransaction
     BOOST_TEST((left.max_priority_fee_per_gas == right.max_priority_fee_per_gas));
     BOOST_TEST(base::to_hex(left.raw) == base::to_hex(right.raw));
     BOOST_TEST(left.created_at == right.created_at);
-    BOOST_TEST(left.sent_at == right.sent_at);
+    BOOST_TEST(left.sent_at.value_or(0) == right.sent_at.value_or(0));
 }
 
 } // namespace
@@ -87,19 +87,19 @@ class AttestationFixture : public AppFixture
   public:
     void insert(const Attestation& attestation)
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         sessions::insert_attestation(db(), attestation);
         tx.commit();
     }
     void insert(const std::string& booking_id, const AttestationTransaction& transaction)
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         sessions::insert_transaction(db(), booking_id, transaction);
         tx.commit();
     }
     void update(const Attestation& attestation)
     {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         sessions::update_attestation(db(), attestation);
         tx.commit();
     }
@@ -210,11 +210,11 @@ BOOST_AUTO_TEST_CASE(sending_marks_one_transaction)
     submit();
     insert("7", transaction_of(3, 'b'));
     for (const std::int64_t at : {20, 80}) {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         sessions::mark_sent(db(), "0x" + std::string(64, 'b'), at);
         tx.commit();
-        BOOST_TEST(sessions::find_transactions(db(), "7")[0].sent_at == 0);
-        BOOST_TEST(sessions::find_transactions(db(), "7")[1].sent_at == at);
+        BOOST_TEST(sessions::find_transactions(db(), "7")[0].sent_at.value_or(0) == 0);
+        BOOST_TEST(sessions::find_transactions(db(), "7")[1].sent_at.value_or(0) == at);
     }
 }
 

@@ -42,13 +42,13 @@ BOOST_AUTO_TEST_CASE(mined_becomes_confirmed_when_its_block_is_final)
     mine_in(100, last_sent());
     BOOST_TEST(sweep(710) == "mined 1");
     BOOST_TEST((state() == AttestationState::mined));
-    BOOST_TEST(stored().settled_at == 0);
-    BOOST_TEST(ask(720).mined_hash == transactions().front().tx_hash);
+    BOOST_TEST(stored().settled_at.value_or(0) == 0);
+    BOOST_TEST(ask(720).mined_hash.value_or("") == transactions().front().tx_hash);
     BOOST_TEST(sweep(730).empty());
     chain.finalized = 100;
     BOOST_TEST(sweep(740) == "confirmed 1");
     BOOST_TEST((state() == AttestationState::confirmed));
-    BOOST_TEST(stored().settled_at == start + 740);
+    BOOST_TEST(stored().settled_at.value_or(0) == start + 740);
     const auto asked = chain.questions;
     BOOST_TEST(sweep(750).empty());
     BOOST_TEST((ask(750).state == AttestationState::confirmed));
@@ -198,7 +198,7 @@ BOOST_AUTO_TEST_CASE(what_was_mined_in_vain_may_succeed_in_another_block)
     chain.reverts_with = "NOT_ORACLE";
     mine_in(100, last_sent(), false);
     BOOST_TEST(sweep(710) == "failed 1");
-    BOOST_TEST(stored().settled_at == 0);
+    BOOST_TEST(stored().settled_at.value_or(0) == 0);
     BOOST_TEST(sweep(715).empty()); // it is told once
     reorganise();
     BOOST_TEST(sweep(720) == "taken_back 1");
@@ -214,7 +214,7 @@ BOOST_AUTO_TEST_CASE(what_was_mined_in_vain_has_failed_for_good_when_its_block_i
     sweep(710);
     chain.finalized = 100;
     BOOST_TEST(sweep(720).empty());
-    BOOST_TEST(stored().settled_at == start + 720);
+    BOOST_TEST(stored().settled_at.value_or(0) == start + 720);
     const auto asked = chain.questions;
     sweep(730);
     BOOST_TEST(chain.questions == asked);
@@ -307,7 +307,7 @@ BOOST_AUTO_TEST_CASE(a_cancellation_frees_the_nonce_and_the_decision_can_be_retr
     BOOST_TEST(refusal([&] { ask(830); }) == cancelled);
     chain.finalized = 100;
     sweep(840);
-    BOOST_TEST(stored().settled_at == start + 840);
+    BOOST_TEST(stored().settled_at.value_or(0) == start + 840);
     const auto again = oracle().retry(Uint256(7), start + 850);
     check_decision(again, waiting);
     BOOST_TEST(again.nonce == first.nonce + 1);

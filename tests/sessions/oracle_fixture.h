@@ -182,7 +182,7 @@ class OracleFixture : public AppFixture
     }
     std::string concluded(const std::string& id = "7")
     {
-        return sessions::find_session(db(), id).value().concluded;
+        return sessions::find_session(db(), id).value().concluded.value_or("");
     }
     std::int64_t attestations() { return query("SELECT count(*) FROM attestations"); }
     std::int64_t rows() { return attestations() + query("SELECT count(*) FROM attestation_transactions"); }

@@ -88,7 +88,7 @@ bool restore_at(OracleFixture& service, const std::string& backup, int question,
     service.chain.before = [&](const char*) {
         if (++asked != question)
             return;
-        sqlite::Database source(backup);
+        sqlite::Connection source(backup);
         service.db().replace_with(source);
     };
     try {

@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_CASE(processes_count_together)
         std::vector<std::unique_ptr<ChildProcess>> children;
         for (int i = 0; i < 6; ++i)
             children.push_back(std::make_unique<ChildProcess>([&, i] {
-                shared::Counters counters(folder / "db");
+                shared::Counters counters(folder / "db-metrics");
                 for (std::uint64_t n = 0; n < each; ++n) {
                     counters.add("together");
                     counters.add("alone_" + std::to_string(i) + "_" + std::to_string(n % 10));
@@ -33,7 +33,7 @@ BOOST_AUTO_TEST_CASE(processes_count_together)
         for (const auto& child : children)
             BOOST_TEST(child->wait() == 0);
     }
-    shared::Counters counters(folder / "db");
+    shared::Counters counters(folder / "db-metrics");
     const auto numbers = counters.numbers();
     BOOST_TEST(numbers.size() == 61);
     BOOST_TEST(numbers.at("together") == 6 * each);
@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(a_killed_process_takes_nothing_along)
     const TemporaryFolder folder;
     Signal counted;
     ChildProcess child([&] {
-        shared::Counters counters(folder / "db");
+        shared::Counters counters(folder / "db-metrics");
         counters.add("number", 5);
         counted.give();
         for (;;)
@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(a_killed_process_takes_nothing_along)
     counted.await();
     child.kill();
     child.wait();
-    shared::Counters counters(folder / "db");
+    shared::Counters counters(folder / "db-metrics");
     BOOST_TEST(counters.numbers().at("number") == 5);
     counters.add("number");
     BOOST_TEST(counters.numbers().at("number") == 6);
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(a_killed_process_takes_nothing_along)
 
 BOOST_AUTO_TEST_CASE(a_time_falls_into_the_first_bucket_that_ends_at_it_or_later)
 {
-    shared::Counters counters(":memory:");
+    shared::Counters counters("");
     for (const auto took : {-1L, 0L, 500L, 501L, 30000000L, 30000001L, 86400L * 1000000})
         counters.observe("times", took);
     const auto times = counters.histograms().at("times");
@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(a_time_falls_into_the_first_bucket_that_ends_at_it_or_later
 
 BOOST_AUTO_TEST_CASE(a_full_table_goes_on_counting_what_it_has)
 {
-    shared::Counters counters(":memory:");
+    shared::Counters counters("");
     for (std::size_t i = 0; i < shared::Counters::max_numbers + 10; ++i) {
         counters.add("number_" + std::to_string(i));
         counters.observe("times_" + std::to_string(i), 1);
@@ -93,7 +93,7 @@ BOOST_AUTO_TEST_CASE(a_full_table_goes_on_counting_what_it_has)
 
 BOOST_AUTO_TEST_CASE(the_longest_series_is_kept_whole)
 {
-    shared::Counters counters(":memory:");
+    shared::Counters counters("");
     const std::string longest(shared::Counters::max_series_bytes, 'x');
     counters.add(longest);
     BOOST_TEST(counters.numbers().at(longest) == 1);
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(the_longest_series_is_kept_whole)
 BOOST_AUTO_TEST_CASE(without_a_place_for_the_file_nothing_is_counted_and_nothing_fails)
 {
     const TemporaryFolder folder;
-    shared::Counters counters(folder / "missing/db");
+    shared::Counters counters(folder / "missing/db-metrics");
     counters.add("number");
     counters.set("number", 1);
     counters.observe("times", 1);
@@ -113,15 +113,15 @@ BOOST_AUTO_TEST_CASE(without_a_place_for_the_file_nothing_is_counted_and_nothing
 BOOST_AUTO_TEST_CASE(a_number_that_is_raised_never_falls)
 {
     const TemporaryFolder folder;
-    shared::Counters one(folder / "db");
-    shared::Counters other(folder / "db");
+    shared::Counters one(folder / "db-metrics");
+    shared::Counters other(folder / "db-metrics");
     BOOST_TEST(one.raise("high", 0) == 0);
     BOOST_TEST(one.raise("high", 7) == 7);
     BOOST_TEST(other.raise("high", 5) == 7);
     BOOST_TEST(other.raise("high", 8) == 8);
     BOOST_TEST(one.raise("high", 8) == 8);
     BOOST_TEST(one.numbers().at("high") == 8);
-    shared::Counters nowhere(folder / "missing/db");
+    shared::Counters nowhere(folder / "missing/db-metrics");
     BOOST_TEST(nowhere.raise("high", 5) == 5);
 }
 

@@ -13,7 +13,7 @@ constexpr std::int64_t start = 1767225600000;
 struct LimiterFixture
 {
     SeededRandom random{1};
-    shared::RateLimiter limiter{":memory:", random};
+    shared::RateLimiter limiter{"", random};
     std::int64_t now = start;
 
     std::int64_t take(const std::string& who, std::int64_t per_minute = 5)
@@ -172,7 +172,7 @@ BOOST_AUTO_TEST_CASE(one_process_a_request_counts_as_well)
     int count = 0;
     for (int i = 0; i < 12; ++i) {
         ChildProcess child([&] {
-            shared::RateLimiter own(folder / "db", random);
+            shared::RateLimiter own(folder / "db-limits", random);
             return own.take("thing", "a", 5, start) == 0 ? 1 : 0;
         });
         count += child.wait();
@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(one_process_a_request_counts_as_well)
 BOOST_AUTO_TEST_CASE(a_million_strangers_grow_nothing)
 {
     const TemporaryFolder folder;
-    shared::RateLimiter on_disk(folder / "db", random);
+    shared::RateLimiter on_disk(folder / "db-limits", random);
     int refused = 0;
     for (int i = 0; i < 1000000; ++i)
         refused += on_disk.take("thing", std::to_string(i), 5, start + i / 100) != 0;
@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(who_asks_the_most_is_forgotten_last)
 BOOST_AUTO_TEST_CASE(without_a_place_for_the_file_a_process_counts_for_itself)
 {
     const TemporaryFolder folder;
-    shared::RateLimiter own(folder / "missing/db", random);
+    shared::RateLimiter own(folder / "missing/db-limits", random);
     int count = 0;
     for (int i = 0; i < 20; ++i)
         count += own.take("thing", "a", 5, start) == 0;

@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(a_day_of_traffic_leaves_nothing_behind_but_what_is_stored)
         static_cast<double>(credits::pruning_batch) * bytes_per_row / page_bytes +
         4 * static_cast<double>(people);
     const auto log_of = [](double pages) {
-        return (sqlite::DatabaseOptions().checkpoint_after_pages + pages) * (page_bytes + 24);
+        return (sqlite::Options().checkpoint_after_pages + pages) * (page_bytes + 24);
     };
     BOOST_TEST(static_cast<double>(largest_wal) <= log_of(largest_commit_pages));
     // Before the first night the largest commits are those of hosts who leave, a few pages for each of five.

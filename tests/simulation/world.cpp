@@ -251,9 +251,9 @@ void World::arm(Fault fault)
     fault_ = fault;
     switch (fault) {
     case Fault::locked: {
-        sqlite::DatabaseOptions options;
+        sqlite::Options options;
         options.busy_timeout_ms = 1;
-        other_ = std::make_unique<sqlite::Database>(config.database_path, options);
+        other_ = std::make_unique<sqlite::Connection>(config.database_path, options);
         other_transaction_.emplace(*other_);
         break;
     }
@@ -287,7 +287,8 @@ void World::restart()
 // Whether a request that is refused may all the same change something.
 bool World::is_something_to_settle(const std::string& wallet)
 {
-    const bool is_grant_due = chain.names.count(wallet) > 0 && credits::needs_name(db(), wallet);
+    const bool is_grant_due =
+        chain.names.count(wallet) > 0 && credits::account(db(), wallet).base_granted_seconds == 0;
     return is_grant_due ||
            query("SELECT EXISTS (SELECT 1 FROM connections WHERE left_at IS NULL AND "
                  "token_expires_at <= " +
@@ -488,7 +489,7 @@ void World::create_as(const std::string& wallet, const base::Json& body,
               "another title", *reply);
     } else {
         // A client finds out by asking once more; here the database is asked.
-        room.room_id = rooms::find_hosted_room(db(), wallet).value_or("");
+        room.room_id = hosted_room(wallet);
     }
     model_.active[room.room_id] = room;
     if (!room.room_id.empty())
@@ -644,7 +645,7 @@ void World::kick(const std::string& wallet)
         std::string error;
         attempt([&] {
             try {
-                rooms::remove(db(), config.rules, connection_id, now);
+                rooms::remove(context(), connection_id);
             } catch (const base::Error& refused) {
                 if (refused.code() != base::ErrorCode::not_found)
                     throw;

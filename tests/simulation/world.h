@@ -204,8 +204,8 @@ class World : private QuickFolder, public AppFixture
     Fault fault_ = Fault::none;
     bool is_lost_ = false; // the step's request was hit by the fault
     Left left_ = Left::either;
-    std::unique_ptr<sqlite::Database> other_;
-    std::optional<sqlite::Transaction> other_transaction_;
+    std::unique_ptr<sqlite::Connection> other_;
+    std::optional<database::Transaction> other_transaction_;
 };
 
 // False if the fault hit, and nobody knows what came of the work.

@@ -22,7 +22,7 @@ namespace simulation {
 
 namespace {
 
-std::vector<std::string> audit_all(sqlite::Database& db)
+std::vector<std::string> audit_all(database::Connection& db)
 {
     auto violations = credits::audit(db);
     const auto more = rooms::audit(db);
@@ -106,7 +106,7 @@ void World::operate(const std::string& wallet)
         {
             const auto room_id = any(past_rooms_);
             bool was_closed = false;
-            if (attempt([&] { was_closed = rooms::close(db(), config.rules, room_id, now); }))
+            if (attempt([&] { was_closed = rooms::close(context(), room_id); }))
                 check(was_closed == (model_.active.count(room_id) > 0), "closed or not");
             model_.close(room_id, now);
         }
@@ -138,8 +138,8 @@ void World::adjust(const std::string& address)
     Seconds applied = 0;
     bool is_refused = false;
     const bool is_done = attempt([&] {
-        sqlite::Transaction tx(db());
-        rooms::settle_wallet(db(), config.rules, address, now);
+        database::Transaction tx(db());
+        rooms::settle_wallet(context(), address);
         try {
             applied = credits::adjust(db(), address, change, "simulation", now);
         } catch (const base::Error& error) {
@@ -171,8 +171,8 @@ void World::refund()
     const bool is_allowed = seconds >= 1 && seconds <= left;
     bool is_refused = false;
     const bool is_done = attempt([&, &id = connection_id, &who = bill.wallet] {
-        sqlite::Transaction tx(db());
-        rooms::settle_wallet(db(), config.rules, who, now);
+        database::Transaction tx(db());
+        rooms::settle_wallet(context(), who);
         try {
             credits::refund(db(), who, id, seconds, "simulation", now);
         } catch (const base::Error& error) {
@@ -196,7 +196,7 @@ void World::ban(const std::string& address)
     auto& wallet = model_.wallets[address];
     if (wallet.is_banned(now) && roll(2) == 0) {
         attempt([&] {
-            sqlite::Transaction tx(db());
+            database::Transaction tx(db());
             rooms::lift_ban(db(), address, now);
             tx.commit();
         });
@@ -206,9 +206,9 @@ void World::ban(const std::string& address)
     static const std::vector<Seconds> terms = {1, 45, 90, 3600, day};
     const auto seconds = any(terms);
     attempt([&] {
-        sqlite::Transaction tx(db());
+        database::Transaction tx(db());
         rooms::ban(db(), address, "simulation", seconds, now);
-        rooms::expel(db(), config.rules, address, now);
+        rooms::expel(context(), address);
         tx.commit();
     });
     model_.lift_bans(address, now);
@@ -358,7 +358,8 @@ std::string World::difference()
         const auto found = model_.active.find(room.room.room_id);
         if (found == model_.active.end() ||
             static_cast<std::size_t>(room.participant_count) != model_.count(room.room.room_id) ||
-            room.room.host_wallet != found->second.host || room.room.title != found->second.title ||
+            room.room.host_wallet != found->second.host ||
+            room.room.title.value_or("") != found->second.title ||
             room.room.created_at != found->second.created)
             return "another room";
     }

@@ -251,35 +251,36 @@ void World::sweep_oracle()
     const bool is_certain = is_done && !is_interrupted && !chain.is_down && !is_node_refusing();
     for (auto& [booking, outcome, metrics, obstacle, before] : due) {
         const auto known = sessions::find_session(db(), booking->booking_id);
+        const auto concluded = known->concluded.value_or("");
         if (before) {
             const auto after = sessions::find_attestation(db(), booking->booking_id);
             check(after->outcome == before->outcome && after->metrics_hash == before->metrics_hash,
                   "a decision changed");
-            check(known->concluded == "attested" || (known->concluded.empty() && !is_certain),
+            check(concluded == "attested" || (concluded.empty() && !is_certain),
                   "what was attested before somebody joined is not concluded");
             ++answers["joined after it was attested"];
-            booking->concluded = known->concluded;
+            booking->concluded = concluded;
             continue;
         }
         const bool is_attested = sessions::find_attestation(db(), booking->booking_id).has_value();
         const auto status = chain.bookings.at(booking->booking_id).status;
         if (known->looked_up_at == now) // it was asked about
             booking->looked_up = now;
-        if (known->concluded == "window missed")
+        if (concluded == "window missed")
             check(booking->window_of(outcome, now) == 2 && now > booking->ends, "given up too early");
-        else if (known->concluded == "attested" || is_attested)
-            check(obstacle.empty() && is_attested && known->concluded == "attested",
+        else if (concluded == "attested" || is_attested)
+            check(obstacle.empty() && is_attested && concluded == "attested",
                   "attested too early, or by half");
-        else if (!known->concluded.empty())
+        else if (!concluded.empty())
             check(status != ethereum::BookingStatus::booked && obstacle.empty(),
                   "given up, but it is still booked");
         else if (is_certain)
             check(!obstacle.empty(), "what is due is not attested");
         if (is_attested)
             expect_attestation(*booking, outcome, metrics);
-        if (!known->concluded.empty())
-            ++answers[known->concluded.rfind("booking", 0) == 0 ? "not booked any more" : known->concluded];
-        booking->concluded = known->concluded;
+        if (!concluded.empty())
+            ++answers[concluded.rfind("booking", 0) == 0 ? "not booked any more" : concluded];
+        booking->concluded = concluded;
     }
 }
 

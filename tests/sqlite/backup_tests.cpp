@@ -30,11 +30,11 @@ extern "C" int fsync(int fd)
 namespace {
 
 using sqlite::Backup;
-using sqlite::Database;
+using sqlite::Connection;
 using sqlite::Restoration;
 namespace fs = std::filesystem;
 
-std::vector<std::string> nothing_wrong(Database&)
+std::vector<std::string> nothing_wrong(database::Connection&)
 {
     return {};
 }
@@ -45,24 +45,24 @@ std::string nonce(std::int64_t number)
     return std::string(64 - digits.size(), '0') + digits;
 }
 
-void add_rows(Database& db, std::int64_t first, std::int64_t count)
+void add_rows(Connection& db, std::int64_t first, std::int64_t count)
 {
-    sqlite::Transaction tx(db);
+    database::Transaction tx(db);
     for (auto number = first; number < first + count; ++number)
         db.prepare("INSERT INTO spent_nonces VALUES (:nonce, 7)").bind(":nonce", nonce(number)).run();
     tx.commit();
 }
 
-std::int64_t rows(Database& db)
+std::int64_t rows(Connection& db)
 {
     return integer(db, "SELECT count(*) FROM spent_nonces");
 }
 
 std::int64_t rows_of_file(const std::string& path)
 {
-    sqlite::DatabaseOptions options;
+    sqlite::Options options;
     options.read_only = true;
-    Database db(path, options);
+    Connection db(path, options);
     return rows(db);
 }
 
@@ -91,7 +91,7 @@ struct BackupFixture
 {
     BackupFixture() { add_rows(*sqlite::open_migrated(path, 1000), 0, 10); }
 
-    std::unique_ptr<Database> open() const { return sqlite::open_migrated(path, 5000); }
+    std::unique_ptr<Connection> open() const { return sqlite::open_migrated(path, 5000); }
     void back_up() const { Backup(*open(), file, nothing_wrong).keep(); }
     std::set<std::string> files() const
     {
@@ -188,7 +188,7 @@ BOOST_AUTO_TEST_CASE(an_existing_file_is_never_replaced)
 
 BOOST_AUTO_TEST_CASE(a_backup_that_the_audit_refuses_is_not_kept)
 {
-    const auto complain = [](Database&) { return std::vector<std::string>{"all wrong"}; };
+    const auto complain = [](database::Connection&) { return std::vector<std::string>{"all wrong"}; };
     BOOST_CHECK_EXCEPTION(Backup(*open(), file, complain), base::Error, [](const base::Error& error) {
         return error.name() == "backup_is_damaged" &&
                std::string(error.what()).find("all wrong") != std::string::npos;
@@ -309,7 +309,7 @@ BOOST_AUTO_TEST_CASE(a_restoration_waits_for_the_write_lock_and_no_longer)
     const auto impatient = sqlite::open_migrated(path, 50);
     Restoration restoration(file, path, nothing_wrong);
     {
-        sqlite::Transaction tx(*writer);
+        database::Transaction tx(*writer);
         BOOST_CHECK_EXCEPTION(restoration.replace(*impatient), base::Error, is_database_unavailable);
     }
     restoration.replace(*impatient);
@@ -324,7 +324,7 @@ BOOST_AUTO_TEST_CASE(a_database_that_is_gone_comes_back)
         fs::remove(folder / name);
     {
         Restoration restoration(file, path, nothing_wrong);
-        Database db(path);
+        Connection db(path);
         restoration.replace(db);
     }
     BOOST_TEST(rows(*open()) == 10);
@@ -335,7 +335,7 @@ BOOST_AUTO_TEST_CASE(a_backup_of_an_older_schema_is_migrated_first)
 {
     const auto older = folder / "older.db";
     {
-        Database db(older);
+        Connection db(older);
         sqlite::migrate(db, {sqlite::schema_migrations.begin(), sqlite::schema_migrations.begin() + 2});
         add_rows(db, 0, 3);
         db.copy_into(file);
@@ -345,7 +345,7 @@ BOOST_AUTO_TEST_CASE(a_backup_of_an_older_schema_is_migrated_first)
     const auto db = open();
     restoration.replace(*db);
     BOOST_TEST(rows(*db) == 3);
-    BOOST_TEST(sqlite::schema_version(*db) == static_cast<std::int64_t>(sqlite::schema_migrations.size()));
+    BOOST_TEST(db->schema_version() == static_cast<std::int64_t>(sqlite::schema_migrations.size()));
     BOOST_TEST(rows_of_file(file) == 3); // still the old one
 }
 
@@ -381,8 +381,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_good_backup_is_refused_and_nothing_changes)
     refused("not_a_backup");
     back_up();
     BOOST_CHECK_EXCEPTION(
-        Restoration(file, path, [](Database&) { return std::vector<std::string>{"all wrong"}; }), base::Error,
-        has_name("not_a_backup"));
+        Restoration(file, path, [](database::Connection&) { return std::vector<std::string>{"all wrong"}; }),
+        base::Error, has_name("not_a_backup"));
     BOOST_CHECK_EXCEPTION(Restoration(path, path, nothing_wrong), base::Error, has_name("not_a_backup"));
     fs::remove(file);
     BOOST_TEST((files() == own));
@@ -410,8 +410,8 @@ BOOST_AUTO_TEST_CASE(a_backup_that_is_not_of_its_schema_is_refused_with_the_reas
     refused("PRAGMA page_size = 512; VACUUM", "its pages do not have 4096 bytes");
     // The audit fails where it finds nothing to look at.
     back_up();
-    const auto fails = [](Database& db) -> std::vector<std::string> {
-        integer(db, "SELECT nothing");
+    const auto fails = [](database::Connection& db) -> std::vector<std::string> {
+        db.prepare("SELECT nothing").run();
         return {};
     };
     BOOST_CHECK_EXCEPTION(Restoration(file, path, fails), base::Error, has_name("not_a_backup"));

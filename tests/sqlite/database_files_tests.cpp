@@ -20,10 +20,10 @@ struct DatabaseFilesFixture
 {
     DatabaseFilesFixture()
     {
-        sqlite::Database db(path, {});
+        sqlite::Connection db(path, {});
         execute(db, "CREATE TABLE notes (note INTEGER NOT NULL)");
     }
-    void check_refused(sqlite::Database& db)
+    void check_refused(sqlite::Connection& db)
     {
         BOOST_TEST(!db.is_in_place());
         BOOST_CHECK_EXCEPTION(execute(db, "INSERT INTO notes VALUES (1)"), base::Error, is_moved);
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_file_is_elsewhere)
     for (const char* suffix : {"", "-wal", "-shm", "-lock"}) {
         BOOST_TEST_CONTEXT("suffix " << suffix)
         {
-            sqlite::Database db(path, {});
+            sqlite::Connection db(path, {});
             execute(db, "INSERT INTO notes VALUES (7)");
             const auto before = integer(db, "SELECT count(*) FROM notes");
             fs::rename(path + suffix, aside(suffix));
@@ -61,28 +61,28 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_file_is_elsewhere)
 
 BOOST_AUTO_TEST_CASE(nothing_is_written_to_a_file_that_was_written_over)
 {
-    sqlite::Database db(path, {});
+    sqlite::Connection db(path, {});
     std::ofstream(path, std::ios::in | std::ios::out | std::ios::app) << "more";
     check_refused(db);
 }
 
 BOOST_AUTO_TEST_CASE(another_process_does_not_open_what_came_instead)
 {
-    sqlite::Database db(path, {});
+    sqlite::Connection db(path, {});
     fs::copy_file(path, aside(""));
     fs::rename(path, aside("-first"));
-    BOOST_CHECK_EXCEPTION(sqlite::Database(path, {}), base::Error, is_moved); // none
+    BOOST_CHECK_EXCEPTION(sqlite::Connection(path, {}), base::Error, is_moved); // none
     fs::rename(aside(""), path);
-    BOOST_CHECK_EXCEPTION(sqlite::Database(path, {}), base::Error, is_moved); // another
+    BOOST_CHECK_EXCEPTION(sqlite::Connection(path, {}), base::Error, is_moved); // another
     fs::rename(aside("-first"), path);
-    BOOST_CHECK_NO_THROW(sqlite::Database(path, {}));
+    BOOST_CHECK_NO_THROW(sqlite::Connection(path, {}));
 }
 
 BOOST_AUTO_TEST_CASE(who_removed_everything_begins_anew)
 {
     for (const char* suffix : {"", "-wal", "-shm", "-lock"})
         fs::remove(path + suffix);
-    sqlite::Database db(path, {});
+    sqlite::Connection db(path, {});
     BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_master") == 0);
 }
 

@@ -1,9 +1,11 @@
-// Counts what statements walk through row by row without the help of an index, as they are run: over all
+// Counts statements, and what they walk through row by row without the help of an index, as they are run: over all
 // connections that are opened while one of these lives.
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <sqlite3.h>
+#include <string>
 
 class FullScans
 {
@@ -21,10 +23,15 @@ class FullScans
     FullScans(const FullScans&) = delete;
     FullScans& operator=(const FullScans&) = delete;
 
-    void forget() { statements_ = rows_ = sorts_ = 0; }
+    void forget()
+    {
+        statements_ = rows_ = sorts_ = 0;
+        texts_.clear();
+    }
     std::int64_t statements() const { return statements_; }
     std::int64_t rows() const { return rows_; }
     std::int64_t sorts() const { return sorts_; }
+    const std::set<std::string>& texts() const { return texts_; } // of the statements
 
   private:
     static FullScans*& present()
@@ -42,6 +49,7 @@ class FullScans
             return 0;
         auto* statement = static_cast<sqlite3_stmt*>(handle);
         ++present()->statements_;
+        present()->texts_.insert(sqlite3_sql(statement));
         present()->rows_ += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
         present()->sorts_ += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_SORT, 1);
         return 0;
@@ -50,4 +58,5 @@ class FullScans
     std::int64_t statements_ = 0;
     std::int64_t rows_ = 0;
     std::int64_t sorts_ = 0;
+    std::set<std::string> texts_;
 };

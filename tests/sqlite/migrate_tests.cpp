@@ -9,10 +9,10 @@
 
 namespace {
 
-using sqlite::Database;
+using database::Transaction;
+using sqlite::Connection;
 using sqlite::Migration;
 using sqlite::schema_migrations;
-using sqlite::Transaction;
 
 const std::vector<Migration> two_steps = {
     {"001_first", "CREATE TABLE first (number INTEGER); INSERT INTO first VALUES (1);"},
@@ -20,9 +20,9 @@ const std::vector<Migration> two_steps = {
 };
 
 // Everything that the schema consists of.
-std::string schema(Database& db)
+std::string schema(Connection& db)
 {
-    std::string text = std::to_string(sqlite::schema_version(db)) + "\n";
+    std::string text = std::to_string(db.schema_version()) + "\n";
     auto row = db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name");
     while (row.step())
         text += row.text(0) + " " + row.text(1) + ": " + row.text(2) + "\n";
@@ -55,10 +55,10 @@ BOOST_AUTO_TEST_SUITE(migrate_tests)
 
 BOOST_AUTO_TEST_CASE(an_empty_database_is_brought_to_the_newest_version)
 {
-    Database db(":memory:");
-    BOOST_TEST(sqlite::schema_version(db) == 0);
+    Connection db(":memory:");
+    BOOST_TEST(db.schema_version() == 0);
     BOOST_TEST(sqlite::migrate(db) == static_cast<int>(schema_migrations.size()));
-    BOOST_TEST(sqlite::schema_version(db) == static_cast<std::int64_t>(schema_migrations.size()));
+    BOOST_TEST(db.schema_version() == static_cast<std::int64_t>(schema_migrations.size()));
     BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'credit_events'") == 1);
     BOOST_TEST(db.integrity_problems().empty());
 }
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(the_schemas_files_are_numbered_from_one_without_a_gap)
 
 BOOST_AUTO_TEST_CASE(every_table_is_strict)
 {
-    Database db(":memory:");
+    Connection db(":memory:");
     sqlite::migrate(db);
     auto row = db.prepare(
         "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT GLOB 'sqlite_*'");
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(every_table_is_strict)
 
 BOOST_AUTO_TEST_CASE(migrating_again_does_nothing)
 {
-    Database db(":memory:");
+    Connection db(":memory:");
     sqlite::migrate(db);
     const auto before = schema(db);
     const auto changes_before = integer(db, "SELECT total_changes()");
@@ -101,11 +101,11 @@ BOOST_AUTO_TEST_CASE(migrating_again_does_nothing)
 
 BOOST_AUTO_TEST_CASE(steps_are_taken_in_order_and_once_each)
 {
-    Database db(":memory:");
+    Connection db(":memory:");
     BOOST_TEST(sqlite::migrate(db, {two_steps[0]}) == 1);
-    BOOST_TEST(sqlite::schema_version(db) == 1);
+    BOOST_TEST(db.schema_version() == 1);
     BOOST_TEST(sqlite::migrate(db, two_steps) == 1);
-    BOOST_TEST(sqlite::schema_version(db) == 2);
+    BOOST_TEST(db.schema_version() == 2);
     BOOST_TEST(sqlite::migrate(db, two_steps) == 0);
     BOOST_TEST(integer(db, "SELECT number FROM first") == 2);
 }
@@ -113,12 +113,12 @@ BOOST_AUTO_TEST_CASE(steps_are_taken_in_order_and_once_each)
 BOOST_AUTO_TEST_CASE(every_older_version_is_upgraded_to_the_same_schema_and_keeps_its_rows)
 {
     const auto* wallet = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
-    Database fresh(":memory:");
+    Connection fresh(":memory:");
     sqlite::migrate(fresh);
     for (std::size_t version = 0; version <= schema_migrations.size(); ++version) {
         BOOST_TEST_CONTEXT("from version " << version)
         {
-            Database db(":memory:");
+            Connection db(":memory:");
             BOOST_TEST(sqlite::migrate(db, first_steps(version)) == static_cast<int>(version));
             if (version >= 1)
                 execute(db, "INSERT INTO spent_nonces VALUES ('" + std::string(64, 'a') + "', 7)");
@@ -146,7 +146,7 @@ BOOST_AUTO_TEST_CASE(sessions_of_version_4_are_kept_and_left_to_be_looked_up)
     const std::string host = "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a";
     const std::string room = "00000000-0000-4000-8000-000000000000";
     const std::string stay = "00000000-0000-4000-8000-000000000001";
-    Database db(":memory:");
+    Connection db(":memory:");
     sqlite::migrate(db, first_steps(4));
     execute(db,
             "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
@@ -171,7 +171,7 @@ BOOST_AUTO_TEST_CASE(sessions_of_version_4_are_kept_and_left_to_be_looked_up)
 // Attestations of version 10, in each of their states, and their transactions.
 BOOST_AUTO_TEST_CASE(attestations_are_kept_with_what_was_signed)
 {
-    Database db(":memory:");
+    Connection db(":memory:");
     sqlite::migrate(db, first_steps(10));
     const auto attestation = [](const std::string& id, const std::string& rest) {
         return "INSERT INTO attestations VALUES ('" + id + "', 1, 1, 2, 3, 4, 5, '" + std::string(64, 'a') +
@@ -206,24 +206,24 @@ BOOST_AUTO_TEST_CASE(a_step_that_fails_changes_nothing_and_leaves_the_version)
     auto steps = two_steps;
     steps.push_back(
         {"003_broken", "CREATE TABLE third (number INTEGER); UPDATE first SET number = 99; SELEKT 1;"});
-    Database db(":memory:");
+    Connection db(":memory:");
     BOOST_CHECK_THROW(sqlite::migrate(db, steps), base::Error);
     BOOST_TEST(!db.in_transaction());
     // The steps before it stand.
-    BOOST_TEST(sqlite::schema_version(db) == 2);
+    BOOST_TEST(db.schema_version() == 2);
     BOOST_TEST(integer(db, "SELECT number FROM first") == 2);
     BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'third'") == 0);
     // And the repaired step can be taken.
     steps.back().script = "CREATE TABLE third (number INTEGER)";
     BOOST_TEST(sqlite::migrate(db, steps) == 1);
-    BOOST_TEST(sqlite::schema_version(db) == 3);
+    BOOST_TEST(db.schema_version() == 3);
 }
 
 BOOST_AUTO_TEST_CASE(a_newer_database_is_refused_and_left_alone)
 {
     const TemporaryFolder folder;
     const auto path = folder / "test.db";
-    Database db(path);
+    Connection db(path);
     sqlite::migrate(db);
     execute(db, "CREATE TABLE from_the_future (number INTEGER); PRAGMA user_version = 999");
     const auto before = schema(db);
@@ -254,7 +254,7 @@ BOOST_AUTO_TEST_CASE(the_database_of_another_program_is_refused)
         make_foreign_file(path, script);
         BOOST_CHECK_EXCEPTION(sqlite::open_migrated(path, 1000), base::Error, is_database_unavailable);
         {
-            Database db(path);
+            Connection db(path);
             BOOST_TEST(integer(db, "SELECT count(*) FROM sqlite_schema") == 1);
         }
         std::filesystem::remove(path);
@@ -303,7 +303,7 @@ BOOST_AUTO_TEST_CASE(first_starts_at_the_same_moment_make_one_schema)
             for (int i = 0; i < processes; ++i) {
                 children.push_back(std::make_unique<ChildProcess>([&] {
                     start.await();
-                    Database db(path, sqlite::DatabaseOptions{20000});
+                    Connection db(path, sqlite::Options{20000});
                     return sqlite::migrate(db);
                 }));
             }
@@ -317,7 +317,7 @@ BOOST_AUTO_TEST_CASE(first_starts_at_the_same_moment_make_one_schema)
         }
         BOOST_TEST(steps == static_cast<int>(schema_migrations.size()));
         {
-            Database db(path);
+            Connection db(path);
             BOOST_TEST(sqlite::migrate(db) == 0);
             BOOST_TEST(db.integrity_problems().empty());
         }
@@ -334,7 +334,7 @@ BOOST_AUTO_TEST_CASE(a_program_at_work_writes_nothing_once_the_schema_has_moved_
     const auto old_program = sqlite::open_migrated(path, 1000);
     const auto new_program = sqlite::open_migrated(path, 1000);
     const auto set_version = [&](std::size_t version) {
-        Database other(path); // expects nothing
+        Connection other(path); // expects nothing
         execute(other, "PRAGMA user_version = " + std::to_string(version));
     };
     const auto table = [](const std::string& name) { return "CREATE TABLE " + name + " (number INTEGER)"; };
@@ -361,7 +361,7 @@ BOOST_AUTO_TEST_CASE(an_opened_database_waits_for_others_as_long_as_told)
     const auto path = folder / "test.db";
     {
         const auto db = sqlite::open_migrated(path, 1000);
-        BOOST_TEST(sqlite::schema_version(*db) == static_cast<std::int64_t>(schema_migrations.size()));
+        BOOST_TEST(db->schema_version() == static_cast<std::int64_t>(schema_migrations.size()));
     }
     const auto holder = sqlite::open_migrated(path, 1000);
     const auto waiter = sqlite::open_migrated(path, 1);

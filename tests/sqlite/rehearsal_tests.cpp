@@ -4,11 +4,11 @@
 
 namespace {
 
-using sqlite::Database;
-using sqlite::Transaction;
+using database::Transaction;
+using sqlite::Connection;
 
 // What a dry run is: a group of transactions that is never committed.
-using Rehearsal = sqlite::TransactionGroup;
+using Rehearsal = database::TransactionGroup;
 
 struct RehearsalFixture
 {
@@ -24,7 +24,7 @@ struct RehearsalFixture
     std::int64_t count() { return integer(db, "SELECT count(*) FROM numbers"); }
 
     const TemporaryFolder folder;
-    Database db{folder / "test.db", {50, 1}}; // the log goes into the file at once
+    Connection db{folder / "test.db", {50, 1}}; // the log goes into the file at once
 };
 
 } // namespace
@@ -41,27 +41,27 @@ BOOST_AUTO_TEST_CASE(what_is_committed_in_a_rehearsal_is_seen_until_its_end)
         insert(4);
         BOOST_CHECK_THROW(insert(2), base::Error);
         BOOST_TEST(count() == 3);
-        Database other(folder / "test.db", {50});
+        Connection other(folder / "test.db", {50});
         BOOST_TEST(integer(other, "SELECT count(*) FROM numbers") == 1);
         BOOST_CHECK_EXCEPTION(execute(other, "DELETE FROM numbers"), base::Error, is_database_unavailable);
     }
     BOOST_TEST(count() == 1);
     BOOST_TEST(!db.in_transaction());
     insert(2);
-    Database other(folder / "test.db");
+    Connection other(folder / "test.db");
     BOOST_TEST(integer(other, "SELECT count(*) FROM numbers") == 2);
     execute(other, "DELETE FROM numbers");
 }
 
 BOOST_AUTO_TEST_CASE(a_migration_can_be_rehearsed)
 {
-    Database fresh(folder / "fresh.db");
+    Connection fresh(folder / "fresh.db");
     {
         const Rehearsal rehearsal(fresh);
         BOOST_TEST(sqlite::migrate(fresh) == static_cast<int>(sqlite::schema_migrations.size()));
         BOOST_TEST(sqlite::migrate(fresh) == 0);
     }
-    BOOST_TEST(sqlite::schema_version(fresh) == 0);
+    BOOST_TEST(fresh.schema_version() == 0);
     BOOST_TEST(integer(fresh, "SELECT count(*) FROM sqlite_schema") == 0);
     BOOST_TEST(sqlite::migrate(fresh) == static_cast<int>(sqlite::schema_migrations.size()));
 }
@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(a_vacuum_gives_free_space_back)
     execute(db, "DELETE FROM numbers");
     BOOST_TEST(db.free_bytes() > 500000);
     const auto before = std::filesystem::file_size(folder / "test.db");
-    Database other(folder / "test.db");
+    Connection other(folder / "test.db");
     db.vacuum();
     BOOST_TEST(db.free_bytes() == 0);
     BOOST_TEST(std::filesystem::file_size(folder / "test.db") < before / 10);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "sqlite/database.h"
+#include "sqlite/connection.h"
 
 #include <boost/test/unit_test.hpp>
 #include <string>
@@ -13,7 +13,7 @@ inline bool is_database_unavailable(const base::Error& error)
 }
 
 // The first column of the first row.
-inline std::int64_t integer(sqlite::Database& db, const std::string& sql)
+inline std::int64_t integer(sqlite::Connection& db, const std::string& sql)
 {
     auto row = db.prepare(sql);
     BOOST_REQUIRE(row.step());
@@ -21,9 +21,9 @@ inline std::int64_t integer(sqlite::Database& db, const std::string& sql)
 }
 
 // In a transaction.
-inline void execute(sqlite::Database& db, const std::string& script)
+inline void execute(sqlite::Connection& db, const std::string& script)
 {
-    sqlite::Transaction tx(db);
+    database::Transaction tx(db);
     db.execute(script);
     tx.commit();
 }

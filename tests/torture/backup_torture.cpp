@@ -34,9 +34,9 @@ struct Board
     std::atomic<bool> stop;
 };
 
-std::unique_ptr<sqlite::Database> open(const std::string& path)
+std::unique_ptr<sqlite::Connection> open(const std::string& path)
 {
-    sqlite::DatabaseOptions options;
+    sqlite::Options options;
     options.busy_timeout_ms = 60000;
     options.checkpoint_after_pages = 200;
     return open_database(path, options);
@@ -47,8 +47,8 @@ void write(const std::string& path, Board& board, std::size_t writer)
     const auto db = open(path);
     while (!board.stop) {
         try {
-            sqlite::Transaction tx(*db, writer % 2 == 0 ? sqlite::Durability::synced
-                                                        : sqlite::Durability::relaxed);
+            database::Transaction tx(*db, writer % 2 == 0 ? database::Durability::synced
+                                                          : database::Durability::relaxed);
             credits::adjust(*db, wallet_of(writer), 1, "torture", 0);
             tx.commit();
             ++board.acknowledged[writer];
@@ -97,7 +97,7 @@ class Torture
             expect(went_well(start([&] {
                        {
                            sqlite::Restoration restoration(file_, elsewhere_, audit);
-                           sqlite::Database db(elsewhere_);
+                           sqlite::Connection db(elsewhere_);
                            restoration.replace(db);
                        }
                        check(elsewhere_);
@@ -187,7 +187,7 @@ class Torture
         // In a process of its own, as everything here: none inherits an open database.
         went_well(start([&] {
             const auto db = open(path_);
-            sqlite::Transaction tx(*db, sqlite::Durability::relaxed);
+            database::Transaction tx(*db, database::Durability::relaxed);
             for (std::int64_t i = 0; i < seeded_rows; ++i)
                 credits::adjust(*db, "0x" + std::string(40, 'a'), 1, "seed", 0);
             tx.commit();

@@ -22,15 +22,15 @@ inline std::string wallet_of(std::size_t writer)
     return "0x" + std::string(39, '0') + std::to_string(writer + 1);
 }
 
-inline std::unique_ptr<sqlite::Database> open_database(const std::string& path,
-                                                       const sqlite::DatabaseOptions& options)
+inline std::unique_ptr<sqlite::Connection> open_database(const std::string& path,
+                                                       const sqlite::Options& options)
 {
-    auto db = std::make_unique<sqlite::Database>(path, options);
+    auto db = std::make_unique<sqlite::Connection>(path, options);
     sqlite::migrate(*db);
     return db;
 }
 
-inline std::vector<std::string> audit(sqlite::Database& db)
+inline std::vector<std::string> audit(database::Connection& db)
 {
     auto problems = credits::audit(db);
     const auto more = rooms::audit(db);
@@ -38,7 +38,7 @@ inline std::vector<std::string> audit(sqlite::Database& db)
     return problems;
 }
 
-inline std::int64_t events_of(sqlite::Database& db, std::size_t writer)
+inline std::int64_t events_of(sqlite::Connection& db, std::size_t writer)
 {
     auto row = db.prepare("SELECT count(*) FROM credit_events WHERE wallet = :wallet");
     row.bind(":wallet", wallet_of(writer)).step();

@@ -29,9 +29,9 @@ struct Board
     std::atomic<bool> stop;
 };
 
-std::unique_ptr<sqlite::Database> open(const std::string& path)
+std::unique_ptr<sqlite::Connection> open(const std::string& path)
 {
-    sqlite::DatabaseOptions options;
+    sqlite::Options options;
     options.checkpoint_after_pages = 50;
     return open_database(path, options);
 }
@@ -41,7 +41,7 @@ void write_guarded(const std::string& path, Board& board, std::size_t writer)
     const auto db = open(path);
     while (!board.stop) {
         try {
-            sqlite::Transaction tx(*db);
+            database::Transaction tx(*db);
             credits::adjust(*db, wallet_of(writer), 1, "torture", 0);
             tx.commit();
             ++board.acknowledged[writer];

@@ -1,8 +1,9 @@
-#include "sqlite/database.h"
+#include "sqlite/connection.h"
 
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/shared_file.h"
+#include "sqlite/cursor.h"
 
 #include <cassert>
 #include <cstring>
@@ -53,18 +54,13 @@ std::string immutable_uri(const std::string& path)
 
 } // namespace
 
-void Database::Closer::operator()(sqlite3* handle) const noexcept
+void Connection::Closer::operator()(sqlite3* handle) const noexcept
 {
     sqlite3_close(handle);
 }
 
-void Database::Closer::operator()(sqlite3_stmt* handle) const noexcept
-{
-    sqlite3_finalize(handle);
-}
-
-Database::Database(const std::string& path, const DatabaseOptions& options)
-    : options_(options), checkpoint_at_pages_(options.checkpoint_after_pages)
+Connection::Connection(const std::string& path, const Options& options)
+    : options_(options), wal_(options.checkpoint_after_pages)
 {
     // Nobody asks how much memory SQLite has, and counting it takes a mutex each time.
     static const int uncounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -91,12 +87,12 @@ Database::Database(const std::string& path, const DatabaseOptions& options)
     configure();
 }
 
-Database::~Database()
+Connection::~Connection()
 {
     // Whoever opens the file next while nobody else has it open reads all of the log first. Where each
     // request has a process of its own, that is every one.
     constexpr int long_log_pages = 64;
-    if (!write_lock_ || !handle_ || wal_pages_ < long_log_pages)
+    if (!write_lock_ || !handle_ || wal_.pages() < long_log_pages)
         return;
     try {
         write_lock_->lock(0);
@@ -111,7 +107,7 @@ Database::~Database()
     write_lock_->unlock();
 }
 
-void Database::configure()
+void Connection::configure()
 {
     sqlite3_extended_result_codes(handle_.get(), 1);
     sqlite3_busy_timeout(handle_.get(), options_.busy_timeout_ms); // before anything that may meet a lock
@@ -123,7 +119,7 @@ void Database::configure()
     sqlite3_wal_hook(
         handle_.get(),
         [](void* self, sqlite3*, const char*, int pages) {
-            static_cast<Database*>(self)->wal_pages_ = pages;
+            static_cast<Connection*>(self)->wal_.committed(pages);
             return SQLITE_OK;
         },
         this);
@@ -141,7 +137,7 @@ void Database::configure()
     sqlite3_set_authorizer(handle_.get(), authorize, nullptr);
 }
 
-void Database::use_wal()
+void Connection::use_wal()
 {
     const auto read = [&](std::string_view pragma) {
         auto row = prepare(pragma);
@@ -169,7 +165,7 @@ void Database::use_wal()
                     "the file system cannot hold a write-ahead log");
 }
 
-void Database::remember_files()
+void Connection::remember_files()
 {
     prepare("PRAGMA user_version").run(); // SQLite opens the log and its index when it first reads
     const bool is_locked = files_->needs_mark();
@@ -180,64 +176,71 @@ void Database::remember_files()
         write_lock_->unlock();
 }
 
-void Database::require_in_place() const
+void Connection::require_in_place() const
 {
     if (files_)
         files_->require_in_place();
 }
 
-Statement Database::prepare(std::string_view sql)
+std::unique_ptr<Cursor> Connection::compile(std::string_view sql)
 {
-    auto cached = statements_.find(sql);
-    if (cached != statements_.end() && !cached->second.in_use) {
-        cached->second.in_use = true;
-        return {*this, cached->second.handle.get(), &cached->second.in_use};
-    }
     sqlite3_stmt* handle = nullptr;
     const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &handle, nullptr);
     if (code != SQLITE_OK)
         fail(code, sql);
-    if (cached != statements_.end()) // the cached one is in use further up the stack
-        return {*this, handle, nullptr};
-    std::unique_ptr<sqlite3_stmt, Closer> owned(handle); // until it has a place, which may find no memory
-    cached = statements_.try_emplace(std::string(sql)).first;
-    cached->second.handle = std::move(owned);
-    cached->second.in_use = true;
-    return {*this, handle, &cached->second.in_use};
+    std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> owned(handle, sqlite3_finalize);
+    auto cursor = std::make_unique<Cursor>(*this, handle); // which may find no memory
+    static_cast<void>(owned.release());
+    return cursor;
 }
 
-void Database::execute(const std::string& script)
+database::Statement Connection::prepare(std::string_view sql)
+{
+    auto kept = statements_.find(sql);
+    const bool is_in_use = kept != statements_.end() && kept->second->is_in_use(); // further up the stack
+    if (is_in_use) {
+        auto cursor = compile(sql);
+        cursor->use(false);
+        return database::Statement(*cursor.release());
+    }
+    if (kept == statements_.end())
+        kept = statements_.try_emplace(std::string(sql), compile(sql)).first;
+    kept->second->use(true);
+    return database::Statement(*kept->second);
+}
+
+void Connection::execute(const std::string& script)
 {
     assert(writing_);
     run_script(script.c_str());
 }
 
-void Database::run_script(const char* script)
+void Connection::run_script(const char* script)
 {
     const int code = sqlite3_exec(handle_.get(), script, nullptr, nullptr, nullptr);
     if (code != SQLITE_OK)
         fail(code, std::string_view(script).substr(0, 60));
 }
 
-std::int64_t Database::changes() const
+std::int64_t Connection::rows_written() const
 {
-    return sqlite3_changes64(handle_.get());
+    return sqlite3_total_changes64(handle_.get());
 }
 
-bool Database::in_transaction() const
+bool Connection::in_transaction() const
 {
     return sqlite3_get_autocommit(handle_.get()) == 0;
 }
 
-ChangeMark Database::change_mark()
+database::ChangeMark Connection::change_mark()
 {
     auto version = prepare("PRAGMA data_version"); // which this connection's own commits do not change
     version.step();
-    return {version.integer(0), sqlite3_total_changes(handle_.get())};
+    return {version.integer(0), rows_written()};
 }
 
-void Database::sync()
+void Connection::sync()
 {
     if (!write_lock_) // in memory
         return;
@@ -250,9 +253,8 @@ void Database::sync()
                     "SQLite " + std::to_string(code) + ": the log cannot be synced");
 }
 
-void Database::checkpoint() noexcept
+void Connection::checkpoint() noexcept
 {
-    is_synced_for_checkpoint_ = false;
     assert(!write_lock_ || write_lock_->held());
     int log_pages = 0;
     int moved_pages = 0;
@@ -263,12 +265,10 @@ void Database::checkpoint() noexcept
         if (files_)
             files_->end_writing();
     }
-    // A reader of an old snapshot holds a checkpoint back: go on and try again a little later.
-    const bool complete = code == SQLITE_OK && log_pages == moved_pages;
-    checkpoint_at_pages_ = (complete ? 0 : wal_pages_) + options_.checkpoint_after_pages;
+    wal_.checkpointed(code == SQLITE_OK && log_pages == moved_pages);
 }
 
-void Database::fail(int code, std::string_view what) const
+void Connection::fail(int code, std::string_view what) const
 {
     const std::string detail = std::string("SQLite ") + std::to_string(code) + ": " +
                                (handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code)) + " in " +
@@ -289,6 +289,11 @@ void Database::fail(int code, std::string_view what) const
     default:
         throw Error(ErrorCode::internal, "internal_error", detail);
     }
+}
+
+std::string log_path(const std::string& database_path)
+{
+    return database_path + "-wal";
 }
 
 std::string library_version()

@@ -1,4 +1,4 @@
-#include "sqlite/database.h"
+#include "sqlite/connection.h"
 
 #include "faults/faulty_vfs.h"
 #include "fixture.h"
@@ -15,11 +15,11 @@
 
 namespace {
 
-using sqlite::Database;
-using sqlite::DatabaseOptions;
-using sqlite::Durability;
-using sqlite::Transaction;
-using sqlite::TransactionGroup;
+using database::Durability;
+using database::Transaction;
+using database::TransactionGroup;
+using sqlite::Connection;
+using sqlite::Options;
 using Steady = std::chrono::steady_clock;
 
 bool is_internal(const base::Error& error)
@@ -27,14 +27,14 @@ bool is_internal(const base::Error& error)
     return error.code() == base::ErrorCode::internal;
 }
 
-void insert(Database& db, std::int64_t number, Durability durability = Durability::synced)
+void insert(Connection& db, std::int64_t number, Durability durability = Durability::synced)
 {
     Transaction tx(db, durability);
     db.prepare("INSERT INTO numbers (number) VALUES (:number)").bind(":number", number).run();
     tx.commit();
 }
 
-std::int64_t count(Database& db)
+std::int64_t count(Connection& db)
 {
     return integer(db, "SELECT count(*) FROM numbers");
 }
@@ -46,7 +46,7 @@ constexpr const char* numbers_table =
 struct MemoryFixture
 {
     MemoryFixture() { execute(db, numbers_table); }
-    Database db{":memory:"};
+    Connection db{":memory:"};
 };
 
 // The same in a file, created and closed again, so that a test can fork first.
@@ -54,7 +54,7 @@ struct FileFixture
 {
     FileFixture()
     {
-        Database db(path);
+        Connection db(path);
         execute(db, numbers_table);
     }
     std::uintmax_t size_of(const std::string& suffix = "") const
@@ -92,7 +92,7 @@ class FileSizeLimit
 };
 
 // SQLite counts the question as a write, so it is asked in a transaction.
-std::string journal_mode(Database& db)
+std::string journal_mode(Connection& db)
 {
     const Transaction tx(db);
     auto mode = db.prepare("PRAGMA journal_mode");
@@ -108,7 +108,7 @@ void silence_stderr()
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(database_tests)
+BOOST_AUTO_TEST_SUITE(sqlite_connection_tests)
 
 // ---- statements ----
 
@@ -217,15 +217,14 @@ BOOST_FIXTURE_TEST_CASE(a_statement_that_is_none_is_a_bug, MemoryFixture)
     BOOST_TEST(count(db) == 0);
 }
 
-BOOST_FIXTURE_TEST_CASE(changes_counts_the_rows_of_the_last_statement, MemoryFixture)
+BOOST_FIXTURE_TEST_CASE(a_statement_counts_the_rows_that_it_changed, MemoryFixture)
 {
     Transaction tx(db);
-    db.prepare("INSERT INTO numbers VALUES (1), (2), (3)").run();
-    BOOST_TEST(db.changes() == 3);
-    db.prepare("INSERT INTO numbers VALUES (3) ON CONFLICT DO NOTHING").run();
-    BOOST_TEST(db.changes() == 0);
-    db.prepare("DELETE FROM numbers WHERE number < 3").run();
-    BOOST_TEST(db.changes() == 2);
+    const auto before = db.rows_written();
+    BOOST_TEST(db.prepare("INSERT INTO numbers VALUES (1), (2), (3)").run() == 3);
+    BOOST_TEST(db.prepare("INSERT INTO numbers VALUES (3) ON CONFLICT DO NOTHING").run() == 0);
+    BOOST_TEST(db.prepare("DELETE FROM numbers WHERE number < 3").run() == 2);
+    BOOST_TEST(db.rows_written() == before + 5);
     tx.commit();
 }
 
@@ -266,7 +265,7 @@ BOOST_FIXTURE_TEST_CASE(a_commit_ends_the_transaction_at_once, MemoryFixture)
 
 BOOST_FIXTURE_TEST_CASE(a_broken_constraint_is_a_bug_and_leaves_nothing_behind, FileFixture)
 {
-    Database db(path);
+    Connection db(path);
     insert(db, 1);
     for (const auto* script : {"INSERT INTO numbers VALUES (2); INSERT INTO numbers VALUES (1)",
                                "INSERT INTO numbers VALUES (2); INSERT INTO numbers VALUES (-1)",
@@ -276,7 +275,7 @@ BOOST_FIXTURE_TEST_CASE(a_broken_constraint_is_a_bug_and_leaves_nothing_behind, 
         BOOST_TEST(count(db) == 1);
     }
     // The write lock is free again, too.
-    Database other(path, DatabaseOptions{0});
+    Connection other(path, Options{0});
     insert(other, 2);
     BOOST_TEST(count(db) == 2);
 }
@@ -296,7 +295,7 @@ BOOST_FIXTURE_TEST_CASE(a_transaction_can_go_on_after_a_refused_statement, Memor
 BOOST_AUTO_TEST_CASE(a_commit_that_is_refused_leaves_no_transaction_open)
 {
     const TemporaryFolder folder;
-    Database db(folder / "test.db");
+    Connection db(folder / "test.db");
     execute(db, "CREATE TABLE parents (id INTEGER PRIMARY KEY);"
                 "CREATE TABLE children (id INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)");
     {
@@ -308,13 +307,13 @@ BOOST_AUTO_TEST_CASE(a_commit_that_is_refused_leaves_no_transaction_open)
     BOOST_TEST(integer(db, "SELECT count(*) FROM children") == 0);
     execute(db, "INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1)");
     BOOST_TEST(integer(db, "SELECT count(*) FROM children") == 1);
-    Database other(folder / "test.db", DatabaseOptions{0});
+    Connection other(folder / "test.db", Options{0});
     execute(other, "INSERT INTO parents VALUES (2)");
 }
 
 BOOST_FIXTURE_TEST_CASE(a_full_database_is_unavailable_and_works_again_when_there_is_room, FileFixture)
 {
-    Database db(path);
+    Connection db(path);
     execute(db, "CREATE TABLE fillers (filler TEXT)");
     insert(db, 1);
     const auto pages = integer(db, "PRAGMA page_count");
@@ -337,7 +336,7 @@ BOOST_FIXTURE_TEST_CASE(a_full_database_is_unavailable_and_works_again_when_ther
 BOOST_FIXTURE_TEST_CASE(a_commit_that_the_disk_refuses_leaves_no_transaction_open, FileFixture)
 {
     {
-        Database db(path);
+        Connection db(path);
         insert(db, 1);
         {
             Transaction tx(db);
@@ -348,11 +347,11 @@ BOOST_FIXTURE_TEST_CASE(a_commit_that_the_disk_refuses_leaves_no_transaction_ope
         BOOST_TEST(!db.in_transaction());
         BOOST_TEST(count(db) == 1);
         // Nobody waits for a lock that was forgotten.
-        Database other(path, DatabaseOptions{0});
+        Connection other(path, Options{0});
         insert(other, 3);
         insert(db, 4);
     }
-    Database again(path);
+    Connection again(path);
     BOOST_TEST(integer(again, "SELECT sum(number) FROM numbers") == 1 + 3 + 4);
     BOOST_TEST(again.integrity_problems().empty());
 }
@@ -361,7 +360,7 @@ BOOST_FIXTURE_TEST_CASE(a_commit_that_the_disk_refuses_leaves_no_transaction_ope
 BOOST_FIXTURE_TEST_CASE(durability_decides_what_is_on_the_disk_when_commit_returns, FileFixture)
 {
     faults::FaultyVfs disk;
-    Database db(path);
+    Connection db(path);
     insert(db, 1);
     const auto syncs_of = [&](const auto& work) {
         const auto before = disk.calls(faults::Call::sync);
@@ -383,8 +382,8 @@ BOOST_FIXTURE_TEST_CASE(durability_decides_what_is_on_the_disk_when_commit_retur
 BOOST_FIXTURE_TEST_CASE(others_write_while_one_waits_for_the_disk, FileFixture)
 {
     faults::FaultyVfs disk;
-    Database db(path);
-    Database other(path);
+    Connection db(path);
+    Connection other(path);
     insert(db, 1);
     disk.on_sync = [&] { insert(other, 2, Durability::relaxed); };
     insert(db, 3);
@@ -395,7 +394,7 @@ BOOST_FIXTURE_TEST_CASE(others_write_while_one_waits_for_the_disk, FileFixture)
 BOOST_FIXTURE_TEST_CASE(a_disk_that_fails_after_the_commit_is_reported, FileFixture)
 {
     faults::FaultyVfs disk;
-    Database db(path);
+    Connection db(path);
     insert(db, 1);
     const auto sync = std::find_if(faults::kinds.begin(), faults::kinds.end(),
                                    [](const auto& kind) { return kind.call == faults::Call::sync; });
@@ -410,8 +409,8 @@ BOOST_FIXTURE_TEST_CASE(a_disk_that_fails_after_the_commit_is_reported, FileFixt
 
 BOOST_FIXTURE_TEST_CASE(a_mark_changes_with_every_commit_and_only_then, FileFixture)
 {
-    Database db(path);
-    Database other(path);
+    Connection db(path);
+    Connection other(path);
     auto mark = db.change_mark();
     const auto has_changed = [&] {
         const auto before = std::exchange(mark, db.change_mark());
@@ -436,38 +435,38 @@ BOOST_FIXTURE_TEST_CASE(a_mark_changes_with_every_commit_and_only_then, FileFixt
 // A write that nobody guards could meet a checkpoint.
 BOOST_FIXTURE_TEST_CASE(writing_without_a_transaction_or_with_two_ends_the_process, FileFixture)
 {
-    const auto dies = [&](const std::function<void(Database&)>& work) {
+    const auto dies = [&](const std::function<void(Connection&)>& work) {
         ChildProcess child([&] {
             silence_stderr();
-            Database db(path);
+            Connection db(path);
             work(db);
             return 0;
         });
         return child.wait() == 128 + SIGABRT;
     };
-    BOOST_TEST(!dies([](Database& db) { insert(db, 1); }));
-    BOOST_TEST(dies([](Database& db) { db.prepare("INSERT INTO numbers VALUES (2)").run(); }));
-    BOOST_TEST(dies([](Database& db) { db.execute("INSERT INTO numbers VALUES (3)"); }));
-    BOOST_TEST(dies([](Database& db) { db.prepare("PRAGMA user_version = 7").run(); }));
-    BOOST_TEST(dies([](Database& db) {
+    BOOST_TEST(!dies([](Connection& db) { insert(db, 1); }));
+    BOOST_TEST(dies([](Connection& db) { db.prepare("INSERT INTO numbers VALUES (2)").run(); }));
+    BOOST_TEST(dies([](Connection& db) { db.execute("INSERT INTO numbers VALUES (3)"); }));
+    BOOST_TEST(dies([](Connection& db) { db.prepare("PRAGMA user_version = 7").run(); }));
+    BOOST_TEST(dies([](Connection& db) {
         Transaction outer(db);
         Transaction inner(db);
     }));
-    BOOST_TEST(dies([](Database& db) {
+    BOOST_TEST(dies([](Connection& db) {
         Transaction tx(db);
         tx.commit();
         tx.commit();
     }));
-    BOOST_TEST(dies([](Database& db) {
+    BOOST_TEST(dies([](Connection& db) {
         TransactionGroup group(db);
         Transaction outer(db);
         Transaction inner(db);
     }));
-    BOOST_TEST(dies([](Database& db) {
+    BOOST_TEST(dies([](Connection& db) {
         TransactionGroup outer(db);
         TransactionGroup inner(db);
     }));
-    Database db(path);
+    Connection db(path);
     BOOST_TEST(integer(db, "SELECT group_concat(number) FROM numbers") == 1);
     BOOST_TEST(integer(db, "PRAGMA user_version") == 0);
 }
@@ -476,8 +475,8 @@ BOOST_FIXTURE_TEST_CASE(writing_without_a_transaction_or_with_two_ends_the_proce
 
 BOOST_FIXTURE_TEST_CASE(what_a_group_commits_counts_together_or_not_at_all, FileFixture)
 {
-    Database db(path);
-    Database reader(path);
+    Connection db(path);
+    Connection reader(path);
     {
         TransactionGroup group(db);
         insert(db, 1);
@@ -519,41 +518,10 @@ BOOST_FIXTURE_TEST_CASE(a_part_that_rolls_back_takes_no_other_with_it, MemoryFix
     BOOST_TEST(integer(db, "SELECT sum(number) FROM numbers") == 1 + 3);
 }
 
-BOOST_FIXTURE_TEST_CASE(the_tally_counts_what_is_committed, MemoryFixture)
-{
-    const auto add = [&](std::int64_t amount, bool commit) {
-        Transaction tx(db);
-        db.add_to_tally(amount);
-        if (commit)
-            tx.commit();
-    };
-    add(1, true);
-    add(2, false);
-    add(4, true);
-    BOOST_TEST(db.take_tally() == 5);
-    BOOST_TEST(db.take_tally() == 0);
-    {
-        sqlite::TransactionGroup group(db);
-        add(1, true);
-        add(2, false);
-        add(4, true);
-        BOOST_TEST(db.take_tally() == 0);
-        group.commit();
-    }
-    BOOST_TEST(db.take_tally() == 5);
-    {
-        const sqlite::TransactionGroup group(db);
-        add(8, true);
-    }
-    BOOST_TEST(db.take_tally() == 0);
-    add(16, true);
-    BOOST_TEST(db.take_tally() == 16);
-}
-
 BOOST_FIXTURE_TEST_CASE(a_group_takes_the_write_lock_with_its_first_part_and_keeps_it, FileFixture)
 {
-    Database db(path);
-    Database other(path, DatabaseOptions{0});
+    Connection db(path);
+    Connection other(path, Options{0});
     TransactionGroup group(db);
     insert(other, 1); // nobody waits for a group that has not begun
     insert(db, 2);
@@ -568,8 +536,8 @@ BOOST_FIXTURE_TEST_CASE(a_group_takes_the_write_lock_with_its_first_part_and_kee
 // The lock or the schema may refuse the first part; the next one begins the group then.
 BOOST_FIXTURE_TEST_CASE(a_group_whose_first_part_was_refused_is_still_a_group, FileFixture)
 {
-    Database db(path, DatabaseOptions{0});
-    Database other(path, DatabaseOptions{0});
+    Connection db(path, Options{0});
+    Connection other(path, Options{0});
     {
         const TransactionGroup group(db);
         {
@@ -584,7 +552,7 @@ BOOST_FIXTURE_TEST_CASE(a_group_whose_first_part_was_refused_is_still_a_group, F
 
 BOOST_FIXTURE_TEST_CASE(a_group_that_sqlite_rolled_back_goes_no_further, FileFixture)
 {
-    Database db(path);
+    Connection db(path);
     execute(db, "CREATE TABLE fillers (filler TEXT)");
     execute(db, "PRAGMA max_page_count = " + std::to_string(integer(db, "PRAGMA page_count") + 2));
     {
@@ -607,7 +575,7 @@ BOOST_FIXTURE_TEST_CASE(a_group_that_sqlite_rolled_back_goes_no_further, FileFix
 
 BOOST_FIXTURE_TEST_CASE(a_group_that_the_disk_refuses_leaves_nothing_open, FileFixture)
 {
-    Database db(path);
+    Connection db(path);
     insert(db, 1);
     {
         TransactionGroup group(db);
@@ -617,7 +585,7 @@ BOOST_FIXTURE_TEST_CASE(a_group_that_the_disk_refuses_leaves_nothing_open, FileF
     }
     BOOST_TEST(!db.in_transaction());
     BOOST_TEST(count(db) == 1);
-    Database other(path, DatabaseOptions{0});
+    Connection other(path, Options{0});
     insert(other, 3);
     insert(db, 4);
     BOOST_TEST(count(db) == 3);
@@ -627,7 +595,7 @@ BOOST_FIXTURE_TEST_CASE(a_group_that_is_killed_leaves_nothing_behind_and_holds_u
 {
     Signal has_written;
     ChildProcess child([&] {
-        Database db(path);
+        Connection db(path);
         const TransactionGroup group(db);
         insert(db, 1);
         insert(db, 2);
@@ -638,7 +606,7 @@ BOOST_FIXTURE_TEST_CASE(a_group_that_is_killed_leaves_nothing_behind_and_holds_u
     has_written.await();
     child.kill();
     child.wait();
-    Database db(path, DatabaseOptions{0});
+    Connection db(path, Options{0});
     BOOST_TEST(count(db) == 0);
     insert(db, 3);
     BOOST_TEST(count(db) == 1);
@@ -652,7 +620,7 @@ BOOST_FIXTURE_TEST_CASE(a_busy_database_is_waited_for_and_then_reported, FileFix
     Signal let_go;
     Signal is_done;
     ChildProcess writer([&] {
-        Database db(path);
+        Connection db(path);
         Transaction tx(db);
         db.execute("INSERT INTO numbers VALUES (1)");
         is_writing.give();
@@ -663,7 +631,7 @@ BOOST_FIXTURE_TEST_CASE(a_busy_database_is_waited_for_and_then_reported, FileFix
         return 0;
     });
     is_writing.await();
-    Database db(path, DatabaseOptions{150});
+    Connection db(path, Options{150});
     const auto start = Steady::now();
     BOOST_CHECK_EXCEPTION(insert(db, 2), base::Error, is_database_unavailable);
     BOOST_TEST((Steady::now() - start >= std::chrono::milliseconds(150)));
@@ -682,9 +650,9 @@ BOOST_FIXTURE_TEST_CASE(who_starts_first_waits_for_another_who_does, FileFixture
     const auto fresh = folder.write("new.db", ""); // that much it has made
     sqlite::WriteLockFile other(fresh + "-lock");
     other.lock(0);
-    BOOST_CHECK_EXCEPTION(Database(fresh, DatabaseOptions{1}), base::Error, is_database_unavailable);
+    BOOST_CHECK_EXCEPTION(Connection(fresh, Options{1}), base::Error, is_database_unavailable);
     other.unlock();
-    Database db(fresh, DatabaseOptions{1});
+    Connection db(fresh, Options{1});
     BOOST_TEST(journal_mode(db) == "wal");
     other.lock(0); // nobody has kept it
 }
@@ -695,13 +663,13 @@ BOOST_FIXTURE_TEST_CASE(a_waiting_writer_gets_its_turn, FileFixture)
     Signal is_waiting;
     ChildProcess waiter([&] {
         is_writing.await();
-        Database db(path, DatabaseOptions{60000});
+        Connection db(path, Options{60000});
         is_waiting.give();
         insert(db, 2);
         return 0;
     });
     ChildProcess writer([&] {
-        Database db(path);
+        Connection db(path);
         Transaction tx(db);
         db.execute("INSERT INTO numbers VALUES (1)");
         is_writing.give();
@@ -711,7 +679,7 @@ BOOST_FIXTURE_TEST_CASE(a_waiting_writer_gets_its_turn, FileFixture)
     });
     BOOST_TEST(writer.wait() == 0);
     BOOST_TEST(waiter.wait() == 0);
-    Database db(path);
+    Connection db(path);
     BOOST_TEST(count(db) == 2);
 }
 
@@ -721,7 +689,7 @@ BOOST_FIXTURE_TEST_CASE(a_writer_that_is_killed_holds_up_nobody_and_leaves_only_
     Signal is_writing;
     Signal never;
     ChildProcess writer([&] {
-        Database db(path);
+        Connection db(path);
         insert(db, 1);
         Transaction tx(db);
         db.execute("INSERT INTO numbers VALUES (2)");
@@ -730,7 +698,7 @@ BOOST_FIXTURE_TEST_CASE(a_writer_that_is_killed_holds_up_nobody_and_leaves_only_
         return 0;
     });
     is_writing.await();
-    Database db(path, DatabaseOptions{50});
+    Connection db(path, Options{50});
     BOOST_CHECK_EXCEPTION(insert(db, 3), base::Error, is_database_unavailable);
     writer.kill();
     BOOST_TEST(writer.wait() == 128 + SIGKILL);
@@ -744,14 +712,14 @@ BOOST_FIXTURE_TEST_CASE(no_increment_of_several_processes_is_lost, FileFixture)
     constexpr int processes = 3;
     constexpr int increments = 60;
     {
-        Database db(path);
+        Connection db(path);
         insert(db, 1);
     }
     {
         std::vector<std::unique_ptr<ChildProcess>> children;
         for (int i = 0; i < processes; ++i) {
             children.push_back(std::make_unique<ChildProcess>([&] {
-                Database db(path, DatabaseOptions{60000, 10}); // with many checkpoints
+                Connection db(path, Options{60000, 10}); // with many checkpoints
                 for (int n = 0; n < increments; ++n) {
                     Transaction tx(db, Durability::relaxed);
                     const auto before = integer(db, "SELECT number FROM numbers");
@@ -764,7 +732,7 @@ BOOST_FIXTURE_TEST_CASE(no_increment_of_several_processes_is_lost, FileFixture)
         for (const auto& child : children)
             BOOST_TEST(child->wait() == 0);
     }
-    Database db(path);
+    Connection db(path);
     BOOST_TEST(integer(db, "SELECT number FROM numbers") == 1 + processes * increments);
     BOOST_TEST(db.integrity_problems().empty());
 }
@@ -772,7 +740,7 @@ BOOST_FIXTURE_TEST_CASE(no_increment_of_several_processes_is_lost, FileFixture)
 // A tool that knows nothing of our lock file.
 BOOST_FIXTURE_TEST_CASE(the_lock_of_another_sqlite_program_is_waited_for_and_then_reported, FileFixture)
 {
-    Database db(path, DatabaseOptions{50});
+    Connection db(path, Options{50});
     sqlite3* other = nullptr;
     BOOST_REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
     BOOST_REQUIRE(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
@@ -790,7 +758,7 @@ BOOST_FIXTURE_TEST_CASE(the_lock_of_another_sqlite_program_is_waited_for_and_the
 
 BOOST_FIXTURE_TEST_CASE(a_file_is_in_wal_mode_with_foreign_keys_enforced, FileFixture)
 {
-    Database db(path);
+    Connection db(path);
     BOOST_TEST(journal_mode(db) == "wal");
     BOOST_TEST(integer(db, "PRAGMA foreign_keys") == 1);
     BOOST_TEST(integer(db, "PRAGMA trusted_schema") == 0);
@@ -798,7 +766,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_is_in_wal_mode_with_foreign_keys_enforced, FileFi
 
 BOOST_FIXTURE_TEST_CASE(no_statement_can_checkpoint_or_leave_the_log, FileFixture)
 {
-    Database db(path);
+    Connection db(path);
     insert(db, 1);
     const auto before = size_of("-wal");
     for (const std::string sql :
@@ -818,7 +786,7 @@ BOOST_FIXTURE_TEST_CASE(no_statement_can_checkpoint_or_leave_the_log, FileFixtur
 BOOST_FIXTURE_TEST_CASE(the_log_stays_short_because_commits_move_it_into_the_file, FileFixture)
 {
     const auto empty_size = size_of();
-    Database db(path, DatabaseOptions{5000, 20});
+    Connection db(path, Options{5000, 20});
     execute(db, "CREATE TABLE fillers (filler TEXT)");
     std::uintmax_t longest = 0;
     for (int i = 0; i < 300; ++i) {
@@ -836,7 +804,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_is_moved_before_the_log_is_long_enough, FileFixt
 {
     const auto before = size_of();
     {
-        Database db(path, DatabaseOptions{5000, 1000});
+        Connection db(path, Options{5000, 1000});
         execute(db, "CREATE TABLE fillers (filler TEXT)");
         for (int i = 0; i < 10; ++i)
             execute(db, "INSERT INTO fillers VALUES (zeroblob(4000))");
@@ -845,33 +813,33 @@ BOOST_FIXTURE_TEST_CASE(nothing_is_moved_before_the_log_is_long_enough, FileFixt
     // Nor when it is closed.
     BOOST_TEST(size_of() == before);
     BOOST_TEST(size_of("-wal") > 10u * 4096);
-    Database again(path);
+    Connection again(path);
     BOOST_TEST(integer(again, "SELECT count(*) FROM fillers") == 10);
 }
 
 // Whoever opens the file next would have to read it. But another process may be writing.
 BOOST_FIXTURE_TEST_CASE(a_long_log_is_emptied_at_the_end_unless_somebody_writes, FileFixture)
 {
-    const auto fill = [](Database& db) {
+    const auto fill = [](Connection& db) {
         for (int i = 0; i < 100; ++i)
             execute(db, "INSERT INTO fillers VALUES (zeroblob(4000))");
     };
     {
-        Database db(path);
+        Connection db(path);
         execute(db, "CREATE TABLE fillers (filler TEXT)");
     }
     const auto before = size_of();
     {
-        Database db(path);
+        Connection db(path);
         fill(db);
     }
     BOOST_TEST(size_of() > before + 100u * 4000);
     BOOST_TEST(size_of("-wal") == 0u);
 
     const auto emptied = size_of();
-    std::optional<Database> db(path);
+    std::optional<Connection> db(path);
     fill(*db);
-    Database other(path);
+    Connection other(path);
     {
         Transaction tx(other);
         db.reset();
@@ -885,7 +853,7 @@ BOOST_FIXTURE_TEST_CASE(a_long_log_is_emptied_at_the_end_unless_somebody_writes,
 
 BOOST_FIXTURE_TEST_CASE(a_reader_of_an_old_snapshot_delays_checkpoints_and_loses_nothing, FileFixture)
 {
-    Database db(path, DatabaseOptions{5000, 20});
+    Connection db(path, Options{5000, 20});
     execute(db, "CREATE TABLE fillers (filler TEXT)");
     insert(db, 1);
     insert(db, 2);
@@ -896,7 +864,7 @@ BOOST_FIXTURE_TEST_CASE(a_reader_of_an_old_snapshot_delays_checkpoints_and_loses
             tx.commit();
         }
     };
-    Database reader(path);
+    Connection reader(path);
     {
         auto row =
             reader.prepare("SELECT number, (SELECT count(*) FROM fillers) FROM numbers ORDER BY number");
@@ -924,7 +892,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_file_is_unavailable)
     std::filesystem::create_directory(folder / "folder");
     for (const auto& path :
          {folder / "folder", folder / "missing/test.db", std::string("/proc/nonesuch/test.db")})
-        BOOST_CHECK_EXCEPTION(Database{path}, base::Error, is_database_unavailable);
+        BOOST_CHECK_EXCEPTION(Connection{path}, base::Error, is_database_unavailable);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_database_is_unavailable_and_stays_as_it_is)
@@ -936,7 +904,7 @@ BOOST_AUTO_TEST_CASE(what_is_no_database_is_unavailable_and_stays_as_it_is)
     for (const auto& content :
          {noise, std::string(20000, '\0'), std::string("a text, and not a short one, of a person\n")}) {
         const auto path = folder.write("test.db", content);
-        BOOST_CHECK_EXCEPTION(Database{path}, base::Error, is_database_unavailable);
+        BOOST_CHECK_EXCEPTION(Connection{path}, base::Error, is_database_unavailable);
         std::ifstream file(path, std::ios::binary);
         const std::string after((std::istreambuf_iterator<char>(file)), {});
         BOOST_TEST((after == content));
@@ -949,7 +917,7 @@ struct DamagedFixture
     DamagedFixture()
     {
         {
-            Database db(path, DatabaseOptions{5000, 1});
+            Connection db(path, Options{5000, 1});
             execute(db, "CREATE TABLE fillers (id INTEGER PRIMARY KEY, filler TEXT)");
             for (int i = 0; i < 100; ++i)
                 execute(db, "INSERT INTO fillers (filler) VALUES (zeroblob(1000))");
@@ -970,7 +938,7 @@ struct DamagedFixture
 
 BOOST_FIXTURE_TEST_CASE(a_damaged_database_is_unavailable, DamagedFixture)
 {
-    Database db(path);
+    Connection db(path);
     BOOST_CHECK_EXCEPTION(integer(db, "SELECT sum(length(filler)) FROM fillers"), base::Error,
                           is_database_unavailable);
     BOOST_CHECK_EXCEPTION(execute(db, "UPDATE fillers SET filler = 'x'"), base::Error,
@@ -980,7 +948,7 @@ BOOST_FIXTURE_TEST_CASE(a_damaged_database_is_unavailable, DamagedFixture)
 
 BOOST_FIXTURE_TEST_CASE(damage_is_one_of_the_problems_that_are_listed, DamagedFixture)
 {
-    Database db(path);
+    Connection db(path);
     BOOST_TEST(!db.integrity_problems().empty());
 }
 
@@ -992,7 +960,7 @@ BOOST_FIXTURE_TEST_CASE(a_file_that_may_only_be_read_is_unavailable, FileFixture
             if (::geteuid() == 0 && ::setuid(65534) != 0) // root may write everything
                 return 2;
             try {
-                Database db(path, DatabaseOptions{0});
+                Connection db(path, Options{0});
                 insert(db, 1);
             } catch (const base::Error& error) {
                 return is_database_unavailable(error) ? 0 : 3;

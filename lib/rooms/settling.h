@@ -1,0 +1,36 @@
+// What lapses ends, and what stays empty closes, whoever comes by first. Every function here wants to be
+// called inside a Transaction, unless it says otherwise.
+#pragma once
+
+#include "rooms/loaded_room.h"
+#include "rooms/metering.h"
+
+#include <string>
+
+namespace rooms {
+
+// What was done, for the sweep's summary.
+struct Tally
+{
+    std::int64_t connections_metered = 0; // found open and still present
+    std::int64_t connections_lapsed = 0;
+    std::int64_t rooms_closed = 0;
+    std::int64_t debited_seconds = 0;
+
+    Tally& operator+=(const Tally& other);
+};
+
+// Ends every lapsed stay in the room at its token's expiry, then closes the room if nobody has been in it for
+// unjoined_room_ttl_seconds: since the last of these lapses, or since its creation if nobody ever came.
+// `room` is then what it has become. Does nothing to one that is closed or booked.
+Tally settle(Context& context, LoadedRoom& room);
+
+// Of the rooms around a wallet, settles the one that it has lapsed in and the one that it hosts.
+Tally settle_wallet(Context& context, const std::string& wallet, std::vector<LoadedRoom>& around);
+Tally settle_wallet(Context& context, const std::string& wallet);
+
+// The same from outside a Transaction; begins one only if something lapsed. For those who just want to read
+// the wallet's balance.
+void settle_wallet_if_lapsed(Context& context, const std::string& wallet);
+
+} // namespace rooms

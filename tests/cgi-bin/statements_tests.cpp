@@ -1,0 +1,127 @@
+// What requests and sweeps ask of the database: how much, and by which way.
+#include "auth/nonce.h"
+#include "handler_fixture.h"
+#include "requests/idempotency.h"
+#include "rooms/sweep.h"
+#include "sessions/attestation.h"
+#include "sessions/session.h"
+#include "sqlite/full_scans.h"
+
+#include <algorithm>
+
+namespace {
+
+struct StatementsFixture
+{
+    // As many as one request takes.
+    std::int64_t statements_of(const std::string& path, const base::Json& body, const std::string& wallet)
+    {
+        scans.forget();
+        BOOST_TEST(service.post(path, body, wallet).status == 200);
+        return scans.statements();
+    }
+    void post(const std::string& path, const base::Json& body, const std::string& wallet,
+              const std::string& with_key = {})
+    {
+        auto asked = service.signed_in(service.request("POST", path, body.dump()), wallet);
+        if (!with_key.empty())
+            asked.idempotency_key = with_key;
+        BOOST_TEST(service.send(asked).status < 500);
+    }
+    // How SQLite goes about it: a line for each table.
+    std::vector<std::string> plan_of(const std::string& sql)
+    {
+        const database::Transaction tx(service.db()); // to be explained, what writes counts as writing
+        auto row = service.db().prepare("EXPLAIN QUERY PLAN " + sql);
+        std::vector<std::string> steps;
+        while (row.step())
+            steps.push_back(row.text("detail"));
+        return steps;
+    }
+
+    FullScans scans;
+    HandlerFixture service;
+};
+
+bool begins_with(const std::string& text, const std::string& words)
+{
+    return text.rfind(words, 0) == 0;
+}
+
+// A list in the statement itself, the result of another one, or a table of one row.
+bool is_small(const std::string& step)
+{
+    for (const char* small : {"CONSTANT", "(subquery", "w", "instants", "active", "d", "sweeps", "pruning",
+                              "SUBQUERY", "running_balances", "debits"}) {
+        if (step == std::string("SCAN ") + small || begins_with(step, std::string("SCAN ") + small + " ") ||
+            begins_with(step, "SCAN (") || begins_with(step, "SCAN 2 CONSTANT") ||
+            begins_with(step, "SCAN CONSTANT"))
+            return true;
+    }
+    return false;
+}
+
+} // namespace
+
+BOOST_FIXTURE_TEST_SUITE(statements_tests, StatementsFixture)
+
+BOOST_AUTO_TEST_CASE(a_request_asks_the_database_no_more_than_it_must)
+{
+    const auto host = service.address(1);
+    const auto guest = service.address(2);
+    service.give(guest, 1800);
+    const auto room_id = service.create_room(host);
+    service.join(host, room_id);
+    BOOST_TEST(statements_of("/rooms/join", {{"room_id", room_id}}, guest) <= 8);
+}
+
+// However many have ever talked: what is asked again and again finds its rows by an index.
+BOOST_AUTO_TEST_CASE(no_statement_of_a_request_or_of_a_sweep_walks_through_a_table_that_grows)
+{
+    const auto host = service.address(1);
+    const auto guest = service.address(2);
+    service.give(guest, 1800);
+    scans.forget();
+    const auto room_id = service.create_room(host);
+    const auto seat = service.caller(service.join(host, room_id));
+    service.chain.names.insert(guest);
+    post("/rooms/join", {{"room_id", room_id}}, guest, "a-key");
+    service.now += 30;
+    for (const char* path : {"/rooms/heartbeat", "/rooms/token/renew"})
+        post(path, seat, host, path);
+    service.get("/credits", host);
+    service.get("/credits/history", host);
+    service.get("/rooms/active", host);
+    service.get("/rooms/" + room_id, host);
+    service.get("/health");
+    service.now += 100;
+    service.sweep();
+    auth::purge_spent_nonces(service.db(), service.now, 10);
+    requests::purge(service.db(), service.now, 10);
+    sessions::close_ended(service.db(), service.now);
+    sessions::find_sessions_to_attest(service.db(), service.now);
+    sessions::find_attestations_on_their_way(service.db());
+    sessions::find_attestation(service.db(), "7");
+    sessions::find_transactions(service.db(), "7");
+    sessions::next_nonce(service.db(), 1, host);
+    sessions::find_stays(service.db(), "7", host, service.now);
+    sessions::leave(service.db(), "7", host, service.now);
+    post("/rooms/leave", seat, host);
+    service.remove("/rooms/" + room_id, host);
+    service.remove("/rooms/" + room_id + "/participants/" + unknown_id, host);
+
+    int explained = 0;
+    const auto texts = scans.texts(); // of which the explanations are none
+    for (const auto& sql : texts) {
+        if (!begins_with(sql, "SELECT") && !begins_with(sql, "UPDATE") && !begins_with(sql, "DELETE"))
+            continue;
+        ++explained;
+        for (const auto& step : plan_of(sql)) {
+            const bool is_scan = begins_with(step, "SCAN ") && step.find(" USING ") == std::string::npos;
+            BOOST_TEST((!is_scan || is_small(step)), step << " in " << sql);
+        }
+    }
+    BOOST_TEST(explained >= 25);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
