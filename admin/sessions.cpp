@@ -69,8 +69,7 @@ void show_presence(Command& command, database::Connection& db, const sessions::K
     const auto show = [&](const char* party, const char* line, const std::string& wallet) {
         text << "  " << line << wallet << "\n";
         base::Json json = {{"wallet", wallet}, {"stays", base::Json::array()}};
-        const auto stays =
-            unite(sessions::find_stays(db, session.booking_id, wallet, command.now), terms.ends_at);
+        auto stays = unite(sessions::find_stays(db, session.booking_id, wallet, command.now), terms.ends_at);
         for (const auto& stay : stays) {
             text << "             " << base::iso8601(stay.joined_at) << " to " << base::iso8601(stay.left_at)
                  << ", " << stay.left_at - stay.joined_at << " s\n";

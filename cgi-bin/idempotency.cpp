@@ -66,7 +66,7 @@ Response answer_once(App& app, const Route& route, const Call& call)
     try {
         std::optional<database::TransactionGroup> group(db);
         const auto before = db.rows_written();
-        const auto response = call_handler(app, route, call);
+        auto response = call_handler(app, route, call);
         if (response.status >= 400 && db.rows_written() == before) {
             group.reset();
             return requests::give_up(db, keyed) ? response : render(in_progress());
