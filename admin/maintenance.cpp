@@ -5,6 +5,7 @@
 #include "credits/pruning.h"
 #include "rooms/audit.h"
 #include "rooms/history.h"
+#include "rooms/pruning.h"
 #include "sqlite/backup.h"
 
 #include <filesystem>

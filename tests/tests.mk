@@ -15,7 +15,7 @@ TEST_CXX ?= clang++
 
 # Most of the time of a build goes into the tests, so other builds are tested by those of PLAIN, which is built before,
 # but for what asks whether it is sanitized.
-PLAIN ?= $(BUILD)
+PLAIN ?= $(if $(SAN),build,$(BUILD))
 ASKING := $(call objects,$(shell grep -ls SANITIZED /dev/null $(TEST_SOURCES)))
 SHARED_TESTS := $(ASKING) $(patsubst $(BUILD)/%,$(PLAIN)/%,$(filter-out $(ASKING),$(TESTS)))
 
@@ -80,6 +80,7 @@ lint: $(LOOKED_AT)
 # The unit program, or of it what TEST names: a suite, suite/case, or whatever else Boost's --run_test takes.
 TEST ?=
 check: unit-packages
+	$(if $(SAN),@$(MAKE) --no-print-directory -j$$(nproc) SAN= BUILD=build build/run_tests)
 	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/run_tests
 	@$(BUILD)/run_tests --color_output=no $(if $(TEST),--run_test='$(TEST)')
 
@@ -148,6 +149,11 @@ bench bench-scale: bench-packages
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCH)
 	@tests/bench/$(subst bench-,,$@).sh $(BUILD)
 
+# Beside the programs and the bench-seed that stand in OTHER, of another commit.
+bench-beside: bench-packages
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@tests/bench/beside.sh $(BUILD) $(OTHER)
+
 # ---- what they need ----
 
 FUZZ_PACKAGES := clang libclang-rt-dev
@@ -172,5 +178,5 @@ fuzz-packages:
 bench-packages:
 	$(call install,$(RUN_PACKAGES) wrk binutils python3 $(if $(shell command -v npm),,nodejs npm))
 
-.PHONY: test test-programs lint check compilers fuzz fuzz-coverage torture bench bench-scale test-packages unit-packages torture-packages \
+.PHONY: test test-programs lint check compilers fuzz fuzz-coverage torture bench bench-scale bench-beside test-packages unit-packages torture-packages \
     fuzz-packages bench-packages

@@ -5,6 +5,7 @@
 #include "handler_fixture.h"
 #include "requests/idempotency.h"
 #include "rooms/history.h"
+#include "rooms/pruning.h"
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include "requests/idempotency.h"
 #include "rooms/audit.h"
 #include "rooms/history.h"
+#include "rooms/pruning.h"
 #include "rooms/sweep.h"
 #include "sessions/oracle.h"
 #include "sqlite/backup.h"

@@ -1,4 +1,5 @@
 #include "rooms/history.h"
+#include "rooms/pruning.h"
 
 #include "credits/ledger.h"
 #include "rooms/room_fixture.h"

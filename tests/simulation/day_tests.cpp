@@ -5,6 +5,7 @@
 #include "metrics/report.h"
 #include "requests/idempotency.h"
 #include "rooms/history.h"
+#include "rooms/pruning.h"
 #include "rooms/sweep.h"
 #include "sessions/session.h"
 #include "simulation/quick_folder.h"

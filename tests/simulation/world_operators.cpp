@@ -8,6 +8,7 @@
 #include "rooms/history.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
+#include "rooms/pruning.h"
 #include "rooms/sweep.h"
 #include "sessions/oracle.h"
 #include "simulation/world.h"
