@@ -55,6 +55,7 @@ async function servesOthers(deployment, size, startAttackers) {
     let beside;
     let told;
     try {
+        await Promise.race([attackers.begun, attackers.end]);
         await sleep(settleMs);
         beside = await latencies(ask, size);
     } finally {

@@ -1,5 +1,5 @@
 // Sends the same requests over many connections, each as fast as answers come, until it is told to stop by SIGTERM.
-// Then it prints what came: { statuses: { 200: 17, ... }, broken }. A process of its own, so that it takes no time from
+// Prints an empty line when it has begun, and at the end what came: { statuses: { 200: 17, ... }, broken }. A process of its own, so that it takes no time from
 // the client beside it.
 // usage: flood.mjs PORT ADDRESS CONNECTIONS <REQUESTS, where REQUESTS is a JSON list of the requests' bytes
 import net from 'node:net';
@@ -38,3 +38,4 @@ process.on('SIGTERM', () => {
     process.stdout.write(JSON.stringify(told), () => process.exit(0));
 });
 for (let number = 0; number < Number(connections); number += 1) open(number);
+process.stdout.write('\n');

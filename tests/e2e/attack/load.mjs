@@ -14,7 +14,7 @@ process.on('exit', () => {
     for (const child of running) child.kill('SIGKILL');
 });
 
-// Runs attack/NAME.mjs beside us; `stop()` gives back what it counted.
+// Runs attack/NAME.mjs beside us, once it has `begun`; `stop()` gives back what it counted.
 export class Attacker {
     constructor(name, port, args, input = '') {
         const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
@@ -24,8 +24,14 @@ export class Attacker {
         this.child = spawn('nice', command, { stdio });
         running.add(this.child);
         this.output = '';
-        this.child.stdout.setEncoding('utf8').on('data', (text) => (this.output += text));
         this.end = new Promise((resolve) => this.child.on('close', resolve));
+        // An empty line says that it is at work.
+        this.begun = new Promise((resolve) => {
+            this.child.stdout.setEncoding('utf8').on('data', (text) => {
+                this.output += text;
+                resolve();
+            });
+        });
         this.child.stdin.end(input);
     }
 

@@ -1,5 +1,5 @@
 // Holds connections whose requests never become whole, half of them in the head, half in the body; one that is
-// closed is opened anew a second later. Ends by SIGTERM and prints how it went: { opened, open, refused }.
+// closed is opened anew a second later. Prints an empty line when it has begun; ends by SIGTERM and prints how it went: { opened, open, refused }.
 // usage: slow.mjs PORT ADDRESS CONNECTIONS PATH
 import net from 'node:net';
 
@@ -35,3 +35,4 @@ process.on('SIGTERM', () => {
     process.stdout.write(JSON.stringify(told), () => process.exit(0));
 });
 for (let number = 0; number < Number(connections); number += 1) open(number);
+process.stdout.write('\n');
