@@ -1,6 +1,6 @@
 // Sends the same requests over many connections, each as fast as answers come, until it is told to stop by SIGTERM.
-// Prints an empty line when it has begun, and at the end what came: { statuses: { 200: 17, ... }, broken }. A process of its own, so that it takes no time from
-// the client beside it.
+// Prints an empty line when it has begun, and at the end what came: { statuses: { 200: 17, ... }, broken }. A process of
+// its own, so that it takes no time from the client beside it.
 // usage: flood.mjs PORT ADDRESS CONNECTIONS <REQUESTS, where REQUESTS is a JSON list of the requests' bytes
 import net from 'node:net';
 
