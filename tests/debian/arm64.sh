@@ -27,7 +27,7 @@ inside() {
         SIMULATION_STEPS="${SIMULATION_STEPS:-2000}" FAULT_STRIDE="${FAULT_STRIDE:-400}" FAULT_ROUNDS="${FAULT_ROUNDS:-5}" \
         FAULT_SEED="${FAULT_SEED:-1}" sh -c "cd /root/session-voice && $1"
 }
-inside "make -s -j$(nproc) UNITY=1 CXX=aarch64-linux-gnu-g++ WERROR=-Werror all build/run_tests" || exit 1
+inside "make -s -j$(nproc) UNITY=1 CXX=aarch64-linux-gnu-g++ TEST_CXX=aarch64-linux-gnu-g++ WERROR=-Werror all build/run_tests" || exit 1
 
 begun=$(date +%s)
 # The tests of days watch how much memory the process takes, and the emulator's is among it.
