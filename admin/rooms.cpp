@@ -3,7 +3,7 @@
 #include "rooms/connection.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
-#include "rooms/room.h"
+#include "rooms/stored_room.h"
 
 #include <iomanip>
 

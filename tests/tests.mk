@@ -85,10 +85,10 @@ check: unit-packages
 	@$(BUILD)/run_tests --color_output=no $(if $(TEST),--run_test='$(TEST)')
 
 # Everything by both compilers: what tests/debian does in a release. In a unity build a file can live by the includes of
-# its neighbours, so each is also looked at alone.
+# its neighbours, so each is also compiled alone.
 compilers: unit-packages
 	@printf '%s\n' $(filter-out $(JSON_USERS:$(BUILD)/%.o=%.cpp),$(wildcard lib/*/*.cpp)) | grep -v version.cpp | \
-	    xargs -P $$(nproc) -n 1 $(CXX) -fsyntax-only -std=c++20 $(WARNINGS) -Werror -Ilib
+	    xargs -P $$(nproc) -n 1 $(CXX) -O2 -std=c++20 $(WARNINGS) -Werror -Ilib -c -o /dev/null
 	@$(MAKE_TEST) WERROR=-Werror test-programs
 	@$(MAKE_BY_CLANG) UNITY=1 BUILD=build-clang PLAIN=build-test WERROR=-Werror CXXFLAGS=-O0 all build-clang/run_tests
 

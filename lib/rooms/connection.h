@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "database/connection.h"
-#include "rooms/room.h"
+#include "rooms/kind.h"
 
 #include <cstdint>
 #include <optional>

@@ -1,5 +1,7 @@
 #include "rooms/departure.h"
 
+#include "rooms/loaded_room.h"
+
 #include <algorithm>
 
 namespace rooms {

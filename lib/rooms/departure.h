@@ -1,10 +1,11 @@
 // How a stay and a room end. Call all of it inside a Transaction.
 #pragma once
 
-#include "rooms/loaded_room.h"
 #include "rooms/metering.h"
 
 namespace rooms {
+
+struct LoadedRoom;
 
 // Meters everybody who is still in the room, ends their stays and closes it.
 void close_with_everybody(Context& context, LoadedRoom& room);

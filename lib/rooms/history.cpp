@@ -1,5 +1,7 @@
 #include "rooms/history.h"
 
+#include "rooms/stored_room.h"
+
 namespace rooms {
 
 namespace {

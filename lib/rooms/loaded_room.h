@@ -2,7 +2,7 @@
 #pragma once
 
 #include "rooms/connection.h"
-#include "rooms/room.h"
+#include "rooms/stored_room.h"
 
 #include <optional>
 #include <string>

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "rooms/departure.h"
+#include "rooms/loaded_room.h"
 #include "rooms/settling.h"
 
 #include <algorithm>

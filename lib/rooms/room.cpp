@@ -1,6 +1,7 @@
 #include "rooms/room.h"
 
 #include "base/error.h"
+#include "rooms/stored_room.h"
 
 #include <cassert>
 

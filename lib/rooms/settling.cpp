@@ -1,5 +1,7 @@
 #include "rooms/settling.h"
 
+#include "rooms/loaded_room.h"
+
 #include <cassert>
 
 namespace rooms {

@@ -2,12 +2,14 @@
 // called inside a Transaction, unless it says otherwise.
 #pragma once
 
-#include "rooms/loaded_room.h"
 #include "rooms/metering.h"
 
 #include <string>
+#include <vector>
 
 namespace rooms {
+
+struct LoadedRoom;
 
 // What was done, for the sweep's summary.
 struct Tally

@@ -1,5 +1,7 @@
 #include "rooms/sweep.h"
 
+#include "rooms/loaded_room.h"
+
 namespace rooms {
 
 namespace {

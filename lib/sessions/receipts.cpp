@@ -57,9 +57,8 @@ void Delivery::settle(Attestation& attestation, const Verdict& verdict, base::Un
         settled.state = is_for_good ? AttestationState::confirmed : verdict.state;
         settled.failure = verdict.failure;
         settled.settled_at = verdict.is_final ? std::optional(now) : std::nullopt;
-        settled.mined_hash.reset();
+        settled.mined_hash = verdict.mined ? std::optional(verdict.mined->tx_hash) : std::nullopt;
         if (verdict.mined) {
-            settled.mined_hash = verdict.mined->tx_hash;
             settled.oracle = verdict.mined->oracle;
             settled.nonce = verdict.mined->nonce;
         }

@@ -1,6 +1,7 @@
 #include "rooms/metering.h"
 
 #include "room_fixture.h"
+#include "rooms/loaded_room.h"
 
 #include <algorithm>
 #include <functional>

@@ -2,7 +2,7 @@
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
 #include "rooms/participation.h"
-#include "rooms/room.h"
+#include "rooms/stored_room.h"
 
 #include "room_fixture.h"
 

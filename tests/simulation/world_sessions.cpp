@@ -84,9 +84,9 @@ void World::join_session(const std::string& somebody)
     if (reply)
         require(*reply, expected);
     if (!chain.is_down && !is_active && booking->is_known)
-        booking->looked_up = sessions::find_session(db(), booking->booking_id)->looked_up_at == 0
-                                 ? std::nullopt
-                                 : booking->looked_up;
+        booking->looked_up = sessions::find_session(db(), booking->booking_id)->looked_up_at
+                                 ? booking->looked_up
+                                 : std::nullopt;
     if (!expected.empty())
         return;
     ++answers["session joined"];
