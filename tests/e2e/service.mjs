@@ -298,6 +298,7 @@ export class Service {
         try {
             return await this.startOnce();
         } catch (error) {
+            this.child?.kill('SIGTERM'); // one that is merely slow does not end by itself
             await this.exit;
             if (attempts === 1 || !/Address already in use/.test(this.logs())) throw error;
             return this.start(attempts - 1);
