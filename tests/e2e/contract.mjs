@@ -108,8 +108,9 @@ function assertHeaders(place, response, headers, what) {
             assert.ok(!node.required, `${what}: ${name} is missing`);
             continue;
         }
-        const isNumber = node.schema.type === 'integer' && /^\d+$/.test(text);
-        assertValid('closed', below(pointer, 'schema'), isNumber ? Number(text) : text, `${what}: ${name}`);
+        const schema = resolve(below(pointer, 'schema'));
+        const isNumber = schema.node.type === 'integer' && /^\d+$/.test(text);
+        assertValid('closed', schema.pointer, isNumber ? Number(text) : text, `${what}: ${name}`);
     }
 }
 
@@ -137,7 +138,8 @@ export function assertDescribed(method, rawPath, reply, sent) {
     // What is accepted is what the document tells clients to send.
     const path = pathOf(rawPath);
     if (method !== 'POST' || status !== 200 || !sent?.length) return;
-    const schema = below('/paths', path, 'post', 'requestBody', 'content', 'application/json', 'schema');
+    const { pointer } = resolve(below('/paths', path, 'post', 'requestBody'));
+    const schema = below(pointer, 'content', 'application/json', 'schema');
     assertValid('written', schema, JSON.parse(sent), `the body of ${method} ${rawPath}`);
 }
 
