@@ -199,6 +199,7 @@ std::optional<int> read_options(int argc, char** argv, Options& options)
 
 int main(int argc, char** argv)
 {
+    const auto parent = ::getppid(); // first of all, since it may end while this process starts
     Options options;
     if (!base::is_cgi_request()) {
         if (const auto status = read_options(argc, argv, options))
@@ -225,7 +226,7 @@ int main(int argc, char** argv)
         if (options.workers == 0) {
             supervisor::replace_on_hangup(argv);
             if (options.with_parent)
-                supervisor::end_with_parent();
+                supervisor::end_with_parent(parent);
             return serve_fastcgi(app);
         }
         return supervisor::keep_workers(options.workers, argv, [&] { return serve_fastcgi(app); });

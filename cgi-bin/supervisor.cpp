@@ -127,7 +127,7 @@ void replace_on_hangup(char** arguments)
     handle(SIGHUP, [](int) { hung_up = 1; });
 }
 
-void end_with_parent()
+void end_with_parent(pid_t parent)
 {
     struct sigaction action = {};
     action.sa_flags = SA_RESTART; // it may come amid the reading of a request
@@ -139,6 +139,8 @@ void end_with_parent()
     };
     sigaction(SIGUSR1, &action, nullptr);
     ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
+    if (::getppid() != parent) // it ended before it could be watched
+        ::raise(SIGUSR1);
 }
 
 bool wait_for_connection(int listening_socket)
