@@ -16,14 +16,11 @@ void ban_wallet(Command& command)
         return rooms::expel(context, command.wallet);
     });
     const auto expires_at = seconds ? std::optional(command.now + *seconds) : std::nullopt;
-    const auto id_or_null = [](const std::optional<std::string>& id) {
-        return id ? base::Json(*id) : base::Json();
-    };
     command.json = {{"wallet", command.wallet},
                     {"reason", command.arguments.reason},
                     {"expires_at", instant(expires_at)},
-                    {"left_room_id", id_or_null(expulsion.left_room_id)},
-                    {"closed_room_id", id_or_null(expulsion.closed_room_id)}};
+                    {"left_room_id", base::or_null(expulsion.left_room_id)},
+                    {"closed_room_id", base::or_null(expulsion.closed_room_id)}};
     command.text << command.wallet << " banned "
                  << (expires_at ? "until " + base::iso8601(*expires_at) : "for good") << "\n";
     if (expulsion.left_room_id)

@@ -16,7 +16,7 @@ void rooms_list(Command& command)
     for (const auto& each : active) {
         const auto& room = each.room;
         command.json["rooms"].push_back({{"room_id", room.room_id},
-                                         {"title", room.title ? base::Json(*room.title) : base::Json()},
+                                         {"title", base::or_null(room.title)},
                                          {"host_wallet", room.host_wallet},
                                          {"visibility", room.visibility()},
                                          {"participant_count", each.participant_count},
@@ -47,7 +47,7 @@ void rooms_show(Command& command)
     const auto& room = stored->room;
     command.json = {{"room_id", room.room_id},
                     {"kind", name_of(stored->kind)},
-                    {"title", room.title ? base::Json(*room.title) : base::Json()},
+                    {"title", base::or_null(room.title)},
                     {"host_wallet", room.host_wallet},
                     {"visibility", room.visibility()},
                     {"capacity", room.capacity},

@@ -173,7 +173,7 @@ void sessions_list(Command& command)
                      << "\n";
         base::Json json = {{"booking_id", session.booking_id},
                            {"start_at", session.terms ? instant(session.terms->start_at) : base::Json()},
-                           {"concluded", session.concluded ? base::Json(*session.concluded) : base::Json()},
+                           {"concluded", base::or_null(session.concluded)},
                            {"outcome", nullptr},
                            {"state", nullptr}};
         if (attestation) {

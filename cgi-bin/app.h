@@ -41,7 +41,7 @@ class App
     // be reached fails the requests that need it, not the process. Throws Error(database_unavailable), or
     // Error(database_moved) if the open file is no longer at its place.
     database::Connection& database();
-    // What is once a request.
+    // What begins anew with each request.
     void begin_request()
     {
         is_in_place_ = false;

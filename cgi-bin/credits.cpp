@@ -36,12 +36,7 @@ std::int64_t read_cursor(std::string_view query)
     return event_id;
 }
 
-base::Json text_or_null(const std::optional<std::string>& text)
-{
-    return text ? base::Json(*text) : base::Json();
-}
-
-// The account as it is when the wallet's stay has ended that lapsed.
+// Ends the wallet's stay if it lapsed, so that the account shows what it was charged.
 void settle(App& app, const Call& call, base::UnixSeconds now)
 {
     Charging charging(app, now);
@@ -85,8 +80,8 @@ http::Response get_credits_history(App& app, const Call& call)
                             {"kind", name_of(event.kind)},
                             {"delta_seconds", event.delta_seconds},
                             {"balance_after_seconds", event.balance_after_seconds},
-                            {"connection_id", text_or_null(event.connection_id)},
-                            {"room_id", text_or_null(room_id->second)},
+                            {"connection_id", base::or_null(event.connection_id)},
+                            {"room_id", base::or_null(room_id->second)},
                             {"created_at", base::iso8601(event.created_at)}};
         if (event.reason)
             rendered["reason"] = *event.reason;

@@ -12,7 +12,6 @@
 #include "rooms/moderation.h"
 #include "rooms/participation.h"
 #include "rooms/room.h"
-#include "rooms/standing.h"
 
 namespace {
 
@@ -38,12 +37,6 @@ base::Json render(const std::string& wallet, const std::vector<rooms::Event>& ev
     return list;
 }
 
-// null if it has none.
-base::Json title_of(const rooms::Room& room)
-{
-    return room.title ? base::Json(*room.title) : base::Json();
-}
-
 // One list element, or nothing for a row that no client could read: it must not take the others with it.
 std::optional<base::Json> render(const rooms::ActiveRoom& active)
 {
@@ -52,7 +45,7 @@ std::optional<base::Json> render(const rooms::ActiveRoom& active)
             throw base::Error(base::ErrorCode::internal, "internal_error", "malformed row");
         return base::Json{{"room_id", active.room.room_id},
                           {"host_wallet", active.room.host_wallet},
-                          {"title", title_of(active.room)},
+                          {"title", base::or_null(active.room.title)},
                           {"capacity", active.room.capacity},
                           {"participant_count", active.participant_count},
                           {"created_at", base::iso8601(active.room.created_at)}};
@@ -93,7 +86,7 @@ http::Response post_rooms_create(App& app, const Call& call)
                {"channel", rooms::channel_of(room.room_id)},
                {"visibility", room.visibility()},
                {"capacity", room.capacity},
-               {"title", title_of(room)}});
+               {"title", base::or_null(room.title)}});
 }
 
 http::Response post_rooms_join(App& app, const Call& call)
@@ -185,7 +178,7 @@ http::Response get_room(App& app, const Call& call)
     const auto& room = view->room;
     return ok({{"room_id", room.room_id},
                {"channel", rooms::channel_of(room.room_id)},
-               {"title", title_of(room)},
+               {"title", base::or_null(room.title)},
                {"host_wallet", room.host_wallet},
                {"visibility", room.visibility()},
                {"capacity", room.capacity},

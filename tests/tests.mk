@@ -71,11 +71,16 @@ test: test-packages
 # What compilers do not say of the program's own files; a folder is looked at as one. cppcheck of Debian 12 takes a variable
 # for one of the same name in another function.
 LOOKED_AT := $(patsubst %.o,%.cpp,$(filter %/unity.o,$(LIB) $(EDGE) $(call objects,$(wildcard admin/*.cpp))))
+ifeq ($(UNITY),)
+lint:
+	@$(MAKE_TEST) lint
+else
 lint: $(LOOKED_AT)
 	@printf '%s\n' $(LOOKED_AT) cgi-bin/main.cpp $(wildcard cron/*.cpp) | xargs -P $$(nproc) -n 1 sh -c \
 	    'clang-tidy --quiet "$$0" -- -std=c++20 -DSESSION_VOICE_VERSION=\"\" -Ilib -Icgi-bin -iquote . 2>/dev/null'
 	@cppcheck --quiet --std=c++20 --enable=warning,performance,portability --suppress=missingIncludeSystem \
 	    --suppress=invalidLifetime --error-exitcode=1 -j $$(nproc) -Ilib -Icgi-bin lib cgi-bin cron admin
+endif
 
 # The unit program, or of it what TEST names: a suite, suite/case, or whatever else Boost's --run_test takes.
 TEST ?=
@@ -178,5 +183,5 @@ fuzz-packages:
 bench-packages:
 	$(call install,$(RUN_PACKAGES) wrk binutils python3 $(if $(shell command -v npm),,nodejs npm))
 
-.PHONY: test test-programs lint check compilers fuzz fuzz-coverage torture bench bench-scale bench-beside test-packages unit-packages torture-packages \
-    fuzz-packages bench-packages
+.PHONY: test test-programs lint check compilers fuzz fuzz-coverage torture bench bench-scale bench-beside test-packages \
+    unit-packages torture-packages fuzz-packages bench-packages

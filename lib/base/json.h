@@ -2,6 +2,8 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace base {
@@ -12,5 +14,11 @@ using Json = nlohmann::json;
 // levels, invalid UTF-8, lone surrogates, numbers that overflow a double and text after the value.
 // Throws Error(invalid_argument, "invalid_json").
 Json parse_json(std::string_view text);
+
+// null where there is none.
+inline Json or_null(const std::optional<std::string>& text)
+{
+    return text ? Json(*text) : Json();
+}
 
 } // namespace base

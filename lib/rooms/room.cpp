@@ -65,6 +65,15 @@ std::optional<StoredRoom> find_room(database::Connection& db, const std::string&
     return read_room(row);
 }
 
+void record_emptied(database::Connection& db, const std::string& room_id, base::UnixSeconds emptied_at)
+{
+    assert(db.in_transaction());
+    db.prepare("UPDATE rooms SET emptied_at = :emptied_at WHERE room_id = :room_id")
+        .bind(":emptied_at", emptied_at)
+        .bind(":room_id", room_id)
+        .run();
+}
+
 void close_room(database::Connection& db, const std::string& room_id, base::UnixSeconds closed_at)
 {
     assert(db.in_transaction());

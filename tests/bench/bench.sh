@@ -91,18 +91,8 @@ compare "$heartbeat, of a bare loop of its SQL on one core" '-' "ask $ours '$hea
 compare 'POST /rooms/token/renew, of a bare loop of its SQL, each on the disk' '-' \
     "ask $ours 'POST /rooms/token/renew' $clients" 'bare FULL'
 
-# join_and_leave PORT: each round has its own visitors, since the end of a run may leave them in their rooms. A connection
-# has a thread of its own, so that the script knows whose answer it reads.
-join_and_leave() {
-    tail -n +$(((round - 1) * connections_at_once + 1)) "$visitors" | head -n "$connections_at_once" >"$var/visiting"
-    threads=$connections_at_once
-    joined=no
-    if ask "$1" none "$var/visiting" pair; then joined=yes; fi
-    threads=''
-    [ "$joined" = yes ]
-}
 compare "pairs of join and leave a second, of the do-nothing program's requests/s" '>= 0.25' \
-    "join_and_leave $ours && rate=\$(calculate \"\$rate / 2\")" "join_and_leave $nothing" 'pairs : requests/s'
+    "join_and_leave $ours $visitors && rate=\$(calculate \"\$rate / 2\")" "join_and_leave $nothing $visitors" 'pairs : requests/s'
 
 # ---- beside libsecp256k1 ----
 

@@ -27,14 +27,6 @@ for route in 'GET /health' 'GET /credits' 'GET /rooms/active' 'POST /rooms/heart
     compare "$route, of the other's rate" '-' "ask $ours '$route' $var/ours/clients" "ask $theirs '$route' $var/theirs/clients"
 done
 
-# join_and_leave NAME PORT: each round has its own visitors, and a connection a thread of its own, as in bench.sh.
-join_and_leave() {
-    tail -n +$(((round - 1) * connections_at_once + 1)) "$var/$1/visitors" | head -n "$connections_at_once" >"$var/visiting"
-    threads=$connections_at_once
-    joined=no
-    if ask "$2" none "$var/visiting" pair; then joined=yes; fi
-    threads=''
-    [ "$joined" = yes ]
-}
-compare "join and leave, of the other's rate" '-' "join_and_leave ours $ours" "join_and_leave theirs $theirs"
+compare "join and leave, of the other's rate" '-' "join_and_leave $ours $var/ours/visitors" \
+    "join_and_leave $theirs $var/theirs/visitors"
 exit "$exit_status"

@@ -74,8 +74,7 @@ end() {
 # ---- measuring ----
 
 # ask PORT ROUTES CLIENTS [SCRIPT [OPTION...]]: lets wrk ask for $seconds on 8 connections. Sets $rate (requests/s) and
-# $p99 and adds what the
-# service on the port $counted was asked to $requests; after any error sets $failure and returns 1.
+# $p99 and adds what the service on the port $counted was asked to $requests; after any error sets $failure and returns 1.
 ask() {
     target=http://127.0.0.1:$1
     export BENCH_ROUTES="$2" BENCH_CLIENTS="$3" BENCH_THREADS="${threads:-2}" BENCH_HEADER="${header:-}"
@@ -86,6 +85,17 @@ ask() {
     p99=$(awk '$1 == "99%" { print $2 }' "$var/wrk")
     [ "$1" != "${counted:-}" ] || requests=$((requests + $(awk '/requests in/ { print $1 }' "$var/wrk")))
     [ -z "$failure" ] && [ "${rate%.*}" -gt 0 ]
+}
+
+# join_and_leave PORT VISITORS: each round has its own of the visitors in that file, since the end of a run may leave them in
+# their rooms. A connection has a thread of its own, so that the script knows whose answer it reads.
+join_and_leave() {
+    tail -n +$(((round - 1) * connections_at_once + 1)) "$2" | head -n "$connections_at_once" >"$var/visiting"
+    threads=$connections_at_once
+    joined=no
+    if ask "$1" none "$var/visiting" pair; then joined=yes; fi
+    threads=''
+    [ "$joined" = yes ]
 }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }

@@ -259,9 +259,7 @@ unit() {
 if [ -z "$objects" ]; then
     timed "what both compilers made" check "both compilers make everything without a warning" compilers
     timed "g++'s tests" check "g++'s tests pass" unit build-test/run_tests
-    # What takes long is left to the other.
-    timed "clang's tests" check "clang's tests pass" unit build-clang/run_tests \
-        "'--run_test=!simulation_tests:!day_tests:!allocation_faults_tests:!io_faults_tests:!power_cut_tests:!backup_tests:!pruning_tests:!rate_limiter_tests:!sweep_tests:!oracle_tests'"
+    timed "clang's tests" check "clang's tests pass" unit build-clang/run_tests
 fi
 
 # ---- the same under systemd ----

@@ -103,12 +103,12 @@ describe('the document', () => {
             for (const [key, value] of Object.entries(node)) walk(value, `${at}/${key}`);
         };
         walk(document, '');
-        assert.ok(found > 10, `${found}`);
+        assert.ok(found >= 14, `${found}`);
         assert.equal(document.components.schemas.AgoraUid.format, 'int32');
         assert.equal(document.components.schemas.Seconds.format, 'int64');
     });
 
-    it('has examples that are what it says', () => assert.ok(assertExamplesValid() > 20));
+    it('has examples that are what it says', () => assert.ok(assertExamplesValid() >= 27));
 
     it('makes a client that type-checks and goes the whole way', async () => {
         const schema = path.join(client, 'schema.d.ts');
