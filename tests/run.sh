@@ -64,6 +64,9 @@ many() {
     took
 }
 
+# Whoever made the programs anew meanwhile would have tested neither the old nor the new ones.
+stat -c '%i %y %n' "$build"/session-voice* >"$said/programs"
+
 # Most tests keep less than one processor busy, so they run in three rows. The others are shown when the first is done.
 many "the Debian package" tests/debian/run.sh "$build" >"$said/third" 2>&1 &
 many "through web servers" env SESSION_VOICE_BUILD="$build" tests/e2e/run.sh >"$said/second" 2>&1 &
@@ -91,6 +94,8 @@ many "through web servers" env SESSION_VOICE_BUILD="$build" tests/e2e/run.sh >"$
     many "fuzzing" tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-5}"
 } 2>&1 | tee "$said/first"
 wait
+check "the programs stayed what they were" sh -c 'stat -c "%i %y %n" "$0"/session-voice* | cmp - "$1"' "$build" "$said/programs" |
+    tee "$said/fourth"
 cat "$said/second" "$said/third"
 
 # Once more at the end, where somebody looks first.

@@ -138,7 +138,7 @@ check "the programs say theirs" the_programs_say_the_version
 # ---- make install ----
 
 install_tree() {
-    make -s "$@" BUILD="$build" >"$tmp/make.log" 2>&1 || { cat "$tmp/make.log"; return 1; }
+    make -s "$@" UNITY=1 BUILD="$build" >"$tmp/make.log" 2>&1 || { cat "$tmp/make.log"; return 1; }
 }
 
 uninstall_removes_what_install_put_there() {
