@@ -54,6 +54,21 @@ base::Json describe_stay(const std::optional<rooms::Stay>& stay)
             {"debited_seconds", connection.debited_seconds}};
 }
 
+// What is used of the open stay and not booked yet: the last line of a list of events.
+void append_pending(Command& command, const rooms::Standing& standing)
+{
+    command.json["pending"] = nullptr;
+    if (!standing.stay)
+        return;
+    const auto& connection_id = standing.stay->connection_id;
+    command.json["pending"] = {{"delta_seconds", -standing.pending_seconds},
+                               {"balance_after_seconds", standing.remaining_seconds()},
+                               {"connection_id", connection_id}};
+    command.text << "  " << base::iso8601(command.now) << "  " << std::left << std::setw(16) << "pending"
+                 << std::right << std::setw(8) << -standing.pending_seconds << std::setw(8)
+                 << standing.remaining_seconds() << "  " << connection_id << "\n";
+}
+
 void write_line(std::ostream& text, const rooms::Stay& stay)
 {
     const auto& connection = stay.connection;
@@ -69,8 +84,10 @@ void credits_show(Command& command)
 {
     auto& db = command.database();
     rooms::Context context(db, command.config.rules, command.now);
-    rooms::settle_wallet_if_lapsed(context, command.wallet);
-    const auto account = credits::account(db, command.wallet);
+    rooms::load_settled_standing(context, command.wallet);
+    const database::Snapshot snapshot(db);
+    const auto standing = rooms::load_standing(db, command.wallet, command.now);
+    const auto account = standing.account();
     command.json = render(account);
     command.json["wallet"] = command.wallet;
     command.json["events"] = base::Json::array();
@@ -85,25 +102,27 @@ void credits_show(Command& command)
         command.json["events"].push_back(render(event));
         write_line(command.text, event);
     }
+    append_pending(command, standing);
 }
 
 void credits_statement(Command& command)
 {
     auto& db = command.database();
     rooms::Context context(db, command.config.rules, command.now);
-    rooms::settle_wallet_if_lapsed(context, command.wallet);
+    rooms::load_settled_standing(context, command.wallet);
+    const database::Snapshot snapshot(db);
+    const auto standing = rooms::load_standing(db, command.wallet, command.now);
     const auto& days = command.arguments.days;
     const auto since =
         days ? credits::day_of(command.now) - (*days - 1) * credits::seconds_per_day : base::UnixSeconds{0};
     const auto events = credits::brief_statement(db, command.wallet, since);
     const auto totals = credits::daily_totals(db, command.wallet, since);
-    const auto remaining_seconds = credits::account(db, command.wallet).remaining_seconds;
     const auto opening_seconds = events.empty()
-                                     ? remaining_seconds
+                                     ? standing.booked.remaining_seconds
                                      : events.front().balance_after_seconds - events.front().delta_seconds;
     command.json = {{"wallet", command.wallet},
                     {"opening_balance_seconds", opening_seconds},
-                    {"remaining_seconds", remaining_seconds},
+                    {"remaining_seconds", standing.remaining_seconds()},
                     {"events", base::Json::array()},
                     {"days", base::Json::array()}};
     auto& text = command.text;
@@ -123,6 +142,7 @@ void credits_statement(Command& command)
         }
         command.json["events"].push_back(std::move(json));
     }
+    append_pending(command, standing);
     for (const auto& day : totals) {
         const auto date = base::iso8601(day.begins_at).substr(0, 10);
         command.json["days"].push_back({{"day", date},
@@ -135,7 +155,7 @@ void credits_statement(Command& command)
              << ", debited " << day.debited_seconds << ", refunded " << day.refunded_seconds << ", leaving "
              << day.balance_after_seconds << " s\n";
     }
-    text << "  remaining  " << remaining_seconds << " s\n";
+    text << "  remaining  " << standing.remaining_seconds() << " s\n";
 }
 
 void credits_adjust(Command& command)

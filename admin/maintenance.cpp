@@ -6,6 +6,7 @@
 #include "rooms/audit.h"
 #include "rooms/history.h"
 #include "rooms/pruning.h"
+#include "rooms/sweep.h"
 #include "sqlite/backup.h"
 
 #include <filesystem>
@@ -87,6 +88,8 @@ void prune(Command& command)
     const auto before =
         credits::day_of(command.now) - command.arguments.older_than_days * credits::seconds_per_day;
     const auto size_before = size_of(command.config.database_path);
+    if (!rehearse) // what lapsed long ago and was not booked belongs to the old, too
+        rooms::sweep(db, command.config.rules, command.now, [] {});
     const auto events_merged = credits::prune(db, before, rehearse);
     const auto rooms_pruned = rooms::prune(db, before, rehearse);
     const auto nonces_purged = purge_nonces(command, db);

@@ -3,6 +3,7 @@
 #include "rooms/connection.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
+#include "rooms/standing.h"
 #include "rooms/stored_room.h"
 
 #include <iomanip>
@@ -62,7 +63,11 @@ void rooms_show(Command& command)
                  << (room.ai_enabled ? ", an AI takes part" : "") << "\n"
                  << "  created    " << base::iso8601(room.created_at) << "\n"
                  << "  closed     " << (stored->closed_at ? base::iso8601(*stored->closed_at) : "no") << "\n";
+    const database::Snapshot snapshot(db);
     for (const auto& stay : rooms::find_all_connections(db, room.room_id)) {
+        const auto debited_seconds =
+            stay.debited_seconds +
+            rooms::load_standing_in(db, stay.wallet, stay.connection_id, command.now).pending_seconds;
         const char* state = stay.left_at ? "left" : stay.is_lapsed(command.now) ? "lapsed" : "present";
         const auto until = stay.left_at.value_or(stay.token_expires_at);
         command.json["connections"].push_back({{"connection_id", stay.connection_id},
@@ -71,10 +76,10 @@ void rooms_show(Command& command)
                                                {"joined_at", base::iso8601(stay.joined_at)},
                                                {"until", base::iso8601(until)},
                                                {"state", state},
-                                               {"debited_seconds", stay.debited_seconds}});
+                                               {"debited_seconds", debited_seconds}});
         command.text << "  " << stay.connection_id << "  " << stay.wallet << "  "
                      << base::iso8601(stay.joined_at) << " to " << base::iso8601(until) << "  " << state
-                     << ", " << stay.debited_seconds << " s charged\n";
+                     << ", " << debited_seconds << " s charged\n";
     }
 }
 

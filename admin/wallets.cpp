@@ -9,14 +9,16 @@ void wallets_list(Command& command)
 {
     auto& db = command.database();
     command.json["wallets"] = base::Json::array();
+    const database::Snapshot snapshot(db);
     for (const auto& listed : credits::list_accounts(db, command.arguments.limit)) {
         const auto& last_event_at = listed.last_event_at;
-        auto json = render(listed.account);
+        const auto account = rooms::load_standing(db, listed.wallet, command.now).account();
+        auto json = render(account);
         json["wallet"] = listed.wallet;
         json["last_event_at"] = instant(last_event_at);
         command.json["wallets"].push_back(std::move(json));
-        command.text << listed.wallet << "  remaining " << std::setw(8) << listed.account.remaining_seconds
-                     << " s  consumed " << std::setw(8) << listed.account.consumed_seconds << " s  last "
+        command.text << listed.wallet << "  remaining " << std::setw(8) << account.remaining_seconds
+                     << " s  consumed " << std::setw(8) << account.consumed_seconds << " s  last "
                      << (last_event_at ? base::iso8601(*last_event_at) : "never") << "\n";
     }
 }
@@ -25,8 +27,10 @@ void wallets_show(Command& command)
 {
     auto& db = command.database();
     rooms::Context context(db, command.config.rules, command.now);
-    rooms::settle_wallet_if_lapsed(context, command.wallet);
-    const auto account = credits::account(db, command.wallet);
+    rooms::load_settled_standing(context, command.wallet);
+    const database::Snapshot snapshot(db);
+    const auto standing = rooms::load_standing(db, command.wallet, command.now);
+    const auto account = standing.account();
     auto& json = command.json;
     auto& text = command.text;
     json = render(account);
@@ -61,16 +65,18 @@ void wallets_show(Command& command)
     }
     for (const auto& stay : rooms::list_stays(db, command.wallet, command.arguments.limit)) {
         const auto& connection = stay.connection;
+        const bool is_pending = standing.stay && standing.stay->connection_id == connection.connection_id;
+        const auto debited_seconds = connection.debited_seconds + (is_pending ? standing.pending_seconds : 0);
         json["stays"].push_back({{"connection_id", connection.connection_id},
                                  {"room_id", connection.room_id},
                                  {"kind", name_of(connection.kind)},
                                  {"host_wallet", stay.host_wallet},
                                  {"joined_at", base::iso8601(connection.joined_at)},
                                  {"left_at", instant(connection.left_at)},
-                                 {"debited_seconds", connection.debited_seconds}});
+                                 {"debited_seconds", debited_seconds}});
         text << "  stay       " << base::iso8601(connection.joined_at) << "  connection "
-             << connection.connection_id << " in room " << connection.room_id << ", "
-             << connection.debited_seconds << " s charged, "
+             << connection.connection_id << " in room " << connection.room_id << ", " << debited_seconds
+             << " s charged, "
              << (connection.left_at ? "left " + base::iso8601(*connection.left_at) : "not left yet") << "\n";
     }
 }

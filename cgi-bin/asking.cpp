@@ -35,11 +35,11 @@ credits::NameLookup look_up_name(App& app, const Call& call)
     assert(!db.in_transaction());
     const auto standing = rooms::load_standing(db, call.wallet, call.request.now);
     rooms::refuse_banned(standing.ban); // the chain is not asked for them
-    if (standing.account.base_granted_seconds > 0)
+    if (standing.booked.base_granted_seconds > 0)
         return NameLookup::not_needed;
     if (is_remembered(app, call, no_name))
         return NameLookup::no_name;
-    const bool has_credit = standing.account.remaining_seconds >= app.config.rules.minimum_credit_seconds;
+    const bool has_credit = standing.remaining_seconds() >= app.config.rules.minimum_credit_seconds;
     if (!has_credit)
         count_question(app, call.request);
     else if (take_question(app, call.request) > 0)

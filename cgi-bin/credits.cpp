@@ -36,20 +36,29 @@ std::int64_t read_cursor(std::string_view query)
     return event_id;
 }
 
-// Ends the wallet's stay if it lapsed, so that the account shows what it was charged.
-void settle(App& app, const Call& call, base::UnixSeconds now)
+// As of now, when the stay has ended that lapsed.
+rooms::Standing load_standing(App& app, const Call& call, base::UnixSeconds now)
 {
     Charging charging(app, now);
-    rooms::settle_wallet_if_lapsed(charging.context, call.wallet);
+    return rooms::load_settled_standing(charging.context, call.wallet);
+}
+
+// What is used of the open stay, and is not in the list of events yet.
+base::Json render_pending(const rooms::Standing& standing)
+{
+    if (!standing.stay)
+        return {};
+    return {{"delta_seconds", -standing.pending_seconds},
+            {"balance_after_seconds", standing.remaining_seconds()},
+            {"connection_id", standing.stay->connection_id},
+            {"room_id", standing.stay->room_id}};
 }
 
 } // namespace
 
 http::Response get_credits(App& app, const Call& call)
 {
-    auto& db = app.database();
-    settle(app, call, call.request.now);
-    const auto account = credits::account(db, call.wallet);
+    const auto account = load_standing(app, call, call.request.now).account();
     return ok({{"remaining_seconds", account.remaining_seconds},
                {"base_granted_seconds", account.base_granted_seconds},
                {"bonus_granted_seconds", account.bonus_granted_seconds},
@@ -62,7 +71,9 @@ http::Response get_credits_history(App& app, const Call& call)
     const auto before_event_id = read_cursor(call.request.query);
 
     auto& db = app.database();
-    settle(app, call, call.request.now);
+    load_standing(app, call, call.request.now);
+    const database::Snapshot snapshot(db); // so that events and pending make the balance
+    const auto standing = rooms::load_standing(db, call.wallet, call.request.now);
     auto found = credits::history(db, call.wallet, before_event_id, limit + 1);
     const bool is_last_page = found.size() <= static_cast<std::size_t>(limit);
     if (!is_last_page)
@@ -88,17 +99,23 @@ http::Response get_credits_history(App& app, const Call& call)
         events.push_back(std::move(rendered));
     }
     return ok({{"events", std::move(events)},
-               {"next_cursor", is_last_page ? base::Json() : base::Json(cursor_behind(found.back()))}});
+               {"next_cursor", is_last_page ? base::Json() : base::Json(cursor_behind(found.back()))},
+               {"pending", render_pending(standing)}});
 }
 
 http::Response post_credits_verify_celo(App& app, const Call& call)
 {
     const bool is_verified = is_celo_verified(app, call);
     const auto now = app.clock.now();
-    auto& db = app.database();
-    settle(app, call, now);
+    const auto standing = load_standing(app, call, now);
     if (!is_verified)
         throw base::Error(base::ErrorCode::permission_denied, "not_verified").with("granted", false);
-    const auto bonus = credits::take_celo_bonus(db, app.config.rules, call.wallet, now);
+    if (standing.booked.bonus_granted_seconds > 0)
+        return ok({{"granted", false}, {"remaining_seconds", standing.remaining_seconds()}});
+    Charging charging(app, now);
+    const auto bonus = charging.context.transact([&] {
+        rooms::settle_wallet(charging.context, call.wallet);
+        return credits::take_celo_bonus(app.database(), app.config.rules, call.wallet, now);
+    });
     return ok({{"granted", bonus.granted}, {"remaining_seconds", bonus.remaining_seconds}});
 }

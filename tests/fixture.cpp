@@ -3,6 +3,7 @@
 #include "auth/access_token.h"
 #include "credits/ledger.h"
 #include "rooms/audit.h"
+#include "rooms/settling.h"
 #include "rooms/sweep.h"
 
 #include <cstring>
@@ -221,6 +222,7 @@ Reply AppFixture::post_text(const std::string& path, const std::string& body,
 void AppFixture::give(const std::string& wallet_address, std::int64_t seconds)
 {
     database::Transaction tx(db());
+    rooms::settle_wallet(context(), wallet_address);
     BOOST_REQUIRE(credits::adjust(db(), wallet_address, seconds, "test", now) == seconds);
     tx.commit();
 }
@@ -277,7 +279,7 @@ std::string AppFixture::insert_booked_room(const std::string& host)
 
 std::int64_t AppFixture::remaining(const std::string& wallet_address)
 {
-    return credits::account(db(), wallet_address).remaining_seconds;
+    return rooms::load_standing(db(), wallet_address, now).remaining_seconds();
 }
 
 std::string AppFixture::hosted_room(const std::string& wallet_address)

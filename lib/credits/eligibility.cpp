@@ -1,7 +1,6 @@
 #include "credits/eligibility.h"
 
 #include "base/log.h"
-#include "database/transaction.h"
 
 #include <cassert>
 
@@ -70,12 +69,8 @@ std::int64_t expect_credit(database::Connection& db, const base::Rules& rules, c
 CeloBonus take_celo_bonus(database::Connection& db, const base::Rules& rules, const std::string& wallet,
                           base::UnixSeconds now)
 {
-    if (const auto current = account(db, wallet); current.bonus_granted_seconds > 0)
-        return CeloBonus{false, current.remaining_seconds};
-    return database::transact(db, [&] {
-        const bool granted = grant_celo_bonus(db, wallet, rules.celo_bonus_seconds, now);
-        return CeloBonus{granted, account(db, wallet).remaining_seconds};
-    });
+    const bool granted = grant_celo_bonus(db, wallet, rules.celo_bonus_seconds, now);
+    return {granted, account(db, wallet).remaining_seconds};
 }
 
 } // namespace credits

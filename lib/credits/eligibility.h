@@ -46,7 +46,7 @@ struct CeloBonus
     std::int64_t remaining_seconds = 0;
 };
 
-// Grants the bonus, once, to a wallet that is Celo-verified.
+// Grants the bonus, once, to a wallet that is Celo-verified. Call inside a Transaction.
 CeloBonus take_celo_bonus(database::Connection& db, const base::Rules& rules, const std::string& wallet,
                           base::UnixSeconds now);
 

@@ -46,14 +46,13 @@ void open_account(database::Connection& db, const std::string& wallet)
         .run();
 }
 
-// Its event_id is given by the database.
+// Its event_id is the next one of the wallet.
 void append_event(database::Connection& db, const std::string& wallet, const Event& event)
 {
-    db.prepare("INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
-               "connection_id, reason, "
-               "created_at) VALUES (:wallet, :kind, :delta_seconds, :balance_after_seconds, :connection_id, "
-               ":reason, "
-               ":created_at)")
+    db.prepare("INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
+               "connection_id, reason, created_at) VALUES (:wallet, "
+               "(SELECT coalesce(max(event_id), 0) + 1 FROM credit_events WHERE wallet = :wallet), :kind, "
+               ":delta_seconds, :balance_after_seconds, :connection_id, :reason, :created_at)")
         .bind(":wallet", wallet)
         .bind(":kind", std::string_view(name_of(event.kind)))
         .bind(":delta_seconds", event.delta_seconds)
@@ -155,22 +154,22 @@ bool grant_celo_bonus(database::Connection& db, const std::string& wallet, std::
     return true;
 }
 
-Debit debit(database::Connection& db, const std::string& wallet, std::int64_t seconds,
-            const std::string& connection_id, base::UnixSeconds now)
+Debit debit(database::Connection& db, const std::string& wallet, std::int64_t balance_seconds,
+            std::int64_t seconds, const std::string& connection_id, base::UnixSeconds now)
 {
     assert(db.in_transaction() && seconds >= 0);
-    const auto balance = account(db, wallet).remaining_seconds;
-    const auto taken = std::min(seconds, balance);
+    const auto taken = std::min(seconds, balance_seconds);
     if (taken == 0)
-        return {0, balance};
+        return {0, balance_seconds};
     db.prepare("UPDATE credit_accounts SET consumed_seconds = consumed_seconds + :seconds, "
                "remaining_seconds = remaining_seconds - :seconds WHERE wallet = :wallet")
         .bind(":seconds", taken)
         .bind(":wallet", wallet)
         .run();
-    append_event(db, wallet,
-                 {0, EventKind::debit_usage, -taken, balance - taken, connection_id, std::nullopt, now});
-    return {taken, balance - taken};
+    append_event(
+        db, wallet,
+        {0, EventKind::debit_usage, -taken, balance_seconds - taken, connection_id, std::nullopt, now});
+    return {taken, balance_seconds - taken};
 }
 
 std::int64_t adjust(database::Connection& db, const std::string& wallet, std::int64_t seconds,
@@ -281,8 +280,8 @@ std::vector<Day> daily_totals(database::Connection& db, const std::string& walle
         "coalesce(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0) AS debited_seconds, "
         "coalesce(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0) AS refunded_seconds, "
         "max(event_id) AS last_event_id FROM credit_events WHERE wallet = :wallet AND created_at >= :since "
-        "GROUP BY created_at - created_at % 86400) d JOIN credit_events e ON e.event_id = d.last_event_id "
-        "ORDER BY d.begins_at");
+        "GROUP BY created_at - created_at % 86400) d JOIN credit_events e ON e.wallet = :wallet AND "
+        "e.event_id = d.last_event_id ORDER BY d.begins_at");
     row.bind(":wallet", wallet).bind(":since", day_of(since));
     std::vector<Day> days;
     while (row.step())
@@ -297,8 +296,9 @@ std::vector<ListedAccount> list_accounts(database::Connection& db, std::int64_t 
     static const auto sql =
         std::string("SELECT a.wallet AS wallet, ") + account_columns +
         ", e.created_at AS last_event_at FROM credit_accounts a LEFT JOIN credit_events e ON "
-        "e.event_id = (SELECT max(event_id) FROM credit_events own WHERE own.wallet = a.wallet) "
-        "ORDER BY e.event_id DESC NULLS LAST, a.wallet LIMIT :limit";
+        "e.wallet = a.wallet AND e.event_id = "
+        "(SELECT max(event_id) FROM credit_events own WHERE own.wallet = a.wallet) "
+        "ORDER BY e.created_at DESC NULLS LAST, a.wallet LIMIT :limit";
     auto row = db.prepare(sql);
     row.bind(":limit", limit);
     std::vector<ListedAccount> accounts;
@@ -313,7 +313,7 @@ Extent extent(database::Connection& db)
         db.prepare("SELECT (SELECT count(*) FROM credit_accounts) AS accounts, "
                    "(SELECT count(*) FROM credit_events) AS events, "
                    "(SELECT coalesce(sum(remaining_seconds), 0) FROM credit_accounts) AS remaining_seconds, "
-                   "(SELECT created_at FROM credit_events ORDER BY event_id DESC LIMIT 1) AS last_event_at");
+                   "(SELECT max(created_at) FROM credit_events) AS last_event_at");
     row.step();
     return {row.integer("accounts"), row.integer("events"), row.integer("remaining_seconds"),
             row.optional_integer("last_event_at")};

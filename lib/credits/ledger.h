@@ -56,9 +56,10 @@ struct Debit
     std::int64_t remaining_seconds = 0;
 };
 
-// Takes up to `seconds` (>= 0) for the presence of a connection; an empty account yields 0.
-Debit debit(database::Connection& db, const std::string& wallet, std::int64_t seconds,
-            const std::string& connection_id, base::UnixSeconds now);
+// Takes up to `seconds` (>= 0) for the presence of a connection, of `balance_seconds`, which is what the
+// account has; an empty account yields 0.
+Debit debit(database::Connection& db, const std::string& wallet, std::int64_t balance_seconds,
+            std::int64_t seconds, const std::string& connection_id, base::UnixSeconds now);
 
 // The most that one adjustment may move, and the most that an account may hold by adjustments.
 constexpr std::int64_t max_adjustment_seconds = 1000000000;
@@ -88,7 +89,7 @@ const char* name_of(EventKind kind); // "grant_base"
 
 struct Event
 {
-    std::int64_t event_id = 0;
+    std::int64_t event_id = 0; // ascending for each wallet, in the order of booking
     EventKind kind = EventKind::debit_usage;
     std::int64_t delta_seconds = 0;
     std::int64_t balance_after_seconds = 0;

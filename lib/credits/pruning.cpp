@@ -5,94 +5,76 @@
 
 #include <cassert>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace credits {
 
 namespace {
 
-struct SeenDebit
+struct SeenEvent
 {
+    std::string wallet;
     std::int64_t event_id = 0;
     std::string connection_id; // empty: no debit, or too young, so that nothing is merged with it
     base::UnixSeconds day = 0;
     std::int64_t delta_seconds = 0;
     bool has_grown = false;
+
+    // Whether both are old debits of one stay on one day.
+    bool goes_with(const SeenEvent& other) const
+    {
+        return !connection_id.empty() && connection_id == other.connection_id && wallet == other.wallet &&
+               day == other.day;
+    }
 };
 
 // Some events that follow one another in the ledger, and what is to be done with them.
 struct Batch
 {
-    std::vector<std::int64_t> to_delete;
-    std::vector<SeenDebit> to_update;
-    std::int64_t last_event_id = 0;
-    bool is_end = true; // nothing old comes after it
+    std::vector<SeenEvent> to_delete;
+    std::vector<SeenEvent> to_update;
+    SeenEvent last; // the next batch begins with it
+    bool is_end = true;
 };
 
-SeenDebit read_debit(const database::Statement& row, base::UnixSeconds created_before)
+SeenEvent read_event(const database::Statement& row, base::UnixSeconds created_before)
 {
     const auto created_at = row.integer("created_at");
     const bool is_old_debit =
         row.text("kind") == name_of(EventKind::debit_usage) && created_at < created_before;
-    return {row.integer("event_id"), is_old_debit ? row.text("connection_id") : std::string(),
-            day_of(created_at), row.integer("delta_seconds")};
+    return {row.text("wallet"), row.integer("event_id"),
+            is_old_debit ? row.text("connection_id") : std::string(), day_of(created_at),
+            row.integer("delta_seconds")};
 }
 
-// Followed by a WHERE clause.
-const std::string select_debit =
-    "SELECT event_id, delta_seconds, connection_id, created_at, kind, wallet FROM credit_events ";
-
-// The wallet's last event before this one.
-SeenDebit find_previous(database::Connection& db, const std::string& wallet, std::int64_t event_id,
-                        base::UnixSeconds created_before)
-{
-    static const auto sql =
-        select_debit + "WHERE wallet = :wallet AND event_id < :event_id ORDER BY event_id DESC LIMIT 1";
-    auto row = db.prepare(sql);
-    if (!row.bind(":wallet", wallet).bind(":event_id", event_id).step())
-        return {};
-    return read_debit(row, created_before);
-}
-
-Batch look_at(database::Connection& db, std::int64_t after_event_id, base::UnixSeconds created_before,
+// From that event on, in the order of the ledger: by wallet, and each wallet's one after the other.
+Batch look_at(database::Connection& db, const SeenEvent& first, base::UnixSeconds created_before,
               std::int64_t limit)
 {
     Batch batch;
-    std::unordered_map<std::string, SeenDebit> newest; // by wallet
-    const auto retire = [&](const SeenDebit& event) {
+    const auto retire = [&](const SeenEvent& event) {
         if (event.has_grown)
             batch.to_update.push_back(event);
     };
-    static const auto sql = select_debit + "WHERE event_id > :after_event_id ORDER BY event_id LIMIT :limit";
-    auto row = db.prepare(sql);
-    row.bind(":after_event_id", after_event_id).bind(":limit", limit);
-    while (row.step()) {
-        auto event = read_debit(row, created_before);
-        const auto wallet = row.text("wallet");
-        batch.last_event_id = event.event_id;
-        // The clock may have stepped back: a young event does not end it, a batch of young ones does.
-        batch.is_end = batch.is_end && row.integer("created_at") >= created_before;
-        auto found = newest.find(wallet);
-        if (found == newest.end())
-            found = newest
-                        .emplace(wallet, event.connection_id.empty()
-                                             ? SeenDebit{}
-                                             : find_previous(db, wallet, event.event_id, created_before))
-                        .first;
-        auto& previous = found->second;
-        if (!event.connection_id.empty() && previous.connection_id == event.connection_id &&
-            previous.day == event.day) {
+    auto row = db.prepare("SELECT wallet, event_id, delta_seconds, connection_id, created_at, kind "
+                          "FROM credit_events WHERE (wallet, event_id) >= (:wallet, :event_id) "
+                          "ORDER BY wallet, event_id LIMIT :limit");
+    row.bind(":wallet", first.wallet).bind(":event_id", first.event_id).bind(":limit", limit);
+    auto& previous = batch.last;
+    std::int64_t seen = 0;
+    for (; row.step(); ++seen) {
+        auto event = read_event(row, created_before);
+        if (event.goes_with(previous)) {
             event.delta_seconds += previous.delta_seconds;
             event.has_grown = true;
-            batch.to_delete.push_back(previous.event_id);
+            batch.to_delete.push_back(previous);
         } else {
             retire(previous);
         }
         previous = std::move(event);
     }
-    for (const auto& [wallet, event] : newest)
-        retire(event);
+    retire(previous);
+    batch.is_end = seen < limit;
     return batch;
 }
 
@@ -101,11 +83,16 @@ void apply(database::Connection& db, const Batch& batch, base::UnixSeconds creat
     db.prepare("INSERT INTO pruning (id, created_before) VALUES (1, :created_before)")
         .bind(":created_before", created_before)
         .run();
-    for (const auto event_id : batch.to_delete)
-        db.prepare("DELETE FROM credit_events WHERE event_id = :event_id").bind(":event_id", event_id).run();
+    for (const auto& event : batch.to_delete)
+        db.prepare("DELETE FROM credit_events WHERE wallet = :wallet AND event_id = :event_id")
+            .bind(":wallet", event.wallet)
+            .bind(":event_id", event.event_id)
+            .run();
     for (const auto& event : batch.to_update)
-        db.prepare("UPDATE credit_events SET delta_seconds = :delta_seconds WHERE event_id = :event_id")
+        db.prepare("UPDATE credit_events SET delta_seconds = :delta_seconds "
+                   "WHERE wallet = :wallet AND event_id = :event_id")
             .bind(":delta_seconds", event.delta_seconds)
+            .bind(":wallet", event.wallet)
             .bind(":event_id", event.event_id)
             .run();
     db.prepare("DELETE FROM pruning").run();
@@ -116,15 +103,15 @@ void apply(database::Connection& db, const Batch& batch, base::UnixSeconds creat
 std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, bool rehearse,
                    std::int64_t batch_size)
 {
-    assert(created_before == day_of(created_before) && batch_size > 0);
+    assert(created_before == day_of(created_before) && batch_size > 1);
     std::int64_t merged = 0;
-    for (std::int64_t after_event_id = 0;;) {
+    for (SeenEvent first;;) {
         // Without the lock: most of what was pruned before needs no other look.
-        const auto seen = look_at(db, after_event_id, created_before, batch_size);
+        const auto seen = look_at(db, first, created_before, batch_size);
         if (!seen.to_delete.empty()) {
             // No total changes by what a power cut may take back.
             database::Transaction tx(db, database::Durability::relaxed);
-            const auto batch = look_at(db, after_event_id, created_before, batch_size);
+            const auto batch = look_at(db, first, created_before, batch_size);
             if (!batch.to_delete.empty())
                 apply(db, batch, created_before);
             if (!rehearse)
@@ -133,7 +120,7 @@ std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, b
         }
         if (seen.is_end)
             return merged;
-        after_event_id = seen.last_event_id;
+        first = seen.last;
     }
 }
 

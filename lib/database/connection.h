@@ -79,6 +79,7 @@ class Connection
     Connection() = default;
 
   private:
+    friend class Snapshot;
     friend class Transaction;
     friend class TransactionGroup;
 
@@ -89,6 +90,8 @@ class Connection
     virtual void begin_part() = 0;
     virtual void commit_part() = 0;
     virtual void roll_back_part() noexcept = 0;
+    virtual void begin_reading() = 0;
+    virtual void end_reading() noexcept = 0;
 
     bool is_grouped_ = false;
     bool is_begun_ = false; // of a group: the transaction that all its parts share

@@ -4,6 +4,17 @@
 
 namespace database {
 
+Snapshot::Snapshot(Connection& connection) : connection_(connection)
+{
+    assert(!connection_.in_transaction());
+    connection_.begin_reading();
+}
+
+Snapshot::~Snapshot()
+{
+    connection_.end_reading();
+}
+
 Transaction::Transaction(Connection& connection, Durability durability)
     : connection_(connection), is_part_(connection.is_grouped_)
 {

@@ -28,6 +28,19 @@ class Transaction
     bool is_open_ = true;
 };
 
+// What is read while it lives is of one moment. Nothing is written meanwhile, nor a Transaction begun.
+class Snapshot
+{
+  public:
+    explicit Snapshot(Connection& connection);
+    ~Snapshot();
+    Snapshot(const Snapshot&) = delete;
+    Snapshot& operator=(const Snapshot&) = delete;
+
+  private:
+    Connection& connection_;
+};
+
 // Makes one transaction, synced, of all that are begun while it lives, one after the other: what they commit
 // counts with commit() here, or not at all. One that rolls back takes back only what it did itself. The first
 // of them begins it, and others who write wait from then on: do what is slow before. One that is never

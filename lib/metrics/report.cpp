@@ -6,6 +6,7 @@
 #include "credits/ledger.h"
 #include "rooms/listing.h"
 #include "rooms/room.h"
+#include "rooms/standing.h"
 #include "rooms/sweep.h"
 #include "sessions/attestation.h"
 #include "storage/open.h"
@@ -157,6 +158,10 @@ void write_database(Text& text, shared::Counters& counters, database::Connection
                 "Seconds of talk charged, as the ledger has them.", totals.metered_seconds);
     write_total(text, counters, "session_voice_refunded_seconds_total", "Those of them that were given back.",
                 totals.refunded_seconds);
+
+    text.gauge("session_voice_pending_seconds",
+               "Seconds of talk that stays have used and that are not charged yet.",
+               rooms::pending_seconds(db, now));
 
     constexpr const char* sweep_age = "session_voice_sweep_age_seconds";
     text.family(sweep_age, "gauge", "Since the sweep of rooms last came to its end.");

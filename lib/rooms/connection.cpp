@@ -90,19 +90,23 @@ std::vector<Connection> find_all_connections(database::Connection& db, const std
     return connections;
 }
 
-std::vector<DueConnection> find_due_connections(database::Connection& db, const std::string& after_wallet,
-                                                base::UnixSeconds metered_until, base::UnixSeconds now,
+std::vector<DueConnection> find_due_connections(database::Connection& db, const DueConnection& after,
+                                                base::UnixSeconds metered_until,
+                                                base::UnixSeconds expiring_until, base::UnixSeconds now,
                                                 std::int64_t limit)
 {
-    auto row = db.prepare("SELECT connection_id, wallet FROM connections "
-                          "WHERE left_at IS NULL AND kind = 'free' AND wallet > :after_wallet "
+    auto row = db.prepare("SELECT token_expires_at, connection_id FROM connections "
+                          "WHERE left_at IS NULL AND kind = 'free' "
+                          "AND (token_expires_at, connection_id) > (:after_expiry, :after_connection_id) "
+                          "AND token_expires_at <= :expiring_until "
                           "AND (last_metered_at <= :metered_until OR token_expires_at <= :now) "
-                          "ORDER BY wallet LIMIT :limit");
-    row.bind(":after_wallet", after_wallet).bind(":metered_until", metered_until).bind(":now", now);
+                          "ORDER BY token_expires_at, connection_id LIMIT :limit");
+    row.bind(":after_expiry", after.token_expires_at).bind(":after_connection_id", after.connection_id);
+    row.bind(":metered_until", metered_until).bind(":expiring_until", expiring_until).bind(":now", now);
     row.bind(":limit", limit);
     std::vector<DueConnection> due;
     while (row.step())
-        due.push_back({row.text("connection_id"), row.text("wallet")});
+        due.push_back({row.integer("token_expires_at"), row.text("connection_id")});
     return due;
 }
 
@@ -125,8 +129,7 @@ void insert_connection(database::Connection& db, const Connection& connection)
 
 void update_connection(database::Connection& db, const Connection& connection)
 {
-    // The partial indexes depend on left_at. A statement that does not set it leaves their pages alone, which
-    // is a third of all that a heartbeat would write.
+    // The partial indexes depend on left_at. A statement that does not set it leaves their pages alone.
     static const std::string all_but_left_at =
         "UPDATE connections SET token_expires_at = :token_expires_at, last_metered_at = :last_metered_at, "
         "debited_seconds = :debited_seconds, credits_low_at = :credits_low_at, "

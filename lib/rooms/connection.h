@@ -41,16 +41,17 @@ std::optional<Connection> find_open_connection(database::Connection& db, const s
 // Everybody who is or was in the room, in the order in which they joined.
 std::vector<Connection> find_all_connections(database::Connection& db, const std::string& room_id);
 
-// What the sweep has to look at.
+// What the sweep has to look at, in this order.
 struct DueConnection
 {
+    base::UnixSeconds token_expires_at = 0;
     std::string connection_id;
-    std::string wallet;
 };
-// Open free connections whose wallet comes after `after_wallet` and that were metered last at or before
-// `metered_until` or lapsed by `now`, in the order of wallets.
-std::vector<DueConnection> find_due_connections(database::Connection& db, const std::string& after_wallet,
-                                                base::UnixSeconds metered_until, base::UnixSeconds now,
+// Open free connections that come after `after`, that were metered last at or before `metered_until` or
+// lapsed by `now`, and whose tokens expire at or before `expiring_until`.
+std::vector<DueConnection> find_due_connections(database::Connection& db, const DueConnection& after,
+                                                base::UnixSeconds metered_until,
+                                                base::UnixSeconds expiring_until, base::UnixSeconds now,
                                                 std::int64_t limit);
 
 // The Agora uid of a wallet that is about to join: its last four bytes without the top bit, modulo 2^31 - 1,

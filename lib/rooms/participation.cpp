@@ -26,14 +26,23 @@ bool speaks_for(const Caller& caller, const Connection& connection)
            connection.room_id == caller.room_id && connection.kind == Kind::free && !connection.left_at;
 }
 
-// The caller's open connection. A lapsed one is settled, for good, before it is refused.
-Connection load_callers(Context& context, const Caller& caller)
+Standing load_callers(Context& context, const Caller& caller)
 {
-    auto connection = find_connection(context.db, caller.connection_id);
-    if (!connection || !speaks_for(caller, *connection))
+    return load_standing_in(context.db, caller.wallet, caller.connection_id, context.now);
+}
+
+void refuse_strangers(const Caller& caller, const Standing& standing)
+{
+    if (!standing.stay || !speaks_for(caller, *standing.stay))
         throw not_callers();
-    if (!connection->is_lapsed(context.now))
-        return *std::move(connection);
+}
+
+// One that has lapsed is settled, for good, before it is refused. Call inside a Transaction.
+void refuse_absent(Context& context, const Caller& caller, const Standing& standing)
+{
+    refuse_strangers(caller, standing);
+    if (!standing.stay->is_lapsed(context.now))
+        return;
     if (auto room = load_room(context.db, caller.room_id))
         settle(context, *room);
     throw not_callers();
@@ -44,15 +53,6 @@ LoadedRoom* find_room_of(std::vector<LoadedRoom>& around, const std::string& roo
     const auto found = std::find_if(around.begin(), around.end(),
                                     [&](const auto& each) { return each.stored.room.room_id == room_id; });
     return found == around.end() ? nullptr : &*found;
-}
-
-// What the wallet has when all that concerns it is settled. Throws why it may not spend.
-std::int64_t expect_credit(Context& context, const std::string& wallet, const credits::NameLookup& lookup,
-                           const Standing& standing, const Tally& settled)
-{
-    const auto account =
-        settled.debited_seconds > 0 ? credits::account(context.db, wallet) : standing.account;
-    return credits::expect_credit(context.db, context.rules, wallet, account, lookup, context.now);
 }
 
 // Throws if the wallet is in one of these rooms.
@@ -76,8 +76,8 @@ Room create(Context& context, const Mint& mint, const std::string& wallet, const
         const auto standing = load_standing(context.db, wallet, context.now);
         refuse_banned(standing.ban);
         auto around = load_rooms_around(context.db, wallet);
-        const auto settled = settle_wallet(context, wallet, around);
-        expect_credit(context, wallet, lookup, standing, settled);
+        settle_wallet(context, wallet, around);
+        credits::expect_credit(context.db, context.rules, wallet, standing.account(), lookup, context.now);
         refuse_present(around, wallet);
         for (const auto& room : around) {
             if (room.stored.is_active_free() && room.stored.room.host_wallet == wallet)
@@ -100,11 +100,12 @@ Seat join(Context& context, const Mint& mint, const std::string& wallet, const c
         const auto standing = load_standing(context.db, wallet, context.now);
         refuse_banned(standing.ban);
         auto around = load_rooms_around(context.db, wallet, room_id);
-        auto settled = settle_wallet(context, wallet, around);
+        settle_wallet(context, wallet, around);
         auto* const room = find_room_of(around, room_id);
         if (room != nullptr)
-            settled += settle(context, *room);
-        const auto remaining_seconds = expect_credit(context, wallet, lookup, standing, settled);
+            settle(context, *room);
+        const auto remaining_seconds = credits::expect_credit(context.db, context.rules, wallet,
+                                                              standing.account(), lookup, context.now);
         refuse_present(around, wallet);
         if (room == nullptr || room->stored.closed_at)
             throw Error(ErrorCode::not_found, "room_not_found");
@@ -130,15 +131,22 @@ Seat join(Context& context, const Mint& mint, const std::string& wallet, const c
 
 Heartbeat heartbeat(Context& context, const Caller& caller)
 {
-    // Should a power cut take it back, debit and mark go together, and the next one charges the same seconds.
+    const auto seen = load_callers(context, caller);
+    refuse_strangers(caller, seen);
+    if (!seen.stay->is_lapsed(context.now) &&
+        !is_event_due(context.rules, *seen.stay, seen.remaining_seconds()))
+        return {seen.remaining_seconds(), {}};
+
+    // Should a power cut take it back, debit and mark go together, and whoever comes next charges the same
+    // seconds.
     return context.transact(database::Durability::relaxed, [&] {
-        const auto before = load_callers(context, caller);
-        auto connection = before;
+        const auto standing = load_callers(context, caller);
+        refuse_absent(context, caller, standing);
+        auto connection = *standing.stay;
         Heartbeat result;
-        result.remaining_seconds = meter(context, connection, context.now);
+        result.remaining_seconds = meter(context, connection, context.now, standing.booked.remaining_seconds);
         result.events = take_events(connection);
-        if (connection != before)
-            update_connection(context.db, connection);
+        update_connection(context.db, connection);
         return result;
     });
 }
@@ -154,10 +162,12 @@ Renewal renew(Context& context, const Mint& mint, const Caller& caller)
                                   context.rules.free_token_ttl_seconds, mint.random);
 
     return context.transact([&] {
-        refuse_banned(find_active_ban(context.db, caller.wallet, context.now));
-        auto connection = load_callers(context, caller);
+        const auto standing = load_callers(context, caller);
+        refuse_banned(standing.ban);
+        refuse_absent(context, caller, standing);
+        auto connection = *standing.stay;
         Renewal result;
-        result.remaining_seconds = meter(context, connection, context.now);
+        result.remaining_seconds = meter(context, connection, context.now, standing.booked.remaining_seconds);
         result.events = take_events(connection);
         result.denied = result.remaining_seconds < context.rules.minimum_credit_seconds;
         if (!result.denied) {

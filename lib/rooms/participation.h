@@ -57,6 +57,7 @@ struct Heartbeat
     std::vector<Event> events;
 };
 
+// Says how the wallet stands as of now. Writes nothing, unless an event falls due or the stay has lapsed.
 Heartbeat heartbeat(Context& context, const Caller& caller);
 
 struct Renewal
@@ -68,8 +69,8 @@ struct Renewal
     std::vector<Event> events;
 };
 
-// Throws banned. Meters, then prolongs the presence to now + free_token_ttl_seconds and issues a token that
-// ends there.
+// Throws banned. Books what is used, then prolongs the presence to now + free_token_ttl_seconds and issues a
+// token that ends there.
 Renewal renew(Context& context, const Mint& mint, const Caller& caller);
 
 struct Departure

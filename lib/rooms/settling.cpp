@@ -47,33 +47,34 @@ Tally settle(Context& context, LoadedRoom& room)
     return tally;
 }
 
-Tally settle_wallet(Context& context, const std::string& wallet, std::vector<LoadedRoom>& around)
+void settle_wallet(Context& context, const std::string& wallet, std::vector<LoadedRoom>& around)
 {
-    Tally tally;
     for (auto& room : around) {
-        const auto* connection = room.find(wallet);
-        if ((connection != nullptr && connection->is_lapsed(context.now)) ||
-            room.stored.room.host_wallet == wallet)
-            tally += settle(context, room);
+        const auto* found = room.find(wallet);
+        if ((found != nullptr && found->is_lapsed(context.now)) || room.stored.room.host_wallet == wallet)
+            settle(context, room);
+        auto* const stay = room.stored.is_active_free() ? room.find(wallet) : nullptr;
+        if (stay != nullptr)
+            book(context, *stay);
     }
-    return tally;
 }
 
-Tally settle_wallet(Context& context, const std::string& wallet)
+void settle_wallet(Context& context, const std::string& wallet)
 {
     auto around = load_rooms_around(context.db, wallet);
-    return settle_wallet(context, wallet, around);
+    settle_wallet(context, wallet, around);
 }
 
-void settle_wallet_if_lapsed(Context& context, const std::string& wallet)
+Standing load_settled_standing(Context& context, const std::string& wallet)
 {
-    const auto connection = find_open_connection(context.db, wallet);
-    if (!connection || !connection->is_lapsed(context.now))
-        return;
+    const auto standing = load_standing(context.db, wallet, context.now);
+    if (!standing.stay || !standing.stay->is_lapsed(context.now))
+        return standing;
     context.transact([&] {
-        if (auto room = load_room(context.db, connection->room_id))
+        if (auto room = load_room(context.db, standing.stay->room_id))
             settle(context, *room);
     });
+    return load_standing(context.db, wallet, context.now);
 }
 
 } // namespace rooms

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "rooms/metering.h"
+#include "rooms/standing.h"
 
 #include <string>
 #include <vector>
@@ -27,12 +28,14 @@ struct Tally
 // `room` is then what it has become. Does nothing to one that is closed or booked.
 Tally settle(Context& context, LoadedRoom& room);
 
-// Of the rooms around a wallet, settles the one that it has lapsed in and the one that it hosts.
-Tally settle_wallet(Context& context, const std::string& wallet, std::vector<LoadedRoom>& around);
-Tally settle_wallet(Context& context, const std::string& wallet);
+// Of the rooms around a wallet, settles the one that it has lapsed in and the one that it hosts; and books
+// what it has used of its stay, if that goes on. Then its balance is what the ledger says, and may be
+// changed.
+void settle_wallet(Context& context, const std::string& wallet, std::vector<LoadedRoom>& around);
+void settle_wallet(Context& context, const std::string& wallet);
 
-// The same from outside a Transaction; begins one only if something lapsed. For those who just want to read
-// the wallet's balance.
-void settle_wallet_if_lapsed(Context& context, const std::string& wallet);
+// The wallet's standing, for those who only read: from outside a Transaction. Begins one only if its stay has
+// lapsed, which it ends.
+Standing load_settled_standing(Context& context, const std::string& wallet);
 
 } // namespace rooms

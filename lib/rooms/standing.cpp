@@ -1,22 +1,73 @@
 #include "rooms/standing.h"
 
+#include "rooms/metering.h"
+
 namespace rooms {
 
-Standing load_standing(database::Connection& db, const std::string& wallet, base::UnixSeconds now)
+namespace {
+
+// Followed by what the stay is found by.
+const std::string select_standing =
+    std::string("SELECT w.wallet AS wallet, ") + ban_columns + ", " + credits::account_columns +
+    ", c.room_id AS room_id, c.kind AS kind, " + connection_columns +
+    " FROM (SELECT CAST(:wallet AS text) AS wallet) w "
+    "LEFT JOIN credit_accounts a ON a.wallet = w.wallet "
+    "LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = :wallet "
+    "AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) "
+    "LEFT JOIN connections c ON ";
+
+Standing read_standing(database::Statement& row, base::UnixSeconds now)
 {
-    static const auto sql =
-        std::string("SELECT w.wallet AS wallet, ") + ban_columns + ", " + credits::account_columns +
-        " FROM (SELECT CAST(:wallet AS text) AS wallet) w "
-        "LEFT JOIN credit_accounts a ON a.wallet = w.wallet "
-        "LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = :wallet "
-        "AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now))";
-    auto row = db.prepare(sql);
-    row.bind(":wallet", wallet).bind(":now", now).step();
+    row.step();
     Standing standing;
     if (!row.is_null("ban_id"))
         standing.ban = read_ban(row);
-    standing.account = credits::read_account(row);
+    standing.booked = credits::read_account(row);
+    if (!row.is_null("connection_id")) {
+        standing.stay = read_connection(row);
+        standing.pending_seconds = used_seconds(*standing.stay, standing.booked.remaining_seconds, now);
+    }
     return standing;
+}
+
+} // namespace
+
+credits::Account Standing::account() const
+{
+    auto account = booked;
+    account.consumed_seconds += pending_seconds;
+    account.remaining_seconds -= pending_seconds;
+    return account;
+}
+
+Standing load_standing(database::Connection& db, const std::string& wallet, base::UnixSeconds now)
+{
+    static const auto sql = select_standing + "c.wallet = :wallet AND c.left_at IS NULL AND c.kind = 'free'";
+    auto row = db.prepare(sql);
+    return read_standing(row.bind(":wallet", wallet).bind(":now", now), now);
+}
+
+Standing load_standing_in(database::Connection& db, const std::string& wallet,
+                          const std::string& connection_id, base::UnixSeconds now)
+{
+    static const auto sql = select_standing + "c.connection_id = :connection_id AND c.wallet = w.wallet";
+    auto row = db.prepare(sql);
+    row.bind(":wallet", wallet).bind(":connection_id", connection_id).bind(":now", now);
+    return read_standing(row, now);
+}
+
+std::int64_t pending_seconds(database::Connection& db, base::UnixSeconds now)
+{
+    static const auto sql = std::string("SELECT a.remaining_seconds AS remaining_seconds, c.room_id AS "
+                                        "room_id, c.kind AS kind, ") +
+                            connection_columns +
+                            " FROM connections c JOIN credit_accounts a ON a.wallet = c.wallet "
+                            "WHERE c.left_at IS NULL AND c.kind = 'free'";
+    auto row = db.prepare(sql);
+    std::int64_t sum_seconds = 0;
+    while (row.step())
+        sum_seconds += used_seconds(read_connection(row), row.integer("remaining_seconds"), now);
+    return sum_seconds;
 }
 
 } // namespace rooms

@@ -1,8 +1,10 @@
-// What stands in the way of a wallet that wants into a free room, and what it has to spend: read at once.
+// What stands in the way of a wallet that wants into a free room, what it has to spend, and its stay: read at
+// once.
 #pragma once
 
 #include "credits/ledger.h"
 #include "rooms/ban.h"
+#include "rooms/connection.h"
 
 #include <optional>
 #include <string>
@@ -11,10 +13,23 @@ namespace rooms {
 
 struct Standing
 {
-    std::optional<Ban> ban; // that is active
-    credits::Account account;
+    std::optional<Ban> ban;           // that is active
+    credits::Account booked;          // as the ledger has it
+    std::optional<Connection> stay;   // see below
+    std::int64_t pending_seconds = 0; // used by the stay, and not booked
+
+    // As of the instant for which it was read.
+    credits::Account account() const;
+    std::int64_t remaining_seconds() const { return booked.remaining_seconds - pending_seconds; }
 };
 
+// Its stay is the one in a free room that nobody has seen off, lapsed or not.
 Standing load_standing(database::Connection& db, const std::string& wallet, base::UnixSeconds now);
+// Its stay is that connection, if it is the wallet's, in whatever room and whether or not it is over.
+Standing load_standing_in(database::Connection& db, const std::string& wallet,
+                          const std::string& connection_id, base::UnixSeconds now);
+
+// What all stays together have used, and what is not booked, at `now`.
+std::int64_t pending_seconds(database::Connection& db, base::UnixSeconds now);
 
 } // namespace rooms

@@ -2,11 +2,16 @@
 
 #include "rooms/loaded_room.h"
 
+#include <algorithm>
+
 namespace rooms {
 
 namespace {
 
 constexpr std::int64_t batch = 200; // some milliseconds under the write lock
+
+// Who renews is booked more often than that.
+constexpr std::int64_t booked_every_seconds = 60;
 
 // A whole batch shares one commit; a power cut takes back debits and marks together.
 constexpr auto durability = database::Durability::relaxed;
@@ -21,24 +26,24 @@ Tally sweep_connection(Context& context, const std::string& connection_id)
         return room ? settle(context, *room) : Tally{};
     }
     Tally tally;
-    if (connection->last_metered_at <= context.now - context.rules.heartbeat_interval_seconds) {
-        const auto debited_before = connection->debited_seconds;
-        meter(context, *connection, context.now);
-        update_connection(context.db, *connection);
+    if (connection->last_metered_at <= context.now - booked_every_seconds) {
+        tally.debited_seconds = book(context, *connection);
         tally.connections_metered = 1;
-        tally.debited_seconds = connection->debited_seconds - debited_before;
     }
     return tally;
 }
 
 Tally sweep_connections(Context& context, const std::function<void()>& pause)
 {
-    const auto metered_until = context.now - context.rules.heartbeat_interval_seconds;
+    const auto metered_until = context.now - booked_every_seconds;
+    // A token never ends later than that after the mark.
+    const auto expiring_until = std::max(metered_until + context.rules.free_token_ttl_seconds, context.now);
     Tally tally;
-    std::string after_wallet;
+    DueConnection after;
     for (;;) {
         // Read before the transaction; what is found is looked at again inside it.
-        const auto due = find_due_connections(context.db, after_wallet, metered_until, context.now, batch);
+        const auto due =
+            find_due_connections(context.db, after, metered_until, expiring_until, context.now, batch);
         if (due.empty())
             return tally;
         for (auto next = due.begin(); next != due.end();) {
@@ -62,7 +67,7 @@ Tally sweep_connections(Context& context, const std::function<void()>& pause)
             if (step.is_awaited)
                 pause();
         }
-        after_wallet = due.back().wallet;
+        after = due.back();
     }
 }
 

@@ -90,6 +90,8 @@ class Connection : public database::Connection
     void begin_part() override;
     void commit_part() override;
     void roll_back_part() noexcept override;
+    void begin_reading() override;
+    void end_reading() noexcept override;
 
     void configure();
     void use_wal();

@@ -97,6 +97,18 @@ void Connection::roll_back_part() noexcept
         run_kept(rollback); // what is left of the part must not be committed with the others
 }
 
+void Connection::begin_reading()
+{
+    prepare(rollback); // kept for end_reading()
+    prepare("BEGIN").run();
+}
+
+void Connection::end_reading() noexcept
+{
+    if (in_transaction())
+        run_kept(rollback);
+}
+
 bool Connection::run_kept(const char* sql) noexcept
 {
     return statements_.find(std::string_view(sql))->second->run_to_end();

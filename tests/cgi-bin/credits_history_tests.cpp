@@ -47,7 +47,7 @@ BOOST_FIXTURE_TEST_SUITE(credits_history_tests, HistoryFixture)
 
 BOOST_AUTO_TEST_CASE(an_unknown_wallet_has_no_history_and_gets_none_by_asking)
 {
-    check_answer(history(), {{"events", Json::array()}, {"next_cursor", nullptr}});
+    check_answer(history(), {{"events", Json::array()}, {"next_cursor", nullptr}, {"pending", nullptr}});
     BOOST_TEST(rows_stored() == 0);
     check_refusal(get("/credits/history"), 401, "unauthorized");
 }

@@ -84,9 +84,9 @@ BOOST_AUTO_TEST_CASE(an_event_that_the_sweep_raised_reaches_the_client)
 {
     for (const auto* path : connection_paths) {
         HandlerFixture service;
-        const auto room_id = service.create_room(address(1), 330);
+        const auto room_id = service.create_room(address(1), 350);
         const auto seat = AppFixture::caller(service.join(address(1), room_id));
-        service.now += 40;
+        service.now += 60;
         service.sweep();
         service.now += 5;
         const auto reply = service.post(path, seat, address(1));

@@ -177,15 +177,17 @@ BOOST_AUTO_TEST_CASE(a_line_says_what_its_request_debited_and_to_the_second_what
     };
     BOOST_TEST(!log_line(beat(1, host)).contains("debited_seconds")); // in the second of the join
     now += 30;
-    BOOST_TEST(debited(log_line(beat(1, host))) == 30);
+    BOOST_TEST(debited(log_line(beat(1, host))) == 0);
+    BOOST_TEST(debited(log_line(
+                   signed_in(request("POST", "/rooms/token/renew", caller(host).dump()), address(1)))) == 30);
     now += 40;
     // More than the balance is not debited.
     BOOST_TEST(debited(log_line(beat(2, guest))) == 40);
-    now += 20;
+    now += 50;
     // The host's seat has lapsed by now, and whoever comes next settles it.
-    BOOST_TEST(debited(log_line(signed_in(request("GET", "/credits"), address(1)))) == 60);
+    BOOST_TEST(debited(log_line(signed_in(request("GET", "/credits"), address(1)))) == 90);
     BOOST_TEST(debited(log_line(signed_in(request("GET", "/credits"), address(1)))) == 0);
-    BOOST_TEST(query("SELECT sum(consumed_seconds) FROM credit_accounts") == 30 + 40 + 60);
+    BOOST_TEST(query("SELECT sum(consumed_seconds) FROM credit_accounts") == 30 + 40 + 90);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_taken_back_is_not_said_to_be_debited)

@@ -28,7 +28,11 @@ struct EligibilityFixture : AppFixture
             last_refusal = error;
         }
     }
-    credits::CeloBonus take_celo_bonus() { return credits::take_celo_bonus(db(), config.rules, alice, now); }
+    credits::CeloBonus take_celo_bonus()
+    {
+        return database::transact(db(),
+                                  [&] { return credits::take_celo_bonus(db(), config.rules, alice, now); });
+    }
     void grant_base(std::int64_t seconds)
     {
         database::Transaction tx(db());

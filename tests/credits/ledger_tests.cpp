@@ -28,7 +28,10 @@ struct LedgerFixture : AppFixture
     }
     credits::Debit debit(const std::string& wallet, std::int64_t seconds)
     {
-        return in_transaction([&] { return credits::debit(db(), wallet, seconds, "connection", now); });
+        return in_transaction([&] {
+            return credits::debit(db(), wallet, credits::account(db(), wallet).remaining_seconds, seconds,
+                                  "connection", now);
+        });
     }
     std::int64_t adjust(const std::string& wallet, std::int64_t seconds,
                         const std::string& reason = "a reason")
@@ -338,9 +341,10 @@ BOOST_AUTO_TEST_CASE(an_event_must_state_the_balance_that_its_account_has)
 {
     grant_base(alice, 100);
     const auto insert_after = [&](const std::string& balance_after) {
-        return "INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, created_at) "
+        return "INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
+               "created_at) "
                "VALUES ('" +
-               alice + "', 'admin_adjust', 5, " + balance_after + ", 0)";
+               alice + "', 9, 'admin_adjust', 5, " + balance_after + ", 0)";
     };
     BOOST_TEST(is_refused(insert_after("99")));
     BOOST_TEST(is_refused(insert_after("105"))); // the account moves first
@@ -356,10 +360,10 @@ BOOST_AUTO_TEST_CASE(events_of_the_wrong_shape_are_refused)
     grant_base(alice, 100);
     const auto insert = [&](const std::string& wallet, const std::string& kind_and_delta,
                             const std::string& connection) {
-        return "INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
+        return "INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
                "connection_id, "
                "created_at) VALUES ('" +
-               wallet + "', " + kind_and_delta + ", 100, " + connection + ", 0)";
+               wallet + "', 9, " + kind_and_delta + ", 100, " + connection + ", 0)";
     };
     BOOST_TEST(is_refused(insert(alice, "'grant_base', 100", "NULL")));        // a second time
     BOOST_TEST(is_refused(insert(alice, "'grant_celo_bonus', 0", "NULL")));    // nothing
@@ -426,9 +430,9 @@ BOOST_AUTO_TEST_CASE(the_audit_finds_an_account_that_is_not_the_sum_of_its_event
             "', 5, 5)");
     // An event without its account's move.
     require_one_violation("the account of " + bob,
-                          "INSERT INTO credit_events (wallet, kind, delta_seconds, "
+                          "INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, "
                           "balance_after_seconds, connection_id, created_at) VALUES ('" +
-                              bob + "', 'debit_usage', -5, 95, 'c', 0)");
+                              bob + "', 9, 'debit_usage', -5, 95, 'c', 0)");
 }
 
 BOOST_AUTO_TEST_CASE(the_audit_finds_a_negative_balance)
@@ -436,9 +440,9 @@ BOOST_AUTO_TEST_CASE(the_audit_finds_a_negative_balance)
     // Everything adds up but for the sign at the end; the running balance says the same.
     const auto violations = audit_after(
         "INSERT INTO credit_accounts (wallet, consumed_seconds, remaining_seconds) VALUES ('" + alice +
-        "', 5, -5); INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
+        "', 5, -5); INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
         "connection_id, created_at) VALUES ('" +
-        alice + "', 'debit_usage', -5, -5, 'c', 0)");
+        alice + "', 9, 'debit_usage', -5, -5, 'c', 0)");
     BOOST_TEST(violations.size() == 2u);
 }
 
@@ -449,9 +453,10 @@ BOOST_AUTO_TEST_CASE(the_audit_finds_a_balance_that_was_negative_in_between)
         "INSERT INTO credit_accounts (wallet, adjusted_seconds, consumed_seconds, remaining_seconds) "
         "VALUES ('" +
             alice +
-            "', 10, 5, 5); INSERT INTO credit_events (wallet, kind, delta_seconds, "
+            "', 10, 5, 5); INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, "
             "balance_after_seconds, connection_id, created_at) VALUES ('" +
-            alice + "', 'debit_usage', -5, -5, 'c', 0), ('" + alice + "', 'admin_adjust', 10, 5, NULL, 0)");
+            alice + "', 9, 'debit_usage', -5, -5, 'c', 0), ('" + alice +
+            "', 10, 'admin_adjust', 10, 5, NULL, 0)");
 }
 
 BOOST_AUTO_TEST_CASE(the_audit_finds_an_event_with_another_balance_than_the_running_sum)
@@ -473,13 +478,13 @@ BOOST_AUTO_TEST_CASE(the_audit_finds_a_grant_that_was_made_twice)
 {
     for (const std::string kind : {"grant_base", "grant_celo_bonus"}) {
         const auto column = kind == "grant_base" ? "base_granted_seconds" : "bonus_granted_seconds";
-        require_one_violation(kind + " more than once",
-                              std::string("INSERT INTO credit_accounts (wallet, ") + column +
-                                  ", remaining_seconds) VALUES ('" + alice +
-                                  "', 20, 20); INSERT INTO credit_events (wallet, kind, delta_seconds, "
-                                  "balance_after_seconds, created_at) VALUES ('" +
-                                  alice + "', '" + kind + "', 10, 10, 0), ('" + alice + "', '" + kind +
-                                  "', 10, 20, 0)");
+        require_one_violation(
+            kind + " more than once",
+            std::string("INSERT INTO credit_accounts (wallet, ") + column + ", remaining_seconds) VALUES ('" +
+                alice +
+                "', 20, 20); INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, "
+                "balance_after_seconds, created_at) VALUES ('" +
+                alice + "', 1, '" + kind + "', 10, 10, 0), ('" + alice + "', 2, '" + kind + "', 10, 20, 0)");
     }
 }
 
@@ -494,10 +499,11 @@ BOOST_AUTO_TEST_CASE(the_audit_counts_refunds_against_what_was_consumed)
     grant_base(alice, 100);
     debit(alice, 60);
     execute("UPDATE credit_accounts SET consumed_seconds = 50, remaining_seconds = 50;"
-            "INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, connection_id, "
+            "INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
+            "connection_id, "
             "created_at) "
             "VALUES ('" +
-            alice + "', 'refund_usage', 10, 50, 'connection', 0)");
+            alice + "', 9, 'refund_usage', 10, 50, 'connection', 0)");
     require_clean_ledger();
 }
 
@@ -557,11 +563,12 @@ BOOST_AUTO_TEST_CASE(the_audit_finds_more_refunded_than_was_debited)
 {
     grant_base(alice, 100);
     debit(alice, 10);
-    require_one_violation("more is refunded than was debited of connection connection",
-                          "UPDATE credit_accounts SET consumed_seconds = -1, remaining_seconds = 101;"
-                          "INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
-                          "connection_id, created_at) VALUES ('" +
-                              alice + "', 'refund_usage', 11, 101, 'connection', 0)");
+    require_one_violation(
+        "more is refunded than was debited of connection connection",
+        "UPDATE credit_accounts SET consumed_seconds = -1, remaining_seconds = 101;"
+        "INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
+        "connection_id, created_at) VALUES ('" +
+            alice + "', 9, 'refund_usage', 11, 101, 'connection', 0)");
 }
 
 BOOST_AUTO_TEST_CASE(a_brief_statement_tells_what_follows_one_another_in_one)

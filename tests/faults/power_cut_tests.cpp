@@ -146,7 +146,7 @@ class Round
             const auto& operation = town_.operations()[roll(town_.operations().size())];
             const bool is_rare = operation.name == "backup" || operation.name == "restore";
             if (!is_rare)
-                return roll(3) == 0 ? town_.operation("POST /rooms/heartbeat") : operation;
+                return roll(3) == 0 ? town_.operation("POST /rooms/token/renew") : operation;
         }
     }
 

@@ -50,9 +50,9 @@ class SmallDisk
     TemporaryFolder folder_;
 };
 
-std::string heartbeat(const Town& town, World& world)
+std::string renew(const Town& town, World& world)
 {
-    return town.operation("POST /rooms/heartbeat").run(world);
+    return town.operation("POST /rooms/token/renew").run(world);
 }
 
 bool is_served(const std::string& answer)
@@ -71,7 +71,7 @@ BOOST_AUTO_TEST_CASE(a_full_disk_refuses_what_it_cannot_keep_and_nothing_once_th
     const SmallDisk disk("size=2m");
     town.found(disk.path());
     const auto world = town.open(disk.path());
-    BOOST_TEST(is_served(heartbeat(town, *world)));
+    BOOST_TEST(is_served(renew(town, *world)));
     disk.fill();
     int refused = 0;
     auto promised = contents(world->path);
@@ -98,12 +98,12 @@ BOOST_AUTO_TEST_CASE(a_full_disk_refuses_what_it_cannot_keep_and_nothing_once_th
 
     const auto second = town.open(disk.path()); // started on the full disk
     second->now += 1;
-    BOOST_TEST(heartbeat(town, *second) == unavailable);
+    BOOST_TEST(renew(town, *second) == unavailable);
     disk.free();
     for (auto* worker : {world.get(), second.get()}) {
         worker->now += 2;
         BOOST_TEST((contents(world->path) == promised));
-        BOOST_TEST(is_served(heartbeat(town, *worker)));
+        BOOST_TEST(is_served(renew(town, *worker)));
         promised = contents(world->path);
     }
     world->now += 31; // the key may have been taken while nothing could free it
@@ -127,20 +127,20 @@ BOOST_AUTO_TEST_CASE(what_is_read_only_refuses_writers_until_it_is_not)
             return 1;
         const auto world = town.open(folder.path());
         ::chmod(world->path.c_str(), 0444);
-        if (heartbeat(town, *world) != unavailable)
+        if (renew(town, *world) != unavailable)
             return 2;
         ::chmod(world->path.c_str(), 0644);
-        if (!is_served(heartbeat(town, *world)))
+        if (!is_served(renew(town, *world)))
             return 3;
         world->app.close_database();
         for (const char* suffix : {"-shm", "-lock"})
             ::unlink((world->path + suffix).c_str());
         ::chmod(folder.path().c_str(), 0555);
         world->now += 1;
-        if (heartbeat(town, *world) != unavailable)
+        if (renew(town, *world) != unavailable)
             return 4;
         ::chmod(folder.path().c_str(), 0755);
-        if (!is_served(heartbeat(town, *world)))
+        if (!is_served(renew(town, *world)))
             return 5;
         return violations(world->path).empty() ? 0 : 6;
     });
@@ -156,11 +156,11 @@ BOOST_AUTO_TEST_CASE(a_locked_database_is_waited_for_and_no_longer_than_told)
     town.found(folder.path());
     const auto world = town.open(folder.path());
     world->config.database_busy_timeout_ms = 100;
-    BOOST_TEST(is_served(heartbeat(town, *world)));
+    BOOST_TEST(is_served(renew(town, *world)));
     world->now += 1;
     const auto check_refused_in_time = [&] {
         const auto begun = std::chrono::steady_clock::now();
-        BOOST_TEST(heartbeat(town, *world) == unavailable);
+        BOOST_TEST(renew(town, *world) == unavailable);
         BOOST_TEST((std::chrono::steady_clock::now() - begun < std::chrono::seconds(5)));
         BOOST_TEST(is_served(town.operation("GET /rooms/active").run(*world))); // who reads does not wait
     };
@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(a_locked_database_is_waited_for_and_no_longer_than_told)
         const database::Transaction held(other);
         check_refused_in_time();
     }
-    BOOST_TEST(is_served(heartbeat(town, *world)));
+    BOOST_TEST(is_served(renew(town, *world)));
     world->now += 1;
 
     sqlite3* shell = nullptr;
@@ -178,7 +178,7 @@ BOOST_AUTO_TEST_CASE(a_locked_database_is_waited_for_and_no_longer_than_told)
     BOOST_REQUIRE(sqlite3_exec(shell, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr) == SQLITE_OK);
     check_refused_in_time();
     sqlite3_close(shell);
-    BOOST_TEST(is_served(heartbeat(town, *world)));
+    BOOST_TEST(is_served(renew(town, *world)));
 }
 
 BOOST_AUTO_TEST_CASE(a_log_that_a_reader_let_grow_shrinks_when_it_is_gone)

@@ -144,8 +144,8 @@ void Town::live()
     const auto eleventh = w.caller(w.join(w.address(11), old_room));
     for (int beat = 0; beat < 4; ++beat) {
         w.now += 10;
-        w.post("/rooms/heartbeat", tenth, w.address(10));
-        w.post("/rooms/heartbeat", eleventh, w.address(11));
+        w.post("/rooms/token/renew", tenth, w.address(10));
+        w.post("/rooms/token/renew", eleventh, w.address(11));
     }
     w.post("/rooms/leave", tenth, w.address(10));
     w.create_room(w.address(12), 0);
@@ -180,11 +180,14 @@ void Town::live()
     w.app.close_database();
     checkpoint(w.path); // a long log would be read anew by every start
     w.now += 60;
+    const auto low = w.caller(w.join(w.address(11), room_));
+    w.give(w.address(11), -1500); // few seconds are left, and nobody has told it so
     w.post("/rooms/token/renew", host, w.address(1));
     w.post("/rooms/token/renew", guest, w.address(2));
     w.now += 40;
     host_connection_ = host["connection_id"];
     guest_connection_ = guest["connection_id"];
+    low_connection_ = low["connection_id"];
     nonce_ = w.app.nonces.issue(w.address(7), w.now, w.random);
     w.require_clean_audit();
 }
@@ -215,6 +218,7 @@ void Town::list_operations()
     };
     const Json host{{"room_id", room_}, {"connection_id", host_connection_}};
     const Json guest{{"room_id", room_}, {"connection_id", guest_connection_}};
+    const Json low{{"room_id", room_}, {"connection_id", low_connection_}};
 
     add("POST /auth/nonce", post("/auth/nonce", {{"wallet", w.address(7)}}), w.address(7));
     add("POST /auth/verify",
@@ -225,6 +229,7 @@ void Town::list_operations()
     add("POST /rooms/create", post("/rooms/create", {{"title", "Music"}}), w.address(5), true);
     add("POST /rooms/join", post("/rooms/join", {{"room_id", room_}}), w.address(5), true);
     add("POST /rooms/heartbeat", post("/rooms/heartbeat", guest), w.address(2));
+    add("POST /rooms/heartbeat of one who is told something", post("/rooms/heartbeat", low), w.address(11));
     operations_.back().is_relaxed = true;
     add("POST /rooms/token/renew", post("/rooms/token/renew", guest), w.address(2));
     add("POST /rooms/leave", post("/rooms/leave", guest), w.address(2), true);

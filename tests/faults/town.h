@@ -64,7 +64,7 @@ class Town
     ScriptedChain chain_;
     base::UnixSeconds now_ = 0;
     std::vector<Operation> operations_;
-    std::string room_, host_connection_, guest_connection_, nonce_;
+    std::string room_, host_connection_, guest_connection_, low_connection_, nonce_;
 };
 
 // Every row of every table, but for keys of requests that were begun and not ended: two databases with the

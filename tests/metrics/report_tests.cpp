@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(every_line_is_of_the_text_format)
                     (rest.empty() || rest == "_bucket" || rest == "_sum" || rest == "_count")),
                    line << " among " << family);
     }
-    BOOST_TEST(seen.size() == 17);
+    BOOST_TEST(seen.size() == 18);
 }
 
 BOOST_AUTO_TEST_CASE(a_histogram_is_cumulative_and_in_seconds)
@@ -125,7 +125,11 @@ BOOST_AUTO_TEST_CASE(the_gauges_are_the_databases)
     BOOST_TEST(value("session_voice_active_rooms{kind=\"free\"}") == "1");
     BOOST_TEST(value("session_voice_active_rooms{kind=\"booked\"}") == "0");
     BOOST_TEST(value("session_voice_participants_present{kind=\"free\"}") == "2");
+    BOOST_TEST(value("session_voice_metered_seconds_total") == "0");
+    BOOST_TEST(value("session_voice_pending_seconds") == "20");
+    post("/rooms/token/renew", seat, address(1));
     BOOST_TEST(value("session_voice_metered_seconds_total") == "10");
+    BOOST_TEST(value("session_voice_pending_seconds") == "10");
     sweep();
     now += 7;
     BOOST_TEST(value("session_voice_sweep_age_seconds") == "7");
@@ -138,7 +142,7 @@ BOOST_AUTO_TEST_CASE(the_gauges_are_the_databases)
     BOOST_TEST(
         value("session_voice_metered_seconds_total") ==
         std::to_string(query("SELECT -sum(delta_seconds) FROM credit_events WHERE kind = 'debit_usage'")));
-    BOOST_TEST(value("session_voice_metered_seconds_total") == "180");
+    BOOST_TEST(value("session_voice_metered_seconds_total") == "190");
     BOOST_TEST(value("session_voice_schema_version") == std::to_string(query("PRAGMA user_version")));
     BOOST_TEST(value("session_voice_attestations{state=\"failed\"}") == "0");
     BOOST_TEST(value("session_voice_database_up") == "1");

@@ -53,7 +53,11 @@ BOOST_AUTO_TEST_CASE(metering_moves_the_mark_the_balance_and_the_ledger_together
 {
     const auto seat = sit(address(1), open_room(address(1), 1000));
     now += 25;
-    beat(seat);
+    beat(seat); // writes nothing
+    BOOST_TEST((stored(seat) == seat.connection));
+    BOOST_TEST(credits::account(db(), address(1)).consumed_seconds == 0);
+    BOOST_TEST(consumed(address(1)) == 25);
+    renew(seat);
     const auto row = stored(seat);
     BOOST_TEST(row.last_metered_at == now);
     BOOST_TEST(row.debited_seconds == 25);
@@ -81,22 +85,77 @@ BOOST_AUTO_TEST_CASE(no_debit_of_nothing_is_booked)
 BOOST_AUTO_TEST_CASE(metering_that_fails_half_way_changes_nothing)
 {
     const auto seat = sit(address(1), open_room(address(1), 1000));
-    now += 30;
+    now += 60;
     // The last of the three changes fails.
     execute("CREATE TRIGGER failing BEFORE UPDATE OF last_metered_at ON connections "
             "BEGIN SELECT RAISE(ABORT, 'as if the disk failed'); END");
-    const std::function<void()> attempts[] = {[&] { beat(seat); }, [&] { renew(seat); }, [&] { leave(seat); },
+    const std::function<void()> attempts[] = {[&] { renew(seat); }, [&] { leave(seat); },
                                               [&] { sweep_now(); }, [&] { close(seat.room.room_id); }};
     for (const auto& attempt : attempts) {
         BOOST_TEST(refusal_of(attempt) == "internal_error");
         BOOST_TEST(!db().in_transaction());
-        BOOST_TEST(remaining(address(1)) == 1000);
+        BOOST_TEST(credits::account(db(), address(1)).remaining_seconds == 1000);
         BOOST_TEST((stored(seat) == seat.connection));
         require_clean_audit();
     }
     execute("DROP TRIGGER failing");
-    BOOST_TEST(beat(seat).remaining_seconds == 970);
+    BOOST_TEST(renew(seat).remaining_seconds == 940);
     require_clean_audit();
+}
+
+// ---- a heartbeat writes nothing ----
+
+BOOST_AUTO_TEST_CASE(a_heartbeat_is_one_statement_that_writes_nothing)
+{
+    const auto seat = sit(address(1), open_room(address(1), 1000));
+    const auto rows_before = db().rows_written();
+    for (const int elapsed : {1, 30, 60, 89}) {
+        now = seat.connection.joined_at + elapsed;
+        BOOST_TEST(beat(seat).remaining_seconds == 1000 - elapsed);
+        BOOST_TEST(remaining(address(1)) == 1000 - elapsed);
+    }
+    BOOST_TEST(db().rows_written() == rows_before);
+    BOOST_TEST(rooms::pending_seconds(db(), now) == 89);
+    leave(seat);
+    BOOST_TEST(remaining(address(1)) == 1000 - 89);
+    BOOST_TEST(rooms::pending_seconds(db(), now) == 0);
+    require_clean_audit();
+}
+
+// What was used before the balance rose is charged to the balance of then.
+BOOST_AUTO_TEST_CASE(whatever_changes_a_balance_books_first)
+{
+    const std::function<void(RoomFixture&)> changes[] = {
+        [](auto& f) { f.give(address(1), 500); },
+        [](auto& f) {
+            f.chain.verified.insert(address(1));
+            BOOST_TEST(f.post("/credits/verify-celo", base::Json::object(), address(1)).body["granted"] ==
+                       true);
+            f.give(address(1), 500 - 1800);
+        },
+        [](auto& f) { // a name that came late
+            BOOST_TEST(refusal_of([&] {
+                           rooms::create(f.context(), f.mint(), address(1),
+                                         {credits::NameLookup::has_name, std::string(64, 'a')}, {});
+                       }) == "already_in_free_room");
+            f.give(address(1), 500 - 1800);
+        },
+    };
+    for (const auto& change : changes) {
+        RoomFixture service;
+        const auto seat = service.sit(address(1), service.open_room(address(1), 90));
+        service.give(address(1), -60);
+        service.now += 50; // 30 of which it can pay
+        BOOST_TEST_CONTEXT("change " << &change - changes)
+        {
+            change(service);
+            BOOST_TEST(service.remaining(address(1)) == 500);
+            BOOST_TEST(service.consumed(address(1)) == 30);
+            service.now += 5;
+            BOOST_TEST(service.beat(seat).remaining_seconds == 495);
+            service.require_clean_audit();
+        }
+    }
 }
 
 // ---- never more than there is, never past the token ----
@@ -155,7 +214,7 @@ BOOST_AUTO_TEST_CASE(never_more_than_the_balance_is_charged)
     now += 30;
     BOOST_TEST(beat(seat).remaining_seconds == 10);
     now += 30;
-    BOOST_TEST(beat(seat).remaining_seconds == 0);
+    BOOST_TEST(beat(seat).remaining_seconds == 0); // which is an event, and so is booked
     BOOST_TEST(stored(seat).debited_seconds == 40);
     BOOST_TEST(stored(seat).last_metered_at == now);
     now += 20;
@@ -323,8 +382,8 @@ BOOST_AUTO_TEST_CASE(what_the_sweep_raised_is_told_with_the_next_answer_once)
     };
     for (const auto& call : calls) {
         RoomFixture service;
-        const auto seat = service.sit(address(1), service.open_room(address(1), 330));
-        service.now += 30;
+        const auto seat = service.sit(address(1), service.open_room(address(1), 360));
+        service.now += 60;
         const auto raised_at = service.now;
         service.sweep();
         BOOST_TEST((service.stored(seat).credits_low_at == raised_at));
@@ -355,18 +414,19 @@ BOOST_AUTO_TEST_CASE(several_events_at_once_come_in_their_order)
 
 BOOST_AUTO_TEST_CASE(events_raised_one_after_the_other_are_told_together_if_nobody_asked_between)
 {
-    const auto seat = sit(address(1), open_room(address(1), 330));
-    now += 30;
+    const auto seat = sit(address(1), open_room(address(1), 360));
+    now += 60;
     sweep(); // low
     give(address(1), -290);
-    now += 30;
-    sweep(); // exhausted
+    now += 15;
+    give(address(1), 0); // exhausted
+    const auto exhausted_at = now;
     now += 5;
     const auto beaten = beat(seat);
     const Texts expected{"credits_low 300", "credits_exhausted 0"};
     BOOST_TEST(told(beaten.events) == expected, boost::test_tools::per_element());
-    BOOST_TEST(beaten.events[0].raised_at == now - 35);
-    BOOST_TEST(beaten.events[1].raised_at == now - 5);
+    BOOST_TEST(beaten.events[0].raised_at == now - 20);
+    BOOST_TEST(beaten.events[1].raised_at == exhausted_at);
     BOOST_TEST(told(renew(seat).events).empty());
     require_clean_audit();
 }
@@ -396,7 +456,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_charges_nothing_and_moves_no_mark)
         const auto room_id = service.open_room(address(1), 1000);
         const auto seat = service.sit(address(1), room_id);
         service.now += 40;
-        service.beat(seat);
+        service.renew(seat);
         const auto mark = service.now;
         BOOST_TEST_CONTEXT(step)
         {
@@ -427,7 +487,7 @@ BOOST_AUTO_TEST_CASE(leaving_renewing_and_closing_work_under_a_clock_that_steppe
         const auto third = service.sit(address(3), room_id, 1000);
         service.now += 40;
         for (const auto& seat : {host, guest, third})
-            service.beat(seat);
+            service.renew(seat);
         const auto mark = service.now;
         service.now = mark - step;
         BOOST_TEST_CONTEXT(step)
@@ -483,7 +543,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_jumps_about_charges_no_second_twice)
     for (const int at : {10, 5, 20, 1, 20, 30, -3600, 40, 39, 60, -86400, 80}) {
         now = start + at;
         latest = std::max(latest, now);
-        beat(seat);
+        give(address(1), 0); // which books
         BOOST_TEST(consumed(address(1)) == latest - start);
         BOOST_TEST(stored(seat).last_metered_at == latest);
     }
@@ -551,11 +611,11 @@ BOOST_AUTO_TEST_CASE(a_wallet_that_lapsed_nowhere_is_not_written_to)
     const auto room_id = open_room(address(1), 1000);
     const auto seat = sit(address(1), room_id);
     now += 89;
-    rooms::settle_wallet_if_lapsed(context(), address(1));
-    rooms::settle_wallet_if_lapsed(context(), address(2));
+    rooms::load_settled_standing(context(), address(1));
+    rooms::load_settled_standing(context(), address(2));
     BOOST_TEST((stored(seat) == seat.connection));
     now += 1;
-    rooms::settle_wallet_if_lapsed(context(), address(1));
+    rooms::load_settled_standing(context(), address(1));
     BOOST_TEST(remaining(address(1)) == 910);
     require_clean_audit();
 }

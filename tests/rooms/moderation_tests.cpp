@@ -173,7 +173,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_removes_without_a_refund)
     sit(host, room_id);
     const auto guests = sit(guest, room_id, 1000);
     now += 30;
-    beat(guests);
+    renew(guests);
     now -= 3600;
     BOOST_TEST(remove_as(host, guests).debited_seconds == 30);
     BOOST_TEST(remaining(guest) == 970);

@@ -5,6 +5,7 @@
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
 #include "rooms/participation.h"
+#include "rooms/standing.h"
 #include "rooms/sweep.h"
 
 #include <optional>
@@ -90,9 +91,10 @@ class RoomFixture : public AppFixture
         return row.optional_integer(0);
     }
     bool is_closed(const std::string& room_id) { return closed_at(room_id).has_value(); }
+    // As of now.
     std::int64_t consumed(const std::string& wallet)
     {
-        return credits::account(db(), wallet).consumed_seconds;
+        return rooms::load_standing(db(), wallet, now).account().consumed_seconds;
     }
     std::vector<rooms::ActiveRoom> listed(bool only_open = true)
     {

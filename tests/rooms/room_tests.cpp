@@ -115,7 +115,7 @@ BOOST_AUTO_TEST_CASE(a_guest_leaving_leaves_the_others_alone)
     BOOST_TEST(departure.debited_seconds == 20);
     BOOST_TEST(departure.remaining_seconds == 980);
     BOOST_TEST(!is_closed(room_id));
-    BOOST_TEST(consumed(address(1)) == 0); // the host's seconds wait for the host's own metering
+    BOOST_TEST(stored(host).debited_seconds == 0); // the host's seconds wait for the host's own metering
     BOOST_TEST(beat(host).remaining_seconds == 9980);
     require_clean_audit();
 }
@@ -338,7 +338,7 @@ BOOST_AUTO_TEST_CASE(nobody_has_left_a_room_after_it_was_closed_even_if_the_cloc
         if (has_left_before)
             service.leave(guest);
         else
-            service.beat(guest);
+            service.renew(guest);
         service.now -= 30;
         BOOST_TEST(service.leave(host).closed);
         BOOST_TEST((service.stored(guest).left_at == guest.connection.joined_at + 60));
@@ -457,8 +457,8 @@ class AuditFixture : public RoomFixture
         host = sit(address(1), room_id);
         guest = sit(address(2), room_id, 1000);
         now += 30;
-        beat(host);
-        beat(guest);
+        renew(host);
+        renew(guest);
     }
 
     const std::string& id_of(const rooms::Seat& seat) const { return seat.connection.connection_id; }
@@ -479,7 +479,8 @@ class AuditFixture : public RoomFixture
     void debit(const std::string& wallet, std::int64_t seconds, const std::string& connection_id)
     {
         database::Transaction tx(db());
-        credits::debit(db(), wallet, seconds, connection_id, now);
+        credits::debit(db(), wallet, credits::account(db(), wallet).remaining_seconds, seconds, connection_id,
+                       now);
         tx.commit();
     }
 

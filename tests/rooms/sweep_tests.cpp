@@ -10,23 +10,23 @@ BOOST_FIXTURE_TEST_SUITE(sweep_tests, RoomFixture)
 
 // ---- what it does ----
 
-BOOST_AUTO_TEST_CASE(it_meters_whoever_was_not_metered_for_30_seconds)
+BOOST_AUTO_TEST_CASE(it_books_who_was_not_booked_for_a_minute)
 {
     const auto room_id = open_room(address(1), 1000);
-    sit(address(1), room_id);
-    const auto beaten = sit(address(2), room_id, 1000);
+    const auto silent = sit(address(1), room_id);
+    const auto renewed = sit(address(2), room_id, 1000);
     now += 1;
-    sit(address(3), room_id, 1000);
-    beat(beaten);
-    now += 29;
+    const auto later = sit(address(3), room_id, 1000);
+    renew(renewed);
+    now += 59;
     const auto tally = sweep_now();
     BOOST_TEST(tally.connections_metered == 1);
-    BOOST_TEST(tally.debited_seconds == 30);
+    BOOST_TEST(tally.debited_seconds == 60);
     BOOST_TEST(tally.connections_lapsed == 0);
     BOOST_TEST(tally.rooms_closed == 0);
-    BOOST_TEST(consumed(address(1)) == 30);
-    BOOST_TEST(consumed(address(2)) == 1);
-    BOOST_TEST(consumed(address(3)) == 0);
+    BOOST_TEST(stored(silent).debited_seconds == 60);
+    BOOST_TEST(stored(renewed).debited_seconds == 1);
+    BOOST_TEST(stored(later).debited_seconds == 0);
     now += 1;
     BOOST_TEST(sweep_now().connections_metered == 2);
     require_clean_audit();
@@ -44,8 +44,8 @@ BOOST_AUTO_TEST_CASE(it_settles_the_lapsed_and_closes_what_is_empty)
     now += 45;
     auto tally = sweep_now();
     BOOST_TEST(tally.connections_lapsed == 2);
-    BOOST_TEST(tally.connections_metered == 1);
-    BOOST_TEST(tally.debited_seconds == 90 + 90 + 45);
+    BOOST_TEST(tally.connections_metered == 0);
+    BOOST_TEST(tally.debited_seconds == 90 + 90);
     BOOST_TEST(tally.rooms_closed == 0);
     for (const auto& open : {room_id, other_room})
         BOOST_TEST(!is_closed(open));
@@ -103,15 +103,15 @@ BOOST_AUTO_TEST_CASE(more_than_a_batch_is_swept_in_one_go)
     const auto unjoined_since = now;
     for (unsigned i = 0; i < rooms_unjoined; ++i)
         open_room(cheap_address(++number));
-    now += 30;
+    now += 60;
     auto tally = sweep_now();
     BOOST_TEST(tally.connections_metered == 5 * rooms_joined);
-    BOOST_TEST(tally.debited_seconds == 30 * 5 * rooms_joined);
-    now += 60;
+    BOOST_TEST(tally.debited_seconds == 60 * 5 * rooms_joined);
+    now += 30;
     tally = sweep_now();
     BOOST_TEST(tally.connections_lapsed == 5 * rooms_joined);
     BOOST_TEST(tally.rooms_closed == 0);
-    BOOST_TEST(tally.debited_seconds == 60 * 5 * rooms_joined);
+    BOOST_TEST(tally.debited_seconds == 30 * 5 * rooms_joined);
     now = unjoined_since + 300;
     tally = sweep_now();
     BOOST_TEST(tally.rooms_closed == rooms_unjoined);
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn)
             connection.wallet = address(i);
             connection.agora_uid = i;
             connection.joined_at = connection.last_metered_at = now;
-            connection.token_expires_at = now + 900000;
+            connection.token_expires_at = now + 90;
             seeding
                 ->prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, "
                           "created_at) VALUES (:room_id, 'free', :wallet, 'open', 0, 2, :now)")
@@ -169,8 +169,15 @@ BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn)
     int pauses = 0;
     int sweeps = 0;
     const bool has_paused = comes_true([&] {
+        // Tokens renewed meanwhile.
         ++sweeps;
-        const auto tally = rooms::sweep(*ours, base::Rules(), now + 30 * sweeps, [&] {
+        const auto swept_at = now + 60 * sweeps;
+        database::transact(*ours, [&] {
+            ours->prepare("UPDATE connections SET token_expires_at = :expires_at")
+                .bind(":expires_at", swept_at + 30)
+                .run();
+        });
+        const auto tally = rooms::sweep(*ours, base::Rules(), swept_at, [&] {
             BOOST_TEST(!ours->in_transaction());
             ++pauses;
         });
@@ -202,7 +209,7 @@ BOOST_AUTO_TEST_CASE(it_charges_nothing_under_a_clock_that_stepped_back)
     const auto room_id = open_room(address(1), 1000);
     const auto seat = sit(address(1), room_id);
     now += 40;
-    beat(seat);
+    renew(seat);
     for (const int step : {1, 3600, 86400}) {
         now -= step;
         BOOST_TEST(sweep_now().debited_seconds == 0);
@@ -224,9 +231,11 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_ends_half_way_has_done_half_and_the_next_does_
         for (int seats = 0; seats < 5; ++seats)
             sit(cheap_address(++number), room_id, 1000);
     }
-    now += 30;
-    execute("CREATE TRIGGER failing BEFORE UPDATE ON connections WHEN OLD.wallet = " +
-            quoted(cheap_address(number)) + " BEGIN SELECT RAISE(ABORT, 'as if the power failed'); END");
+    now += 60;
+    auto last = db().prepare("SELECT max(connection_id) FROM connections");
+    last.step();
+    execute("CREATE TRIGGER failing BEFORE UPDATE ON connections WHEN OLD.connection_id = " +
+            quoted(last.text(0)) + " BEGIN SELECT RAISE(ABORT, 'as if the power failed'); END");
     BOOST_CHECK_THROW(sweep_now(), base::Error);
     BOOST_TEST(!db().in_transaction());
     BOOST_TEST(query("SELECT count(*) FROM credit_events WHERE kind = 'debit_usage'") == 200);
@@ -234,9 +243,9 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_ends_half_way_has_done_half_and_the_next_does_
     execute("DROP TRIGGER failing");
     now += 10;
     sweep_now(); // the first 200 are not due yet
-    BOOST_TEST(query("SELECT min(consumed_seconds) FROM credit_accounts") == 30);
-    BOOST_TEST(query("SELECT max(consumed_seconds) FROM credit_accounts") == 40);
-    now += 50;
+    BOOST_TEST(query("SELECT min(consumed_seconds) FROM credit_accounts") == 60);
+    BOOST_TEST(query("SELECT max(consumed_seconds) FROM credit_accounts") == 70);
+    now += 20;
     sweep_now();
     BOOST_TEST(query("SELECT min(consumed_seconds) FROM credit_accounts") == 90);
     BOOST_TEST(query("SELECT max(consumed_seconds) FROM credit_accounts") == 90);

@@ -107,16 +107,34 @@ class Model
                      : std::next(it);
     }
 
+    // Used since the mark, of what is booked.
+    Seconds pending(const ModelStay& stay, Seconds now)
+    {
+        const auto elapsed = std::max(Seconds{0}, std::min(now, stay.expires) - stay.mark);
+        return std::min(elapsed, wallets[stay.wallet].balance());
+    }
+
+    // As anybody is shown it.
+    Seconds balance(const std::string& wallet, Seconds now)
+    {
+        const auto stay = stays.find(wallet);
+        return wallets[wallet].balance() - (stay == stays.end() ? 0 : pending(stay->second, now));
+    }
+
+    Seconds total_pending(Seconds now)
+    {
+        Seconds total = 0;
+        for (const auto& [wallet, stay] : stays)
+            total += pending(stay, now);
+        return total;
+    }
+
     void charge(ModelStay& stay, Seconds now)
     {
-        const auto until = std::min(now, stay.expires);
-        if (until > stay.mark) {
-            auto& wallet = wallets[stay.wallet];
-            const auto due = std::min(until - stay.mark, wallet.balance());
-            wallet.consumed += due;
-            stay.debited += due;
-            stay.mark = until;
-        }
+        const auto due = pending(stay, now);
+        wallets[stay.wallet].consumed += due;
+        stay.debited += due;
+        stay.mark = std::max(stay.mark, std::min(now, stay.expires));
     }
 
     // Charges, and notes what the client must be told.
@@ -134,10 +152,26 @@ class Model
         }
     }
 
+    // Whether a heartbeat has something to tell.
+    bool is_event_due(const ModelStay& stay, Seconds now)
+    {
+        const auto left = balance(stay.wallet, now);
+        return !stay.undelivered.empty() || (left <= rules.low_credit_seconds && !stay.said_low) ||
+               (left == 0 && !stay.said_exhausted);
+    }
+
+    // Before the balance changes otherwise.
+    void book(const std::string& wallet, Seconds now)
+    {
+        if (const auto stay = stays.find(wallet); stay != stays.end())
+            meter(stay->second, now);
+    }
+
+    // Who missed a renewal is booked each minute.
     void sweep(Seconds now)
     {
         for (auto& [wallet, stay] : stays) {
-            if (stay.mark <= now - rules.heartbeat_interval_seconds)
+            if (stay.mark <= now - 60)
                 meter(stay, now);
         }
     }

@@ -289,7 +289,11 @@ bool World::is_something_to_settle(const std::string& wallet)
 {
     const bool is_grant_due =
         chain.names.count(wallet) > 0 && credits::account(db(), wallet).base_granted_seconds == 0;
-    return is_grant_due ||
+    const auto stay = rooms::find_open_connection(db(), wallet);
+    const bool is_something_used =
+        stay && (rooms::used_seconds(*stay, credits::account(db(), wallet).remaining_seconds, now) > 0 ||
+                 stay->last_metered_at < now);
+    return is_grant_due || is_something_used ||
            query("SELECT EXISTS (SELECT 1 FROM connections WHERE left_at IS NULL AND "
                  "token_expires_at <= " +
                  std::to_string(now) +
@@ -421,6 +425,7 @@ std::string World::refusal(const std::string& address)
     auto& wallet = model_.wallets[address];
     if (wallet.is_banned(now))
         return "banned";
+    model_.book(address, now);
     if (wallet.base == 0 && wallet.has_name && !chain.is_down)
         wallet.base = config.rules.base_grant_seconds;
     if (wallet.balance() >= config.rules.minimum_credit_seconds)
@@ -563,14 +568,18 @@ std::optional<Reply> World::call(const char* path, const std::string& wallet, ba
     }
     if (reply)
         require(*reply, "");
-    model_.meter(stay->second, now);
+    const auto remaining = model_.balance(wallet, now);
+    const bool is_read_only =
+        std::string(path) == "/rooms/heartbeat" && !model_.is_event_due(stay->second, now);
+    ++answers[is_read_only ? "heartbeats that wrote nothing" : "heartbeats, renewals and ends booked"];
+    if (!is_read_only)
+        model_.meter(stay->second, now);
     if (reply) {
         std::vector<std::string> told;
         for (const auto& event : reply->body["events"])
             ++answers[told.emplace_back(event["type"])];
         check(told == stay->second.undelivered, "other events", *reply);
-        check(reply->body["remaining_seconds"] == model_.wallets[wallet].balance(), "another balance",
-              *reply);
+        check(reply->body["remaining_seconds"] == remaining, "another balance", *reply);
     }
     stay->second.undelivered.clear();
     return reply ? reply : Reply();
@@ -716,8 +725,24 @@ void World::look(const std::string& wallet)
     if (roll(3) == 0) {
         const auto reply = ask("GET", "/credits", nullptr, wallet);
         if (reply)
-            check(reply->body["remaining_seconds"] == model_.wallets[wallet].balance(), "another balance",
-                  *reply);
+            check(reply->body["remaining_seconds"] == model_.balance(wallet, now), "another balance", *reply);
+        return;
+    }
+    if (roll(3) == 0) {
+        const auto reply = ask("GET", "/credits/history", nullptr, wallet);
+        if (!reply)
+            return;
+        const auto stay = model_.stays.find(wallet);
+        const auto& pending = reply->body["pending"];
+        check(pending.is_null() == (stay == model_.stays.end()), "pending without a stay", *reply);
+        const auto& events = reply->body["events"];
+        const Seconds booked =
+            events.empty() ? Seconds{0} : events[0]["balance_after_seconds"].get<Seconds>();
+        check(booked == model_.wallets[wallet].balance(), "another booked balance", *reply);
+        if (!pending.is_null())
+            check(pending["balance_after_seconds"] == model_.balance(wallet, now) &&
+                      pending["delta_seconds"] == -model_.pending(stay->second, now),
+                  "another pending line", *reply);
         return;
     }
     const auto room_id = any_room();
@@ -773,12 +798,14 @@ void World::verify_celo_as(const std::string& address, const std::optional<std::
         return;
     }
     const bool is_first = wallet.bonus == 0;
+    if (is_first)
+        model_.book(address, now);
     wallet.bonus = config.rules.celo_bonus_seconds;
     if (!reply)
         return;
     require(*reply, "");
     check(reply->body["granted"] == is_first, "granted or not", *reply);
-    check(reply->body["remaining_seconds"] == wallet.balance(), "another balance", *reply);
+    check(reply->body["remaining_seconds"] == model_.balance(address, now), "another balance", *reply);
 }
 
 // A request that bore a key once more: as it was, with another body, or so late that it is a new one.

@@ -89,7 +89,7 @@ class World : private QuickFolder, public AppFixture
         std::string path;
         Model model;
         std::map<std::string, ModelBooking> bookings;
-        std::int64_t last_event_id;
+        std::map<std::string, std::int64_t> last_event_ids;
         std::map<std::string, Seconds> running_balance;
         std::map<std::string, base::Json> callers;
     };
@@ -193,7 +193,7 @@ class World : private QuickFolder, public AppFixture
     std::set<std::string> overtaken_; // bookings whose attestation may have had to take another nonce
     std::optional<Checkpoint> checkpoint_;
     std::vector<std::string> recent_bookings_;
-    std::int64_t last_event_id_ = 0;
+    std::map<std::string, std::int64_t> last_event_ids_; // by wallet
     std::map<std::string, Seconds> running_balance_;
     bool has_stepped_back_ = false;
     bool was_restored_ = false;

@@ -132,6 +132,7 @@ void World::adjust(const std::string& address)
         -credits::max_adjustment_seconds,    -credits::max_adjustment_seconds - 1,
         std::numeric_limits<Seconds>::max(), std::numeric_limits<Seconds>::min()};
     auto& wallet = model_.wallets[address];
+    model_.book(address, now);
     const auto change = roll(20) == 0 ? any(extremes) : any(edges) - wallet.balance();
     const bool is_allowed = change >= -credits::max_adjustment_seconds &&
                             change <= credits::max_adjustment_seconds &&
@@ -169,6 +170,7 @@ void World::refund()
     const auto left = bill.debited - bill.refunded;
     const std::vector<Seconds> amounts = {0, 1, left / 2, left, left, left + 1};
     const auto seconds = any(amounts);
+    model_.book(bill.wallet, now);
     const bool is_allowed = seconds >= 1 && seconds <= left;
     bool is_refused = false;
     const bool is_done = attempt([&, &id = connection_id, &who = bill.wallet] {
@@ -242,7 +244,7 @@ void World::back_up()
     backup.keep();
     if (checkpoint_)
         std::filesystem::remove(checkpoint_->path);
-    checkpoint_.emplace(Checkpoint{path, model_, bookings_, last_event_id_, running_balance_, callers_});
+    checkpoint_.emplace(Checkpoint{path, model_, bookings_, last_event_ids_, running_balance_, callers_});
     ++answers["backed up"];
 }
 
@@ -269,7 +271,7 @@ void World::restore()
         restored.looked_up.reset();
     }
     bookings_ = bookings;
-    last_event_id_ = checkpoint_->last_event_id;
+    last_event_ids_ = checkpoint_->last_event_ids;
     running_balance_ = checkpoint_->running_balance;
     callers_ = checkpoint_->callers;
     model_.settle(now);
@@ -400,17 +402,21 @@ void World::check_wallet(const std::string& address)
 // settled.
 void World::check_new_events()
 {
-    auto event = db().prepare("SELECT event_id, e.wallet, delta_seconds, balance_after_seconds, "
-                              "e.kind = 'debit_usage' AND e.created_at > c.token_expires_at "
-                              "FROM credit_events e LEFT JOIN connections c USING (connection_id) "
-                              "WHERE event_id > :seen ORDER BY event_id");
-    event.bind(":seen", last_event_id_);
-    while (event.step()) {
-        last_event_id_ = event.integer(0);
-        auto& balance = running_balance_[event.text(1)];
-        balance += event.integer(2);
-        check(balance == event.integer(3) && balance >= 0, "an event does not continue the running balance");
-        check(event.optional_integer(4).value_or(0) == 0, "a debit of a time when no token was good");
+    for (const auto& wallet : wallets_) {
+        auto event = db().prepare("SELECT event_id, delta_seconds, balance_after_seconds, "
+                                  "e.kind = 'debit_usage' AND e.created_at > c.token_expires_at "
+                                  "FROM credit_events e LEFT JOIN connections c USING (connection_id) "
+                                  "WHERE e.wallet = :wallet AND event_id > :seen ORDER BY event_id");
+        auto& seen = last_event_ids_[wallet];
+        event.bind(":wallet", wallet).bind(":seen", seen);
+        while (event.step()) {
+            seen = event.integer(0);
+            auto& balance = running_balance_[wallet];
+            balance += event.integer(1);
+            check(balance == event.integer(2) && balance >= 0,
+                  "an event does not continue the running balance");
+            check(event.optional_integer(3).value_or(0) == 0, "a debit of a time when no token was good");
+        }
     }
 }
 
@@ -454,6 +460,7 @@ void World::check_metrics()
     const auto refunded =
         query("SELECT ifnull(sum(delta_seconds), 0) FROM credit_events WHERE kind = 'refund_usage'");
     check(metered - refunded == model_.total_consumed(), "the metered seconds are not the model's");
+    check(sample("session_voice_pending_seconds") == model_.total_pending(now), "other seconds are pending");
     // More than the ledger has is what it had before an older one took its place.
     const auto is_ledgers = [&](const char* total, Seconds ledgers) {
         return was_restored_ ? sample(total) >= ledgers : sample(total) == ledgers;

@@ -1,6 +1,7 @@
 #include "sqlite/migrate.h"
 
 #include "fixture.h"
+#include "rooms/standing.h"
 #include "sqlite/child_process.h"
 #include "sqlite/shorthand.h"
 #include "temporary_folder.h"
@@ -127,9 +128,9 @@ BOOST_AUTO_TEST_CASE(every_older_version_is_upgraded_to_the_same_schema_and_keep
                     db,
                     "INSERT INTO credit_accounts (wallet, adjusted_seconds, remaining_seconds) VALUES ('" +
                         std::string(wallet) +
-                        "', 100, 100); INSERT INTO credit_events (wallet, kind, delta_seconds, "
+                        "', 100, 100); INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, "
                         "balance_after_seconds, created_at) VALUES ('" +
-                        wallet + "', 'admin_adjust', 100, 100, 7)");
+                        wallet + "', 1, 'admin_adjust', 100, 100, 7)");
             BOOST_TEST(sqlite::migrate(db) == static_cast<int>(schema_migrations.size() - version));
             BOOST_TEST(schema(db) == schema(fresh));
             BOOST_TEST(db.integrity_problems().empty());
@@ -138,6 +139,60 @@ BOOST_AUTO_TEST_CASE(every_older_version_is_upgraded_to_the_same_schema_and_keep
                        (version >= 2 ? 100 : 0));
         }
     }
+}
+
+// Of fifty stays each was charged for 30 s by a heartbeat, under the schema that booked each of them. The
+// next one to book goes on from there.
+BOOST_AUTO_TEST_CASE(an_upgrade_of_a_database_full_of_open_stays_charges_no_second_twice)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "session-voice.db";
+    constexpr base::UnixSeconds joined_at = 1767225600;
+    {
+        Connection db(path);
+        sqlite::migrate(db, first_steps(16));
+        for (unsigned number = 10; number < 60; ++number) {
+            const auto wallet = "'0x" + std::string(38, '0') + std::to_string(number) + "'";
+            const auto id = "'00000000-0000-4000-8000-0000000000" + std::to_string(number) + "'";
+            const auto at = [](int seconds) { return ", " + std::to_string(joined_at + seconds); };
+            execute(db, "INSERT INTO credit_accounts (wallet, adjusted_seconds, consumed_seconds, "
+                        "remaining_seconds) VALUES (" +
+                            wallet +
+                            ", 100, 30, 70); INSERT INTO rooms (room_id, kind, host_wallet, visibility, "
+                            "ai_enabled, capacity, created_at, ordinal) VALUES (" +
+                            id + ", 'free', " + wallet + ", 'open', 0, 6" + at(0) + ", " +
+                            std::to_string(number) +
+                            "); INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, "
+                            "debited_seconds, joined_at, last_metered_at, token_expires_at) VALUES (" +
+                            id + ", " + id + ", 'free', " + wallet + ", 1, 30" + at(0) + at(30) + at(90) +
+                            ")");
+        }
+        // In the order of booking, as it was.
+        execute(db, "UPDATE credit_accounts SET consumed_seconds = 0, remaining_seconds = 100; "
+                    "INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
+                    "created_at) SELECT wallet, 'admin_adjust', 100, 100, 1 FROM credit_accounts; "
+                    "UPDATE credit_accounts SET consumed_seconds = 30, remaining_seconds = 70; "
+                    "INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
+                    "connection_id, created_at) SELECT wallet, 'debit_usage', -30, 70, connection_id, 2 "
+                    "FROM connections");
+    }
+    auto config = test_config();
+    config.database_path = path;
+    AppFixture service(config);
+    const auto sum = [&](const std::string& column) {
+        return service.query("SELECT sum(" + column + ") FROM credit_accounts");
+    };
+    service.now = joined_at + 50;
+    BOOST_TEST(rooms::pending_seconds(service.db(), service.now) == 50 * 20);
+    BOOST_TEST(sum("consumed_seconds") == 50 * 30);
+    service.require_clean_audit();
+    service.now = joined_at + 89;
+    service.sweep(); // who was booked a minute ago, or longer
+    service.now = joined_at + 400;
+    service.sweep();
+    BOOST_TEST(sum("consumed_seconds") == 50 * 90);
+    BOOST_TEST(sum("remaining_seconds") == 50 * 10);
+    service.require_clean_audit();
 }
 
 // What was joined before the escrow's terms were written down is still there, and its terms are unknown.
