@@ -47,8 +47,8 @@ class Connection : public database::Connection
     // Runs a script of several statements. Call inside a Transaction.
     void execute(const std::string& script);
 
-    // From now on a Transaction throws Error(database_newer) if another program has brought the schema to
-    // another version than this.
+    // From now on a Transaction, and a statement that was prepared before, throws Error(database_newer) if
+    // another program has brought the schema to another version than this.
     void expect_schema_version(std::int64_t version) { expected_version_ = version; }
 
     // The file, and what is beside it. See DatabaseFiles.
@@ -113,7 +113,8 @@ class Connection : public database::Connection
     std::unique_ptr<sqlite3, Closer> handle_;
     std::map<std::string, std::unique_ptr<Cursor>, std::less<>> statements_; // by their SQL
     std::optional<std::int64_t> expected_version_;
-    bool writing_ = false; // between begin() and the end of the transaction
+    bool is_schema_changed_ = false; // and perhaps to another version
+    bool writing_ = false;           // between begin() and the end of the transaction
     database::Durability durability_ = database::Durability::synced; // of that one
     Wal wal_;
     std::optional<DatabaseFiles> files_; // none for ":memory:"

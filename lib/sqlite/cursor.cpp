@@ -80,14 +80,15 @@ bool Cursor::step()
 {
     // A write outside a Transaction would be one that a checkpoint could meet.
     assert(connection_.writing_ || is_reading(handle_));
-    switch (const int code = sqlite3_step(handle_)) {
-    case SQLITE_ROW:
-        return true;
-    case SQLITE_DONE:
-        return false;
-    default:
+    const int code = sqlite3_step(handle_);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
         connection_.fail(code, sqlite3_sql(handle_));
-    }
+    // SQLite compiles it anew when the schema has changed.
+    if (sqlite3_stmt_status(handle_, SQLITE_STMTSTATUS_REPREPARE, 1) > 0)
+        connection_.is_schema_changed_ = true;
+    if (connection_.is_schema_changed_)
+        connection_.check_schema_version();
+    return code == SQLITE_ROW;
 }
 
 std::int64_t Cursor::rows_changed() const

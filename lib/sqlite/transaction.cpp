@@ -45,10 +45,12 @@ void Connection::require_transaction() const
 
 void Connection::check_schema_version()
 {
+    is_schema_changed_ = false; // so that the question does not ask itself
     if (!expected_version_)
         return;
     const auto version = schema_version();
-    if (version != *expected_version_)
+    is_schema_changed_ = version != *expected_version_;
+    if (is_schema_changed_)
         throw Error(ErrorCode::database_newer, "database_unavailable",
                     "the schema has moved on to version " + std::to_string(version) +
                         " while this program, of version " + std::to_string(*expected_version_) +

@@ -65,8 +65,11 @@ BOOST_AUTO_TEST_CASE(a_request_asks_the_database_no_more_than_it_must)
     const auto guest = service.address(2);
     service.give(guest, 1800);
     const auto room_id = service.create_room(host);
-    service.join(host, room_id);
+    const auto seat = service.caller(service.join(host, room_id));
     BOOST_TEST(statements_of("/rooms/join", {{"room_id", room_id}}, guest) <= 8);
+    service.now += 45;
+    BOOST_TEST(statements_of("/rooms/heartbeat", seat, host) == 1);
+    BOOST_TEST(statements_of("/rooms/token/renew", seat, host) <= 8);
 }
 
 // However many have ever talked: what is asked again and again finds its rows by an index.

@@ -114,20 +114,20 @@ describe('the program', { concurrency: 2 }, () => {
         await client.host();
         ok(await client.heartbeat());
         const database = path.join(service.folder, 'session-voice.db');
-        const pragma = async (text) => {
-            const { code, stdout, stderr } = await run('sqlite3', [database, `PRAGMA ${text}`]);
+        const sqlite = async (script) => {
+            const { code, stdout, stderr } = await run('sqlite3', [database, script]);
             assert.equal(code, 0, stderr);
             return stdout.trim();
         };
-        const version = await pragma('user_version');
-        await pragma('user_version = 999');
+        const version = await sqlite('PRAGMA user_version');
+        await sqlite('CREATE TABLE of_the_next_version (number INTEGER); PRAGMA user_version = 999');
         const refused = await client.heartbeat();
         assert.equal(refused.status, 503, refused.text);
         assert.equal(refused.json.error, 'database_unavailable');
         assert.match(refused.headers['retry-after'], /^\d+$/);
         await until(() => /older than the database's schema; the worker ends/.test(service.logs()), 'a worker says why');
 
-        await pragma(`user_version = ${version}`);
+        await sqlite(`PRAGMA user_version = ${version}`);
         await until(async () => (await client.heartbeat()).status === 200, 'the service is back');
         await service.stop();
     });

@@ -407,7 +407,35 @@ BOOST_AUTO_TEST_CASE(a_program_at_work_writes_nothing_once_the_schema_has_moved_
     execute(*old_program, table("second"));
     new_program->expect_schema_version(static_cast<std::int64_t>(newest) + 1);
     BOOST_CHECK_THROW(execute(*new_program, table("third")), base::Error);
-    BOOST_TEST(integer(*new_program, "SELECT count(*) FROM second") == 0); // to read is no harm
+    BOOST_CHECK_THROW(integer(*new_program, "SELECT count(*) FROM second"), base::Error);
+}
+
+// A worker that only ever reads ends, too, and makes way for the new program.
+BOOST_AUTO_TEST_CASE(a_program_that_only_reads_learns_that_the_schema_has_moved_on)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "test.db";
+    const auto old_program = sqlite::open_migrated(path, 1000);
+    const auto read = [&] {
+        return old_program->prepare("SELECT wallet FROM credit_accounts WHERE wallet = 'a'").step();
+    };
+    const auto add_table = [&](const std::string& name) {
+        Connection other(path);
+        execute(other, "CREATE TABLE " + name + " (number INTEGER)");
+    };
+    BOOST_TEST(!read());
+    add_table("of_somebody_else"); // which does not make it another version
+    BOOST_TEST(!read());
+    {
+        Connection other(path);
+        auto steps = schema_migrations;
+        steps.push_back({"999_next", "CREATE TABLE next_version (number INTEGER)"});
+        BOOST_TEST(sqlite::migrate(other, steps) == 1);
+    }
+    for (int i = 0; i < 2; ++i)
+        BOOST_CHECK_EXCEPTION(read(), base::Error, [](const auto& error) {
+            return error.code() == base::ErrorCode::database_newer;
+        });
 }
 
 BOOST_AUTO_TEST_CASE(an_opened_database_waits_for_others_as_long_as_told)
