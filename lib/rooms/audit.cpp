@@ -51,6 +51,10 @@ std::vector<std::string> audit(database::Connection& db)
          "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id "
          "AND (c.left_at IS NULL OR c.left_at = r.emptied_at))",
          "everybody has left but it is not closed: room"},
+        {"SELECT room_id FROM rooms r WHERE closed_at IS NULL AND kind = 'free' "
+         "AND (emptied_at IS NULL) <> EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id "
+         "AND c.left_at IS NULL)",
+         "whether somebody is in it is wrongly noted of room"},
         {"SELECT r.room_id FROM rooms r JOIN connections c ON c.room_id = r.room_id "
          "WHERE r.kind = 'free' GROUP BY r.room_id HAVING max(c.left_at) > r.closed_at",
          "somebody left after it was closed: room"},

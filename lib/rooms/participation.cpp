@@ -123,6 +123,8 @@ Seat join(Context& context, const Mint& mint, const std::string& wallet, const c
         connection.joined_at = connection.last_metered_at = context.now;
         connection.token_expires_at = context.now + ttl_seconds;
         insert_connection(context.db, connection);
+        if (room->stored.emptied_at)
+            record_emptied(context.db, room_id, std::nullopt);
         auto token = mint.tokens.issue(channel_of(room_id), connection.agora_uid, context.now, ttl_seconds,
                                        mint.random);
         return Seat{room->stored.room, std::move(connection), std::move(token), remaining_seconds};

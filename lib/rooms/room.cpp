@@ -42,8 +42,8 @@ void insert_room(database::Connection& db, Kind kind, const Room& room)
 {
     db.prepare(
           "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at, "
-          "title) "
-          "VALUES (:room_id, :kind, :host_wallet, :visibility, :ai_enabled, :capacity, :created_at, :title)")
+          "emptied_at, title) VALUES (:room_id, :kind, :host_wallet, :visibility, :ai_enabled, :capacity, "
+          ":created_at, :emptied_at, :title)")
         .bind(":room_id", room.room_id)
         .bind(":kind", std::string_view(name_of(kind)))
         .bind(":host_wallet", room.host_wallet)
@@ -51,6 +51,7 @@ void insert_room(database::Connection& db, Kind kind, const Room& room)
         .bind(":ai_enabled", std::int64_t{room.ai_enabled})
         .bind(":capacity", room.capacity)
         .bind(":created_at", room.created_at)
+        .bind(":emptied_at", kind == Kind::free ? std::optional(room.created_at) : std::nullopt)
         .bind(":title", room.title)
         .run();
 }
@@ -65,7 +66,8 @@ std::optional<StoredRoom> find_room(database::Connection& db, const std::string&
     return read_room(row);
 }
 
-void record_emptied(database::Connection& db, const std::string& room_id, base::UnixSeconds emptied_at)
+void record_emptied(database::Connection& db, const std::string& room_id,
+                    std::optional<base::UnixSeconds> emptied_at)
 {
     assert(db.in_transaction());
     db.prepare("UPDATE rooms SET emptied_at = :emptied_at WHERE room_id = :room_id")

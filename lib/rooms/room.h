@@ -33,8 +33,9 @@ constexpr std::int64_t largest_capacity = 6;
 // A new room of that kind. Call inside a Transaction.
 void insert_room(database::Connection& db, Kind kind, const Room& room);
 
-// That the last of those in the room lapsed at `emptied_at`. Call inside a Transaction.
-void record_emptied(database::Connection& db, const std::string& room_id, base::UnixSeconds emptied_at);
+// Since when nobody is in the room; none: somebody is. Call inside a Transaction.
+void record_emptied(database::Connection& db, const std::string& room_id,
+                    std::optional<base::UnixSeconds> emptied_at);
 
 // Closes an active room that nobody is in any more, as of `closed_at`, but never before its creation or
 // before somebody left it, should the clock have stepped back. Call inside a Transaction.

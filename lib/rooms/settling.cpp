@@ -36,7 +36,7 @@ Tally settle(Context& context, LoadedRoom& room)
     if (!room.open.empty())
         return tally;
     if (tally.connections_lapsed > 0)
-        record_emptied(context.db, room_id, *stored.emptied_at);
+        record_emptied(context.db, room_id, stored.emptied_at);
     const auto closes_at =
         stored.emptied_at.value_or(stored.room.created_at) + context.rules.unjoined_room_ttl_seconds;
     if (context.now >= closes_at) {

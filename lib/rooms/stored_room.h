@@ -11,7 +11,8 @@ struct StoredRoom
     Room room;
     Kind kind = Kind::free;
     std::optional<base::UnixSeconds> closed_at;
-    std::optional<base::UnixSeconds> emptied_at; // when the last participants lapsed
+    std::optional<base::UnixSeconds>
+        emptied_at; // nobody is in it since then; none: somebody is, lapsed or not
 
     bool is_active_free() const { return kind == Kind::free && !closed_at; }
 };

@@ -71,29 +71,27 @@ Tally sweep_connections(Context& context, const std::function<void()>& pause)
     }
 }
 
-// In the order of their making, some of the rooms that have been empty for too long.
+// Some of the rooms that have been empty for too long, in the order in which they became so.
 struct Place
 {
-    base::UnixSeconds created_at = 0;
+    base::UnixSeconds emptied_at = 0;
     std::int64_t ordinal = 0;
 };
 std::vector<std::string> find_empty_rooms(Context& context, Place& after)
 {
     auto row = context.db.prepare(
-        "SELECT room_id, created_at, ordinal FROM rooms r "
-        "WHERE closed_at IS NULL AND kind = 'free' "
-        "AND (created_at, ordinal) > (:created_at, :ordinal) "
-        "AND coalesce(emptied_at, created_at) <= :emptied_until "
-        "AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = r.room_id "
-        "AND c.agora_uid > 0 AND c.left_at IS NULL) ORDER BY created_at, ordinal LIMIT :limit");
-    row.bind(":created_at", after.created_at)
+        "SELECT room_id, emptied_at, ordinal FROM rooms "
+        "WHERE closed_at IS NULL AND kind = 'free' AND emptied_at IS NOT NULL "
+        "AND (emptied_at, ordinal) > (:emptied_at, :ordinal) AND emptied_at <= :emptied_until "
+        "ORDER BY emptied_at, ordinal LIMIT :limit");
+    row.bind(":emptied_at", after.emptied_at)
         .bind(":ordinal", after.ordinal)
         .bind(":emptied_until", context.now - context.rules.unjoined_room_ttl_seconds)
         .bind(":limit", batch);
     std::vector<std::string> room_ids;
     while (row.step()) {
         room_ids.push_back(row.text("room_id"));
-        after = {row.integer("created_at"), row.integer("ordinal")};
+        after = {row.integer("emptied_at"), row.integer("ordinal")};
     }
     return room_ids;
 }

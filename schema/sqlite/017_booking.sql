@@ -4,6 +4,15 @@
 
 CREATE INDEX connections_by_expiry ON connections (token_expires_at) WHERE left_at IS NULL AND kind = 'free';
 
+-- Likewise the rooms in which nobody is: emptied_at is now since when that is so, and NULL while somebody is in it, lapsed
+-- or not.
+UPDATE rooms SET emptied_at =
+    CASE WHEN NOT EXISTS (SELECT 1 FROM connections c WHERE c.room_id = rooms.room_id AND c.left_at IS NULL)
+    THEN coalesce(emptied_at, created_at) END
+WHERE closed_at IS NULL AND kind = 'free';
+CREATE INDEX rooms_emptied ON rooms (emptied_at, ordinal)
+    WHERE closed_at IS NULL AND kind = 'free' AND emptied_at IS NOT NULL;
+
 CREATE TABLE new_credit_events (
     wallet                TEXT NOT NULL REFERENCES credit_accounts (wallet),
     event_id              INTEGER NOT NULL,  -- ascending for each wallet, in the order of booking

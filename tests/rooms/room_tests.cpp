@@ -404,10 +404,10 @@ BOOST_AUTO_TEST_CASE(the_schema_refuses_what_rooms_must_not_be)
     sit(address(1), room_id);
 
     const auto insert = [&](const std::string& kind, const std::string& host, const std::string& capacity) {
-        return "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
-               "VALUES (" +
+        return "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at, "
+               "emptied_at) VALUES (" +
                quoted(random.uuid_v4()) + ", " + quoted(kind) + ", " + quoted(host) + ", 'open', 0, " +
-               capacity + ", 100)";
+               capacity + ", 100, 100)";
     };
     const auto update = [](const std::string& id, const std::string& change) {
         return "UPDATE rooms SET " + change + " WHERE room_id = " + quoted(id);
@@ -565,6 +565,7 @@ BOOST_AUTO_TEST_CASE(the_audit_finds_instants_out_of_order)
 BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_wallet_with_two_seats, AuditFixture)
 {
     const auto other_room = open_room(address(3));
+    sit(address(3), other_room);
     execute("DROP INDEX connections_one_open_per_wallet");
     execute("INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
             "last_metered_at, token_expires_at) VALUES (" +
@@ -576,9 +577,9 @@ BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_wallet_with_two_seats, AuditFixture)
 BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_host_with_two_rooms, AuditFixture)
 {
     execute("DROP INDEX rooms_one_active_per_host");
-    execute("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
-            "VALUES (" +
-            quoted(random.uuid_v4()) + ", 'free', " + quoted(address(1)) + ", 'open', 0, 6, 100)");
+    execute("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at, "
+            "emptied_at) VALUES (" +
+            quoted(random.uuid_v4()) + ", 'free', " + quoted(address(1)) + ", 'open', 0, 6, 100, 100)");
     check_only("more than one active free room has host " + address(1));
 }
 
@@ -630,8 +631,21 @@ BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_connection_in_no_room, AuditFixture)
 
 BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_room_that_outlives_its_last_participant, AuditFixture)
 {
-    execute("UPDATE connections SET left_at = last_metered_at");
+    execute("UPDATE connections SET left_at = last_metered_at; UPDATE rooms SET emptied_at = 1");
     check_only("everybody has left but it is not closed: room " + room_id);
+}
+
+BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_room_that_is_taken_for_empty_or_for_none, AuditFixture)
+{
+    for (const auto* emptied_at : {"created_at", "NULL"}) {
+        execute(std::string("UPDATE rooms SET emptied_at = ") + emptied_at);
+        emptied_at == std::string("NULL")
+            ? require_clean_audit()
+            : check_only("whether somebody is in it is wrongly noted of room " + room_id);
+    }
+    open_room(address(3));
+    execute("UPDATE rooms SET emptied_at = NULL");
+    check_only("whether somebody is in it is wrongly noted of room " + hosted_room(address(3)));
 }
 
 BOOST_FIXTURE_TEST_CASE(the_audit_finds_an_empty_room_that_no_lapse_left_open, AuditFixture)
