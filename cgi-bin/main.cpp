@@ -10,6 +10,7 @@
 #include "request_log.h"
 #include "supervisor.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <optional>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -31,8 +33,9 @@ The control plane of a voice-chat service. A web server starts it, as FastCGI wo
                   Without it, SESSION_VOICE_CONFIG names the file, or else it is
                   ~/session-voice.env or /etc/session-voice/session-voice.env.
   --check         check the settings, say what is wrong with them, and end
-  --workers N     as FastCGI worker: keep N processes on the one socket. Without it, this process is the only
-                  one, as Apache's mod_fcgid and lighttpd's bin-path want it.
+  --workers N     as FastCGI worker: keep N processes on the one socket; "cores" says as many as the machine has
+                  cores, at least 2. Without it, this process is the only one, as Apache's mod_fcgid and
+                  lighttpd's bin-path want it.
   --with-parent   as the only process: end when the process that started this one has ended. For a web server
                   that keeps the workers itself and may crash.
   --help          this text
@@ -146,10 +149,13 @@ struct Options
     bool with_parent = false;
 };
 
-// 1 to 64, or 0 for any other text.
+// 1 to 64, or 0 for any other text. One worker for each core, but never one alone: all would wait if it were
+// stuck.
 std::size_t read_count(const std::string& text)
 {
     constexpr std::size_t most = 64;
+    if (text == "cores")
+        return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 2, most);
     std::size_t count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
     return error == std::errc() && end == text.data() + text.size() && count <= most ? count : 0;
@@ -170,7 +176,7 @@ std::optional<int> read_options(int argc, char** argv, Options& options)
         case 'w':
             options.workers = read_count(optarg);
             if (options.workers == 0) {
-                std::fputs("--workers takes a number from 1 to 64\n", stderr);
+                std::fputs("--workers takes a number from 1 to 64, or \"cores\"\n", stderr);
                 return 2;
             }
             break;
