@@ -16,11 +16,21 @@ enum class Access
     monitor  // whoever watches, by a token; without one in the settings there is no such route
 };
 
+// Who answers it, by what it waits for. The web server chooses by the path, so its configuration says the
+// same, and so do all methods of a path.
+enum class Pool
+{
+    read, // nothing
+    disk,
+    chain // the node
+};
+
 struct Route
 {
     const char* method;
     const char* path; // where ":..." stands for one segment that is not empty
     Access access;
+    Pool pool;
     http::Response (*handler)(App&, const Call&);
     unsigned limits = unlimited;
     bool takes_idempotency_key = false; // which belongs to a wallet, so `access` is the wallet's

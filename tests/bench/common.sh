@@ -49,12 +49,12 @@ until_answers() {
     done
 }
 
-# serve PROGRAM FOLDER [WORKERS]: behind lighttpd, with so many workers for heartbeats, on the next port. Sets $served
+# serve PROGRAM FOLDER [WORKERS]: behind lighttpd, with so many workers for reads and heartbeats, on the next port. Sets $served
 # (the port) and $served_pid.
 serve() {
     served=$port
     port=$((port + 1))
-    sed "/heartbeat.sock/,/}/ s/-procs\" => 1,/-procs\" => ${3:-1},/" lighttpd.conf >"$2/lighttpd.conf"
+    sed "s/-procs\" => var.cores,/-procs\" => ${3:-var.cores},/" lighttpd.conf >"$2/lighttpd.conf"
     SESSION_VOICE_BIND=127.0.0.1 SESSION_VOICE_PORT=$served SESSION_VOICE_BIN=$1 SESSION_VOICE_VAR=$2 \
         SESSION_VOICE_SOCKETS=$2 SESSION_VOICE_CONFIG=$2/session-voice.env lighttpd -D -f "$2/lighttpd.conf" &
     served_pid=$!

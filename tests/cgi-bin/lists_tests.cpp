@@ -5,6 +5,7 @@
 #include "routes.h"
 
 #include <fstream>
+#include <map>
 #include <regex>
 #include <sstream>
 
@@ -63,6 +64,25 @@ bool may_ask_the_chain(const Route& route)
     return (route.limits & (chain | attest)) != 0;
 }
 
+// An expression's alternatives are in no order.
+std::set<std::string> alternatives_of(const std::string& expression)
+{
+    std::set<std::string> parts;
+    std::istringstream all(expression);
+    for (std::string part; std::getline(all, part, '|');)
+        parts.insert(part);
+    return parts;
+}
+
+std::set<std::string> paths_of(Pool pool)
+{
+    std::set<std::string> paths;
+    for (const auto& route : all_routes())
+        if (route.pool == pool)
+            paths.insert(std::regex_replace(with_ids(route.path + 1, "[^/]+"), std::regex("\\."), "\\."));
+    return paths;
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(lists_tests)
@@ -94,26 +114,40 @@ BOOST_AUTO_TEST_CASE(the_readme_has_a_row_for_every_endpoint_and_no_other)
     }
 }
 
-BOOST_AUTO_TEST_CASE(the_web_servers_send_to_the_pool_of_the_chain_what_may_ask_it)
+BOOST_AUTO_TEST_CASE(what_may_ask_the_chain_is_in_its_pool_and_a_path_in_one_pool)
 {
-    std::string expected;
-    for (const auto& route : all_routes())
-        if (may_ask_the_chain(route))
-            expected += (expected.empty() ? "" : "|") + with_ids(route.path + 1, "[^/]+");
-    // In the order in which the files have it.
-    const std::string pool = "rooms/create|rooms/join|credits/verify-celo|session/join|session/[^/]+/attest";
-    const auto sorted = [](const std::string& alternatives) {
-        std::set<std::string> parts;
-        std::istringstream all(alternatives);
-        for (std::string part; std::getline(all, part, '|');)
-            parts.insert(part);
-        return parts;
-    };
-    BOOST_TEST((sorted(pool) == sorted(expected)), expected);
+    std::map<std::string, Pool> pools;
+    for (const auto& route : all_routes()) {
+        BOOST_TEST((route.pool == Pool::chain) == may_ask_the_chain(route), route.path);
+        BOOST_TEST((pools.emplace(route.path, route.pool).first->second == route.pool), route.path);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_web_servers_send_each_path_to_its_pool)
+{
     for (const char* file : {"lighttpd.conf", "deploy/lighttpd.conf", "deploy/lighttpd-prefix.conf",
                              "deploy/nginx.conf", "deploy/nginx-prefix.conf", "deploy/nginx-tls.conf",
-                             "deploy/apache.conf", "deploy/apache-prefix.conf", "deploy/apache-tls.conf"})
-        BOOST_TEST(has(contents(file), pool + ")/?$"), file);
+                             "deploy/apache.conf", "deploy/apache-prefix.conf", "deploy/apache-tls.conf"}) {
+        // Each expression with the next socket after it; what has no expression before it is for all other
+        // paths.
+        const std::regex part(R"re((?:\^/(?:voice/)?\((?:\?:)?(.*)\)/\?\$|/(read|disk|chain)\.sock))re");
+        const auto text = contents(file);
+        std::map<std::string, std::string> listed; // by pool
+        std::string expression;
+        for (std::sregex_iterator each(text.begin(), text.end(), part); each != std::sregex_iterator();
+             ++each) {
+            if ((*each)[1].matched) {
+                expression = (*each)[1];
+                continue;
+            }
+            BOOST_TEST(listed.emplace((*each)[2], expression).second, file << " has twice " << (*each)[2]);
+            expression.clear();
+        }
+        BOOST_TEST(listed.size() == 3U, file);
+        check_same(alternatives_of(listed["read"]), paths_of(Pool::read), file);
+        check_same(alternatives_of(listed["chain"]), paths_of(Pool::chain), file);
+        BOOST_TEST(listed["disk"] == "", file);
+    }
 }
 
 // Each of these reaches every endpoint in its own way.

@@ -1,8 +1,10 @@
 #!/bin/sh
 # What chroot.sh does in a Debian that systemd runs: it is started there as a unit. Prints "ok NAME" or "not ok NAME" for
-# each thing that it looks at, and "booted" at the end. The packages are /root/first.deb and next.deb, and nginx is set up.
+# each thing that it looks at, and "booted" at the end. The packages are /root/two-pools.deb,
+# first.deb and next.deb, and nginx is set up.
 set -u
 export DEBIAN_FRONTEND=noninteractive
+pools="session-voice.service session-voice-read.service session-voice-chain.service"
 
 check() {
     name=$1; shift
@@ -16,20 +18,40 @@ answers() {
     [ "$got" = "$expected" ] || { echo "$path: $got"; return 1; }
 }
 
+all_pools_answer() {
+    answers 200 /health && answers 401 /rooms/leave -d '' && answers 401 /rooms/join -d ''
+}
+
+complete_settings() {
+    sed 's/^#\([A-Z_]*=[h0]\)/\1/; s/^#\(AGORA.*=\)/\10123456789abcdef0123456789abcdef/' -i /etc/session-voice/session-voice.env
+}
+
+# To nginx too, whose configuration is the operator's.
+two_pools_become_three() {
+    site=/etc/nginx/sites-available/session-voice
+    cp $site /root/site && sed -i 's/read.sock\|disk.sock/fast.sock/' $site && service nginx reload || return 1
+    dpkg -i /root/two-pools.deb && complete_settings && all_pools_answer && [ ! -e /run/session-voice/disk.sock ] &&
+        dpkg -i /root/first.deb && all_pools_answer || return 1
+    cp /root/site $site
+    service nginx restart && all_pools_answer && service session-voice restart && all_pools_answer &&
+        ! supervisors | grep -qx 0 && dpkg --purge session-voice && [ ! -e /run/session-voice ]
+}
+
 it_waits_for_its_settings() {
     dpkg -i /root/first.deb || return 1
-    systemctl is-active session-voice.socket session-voice-chain.socket session-voice-meter.timer || return 1
+    systemctl is-active session-voice.socket session-voice-read.socket session-voice-chain.socket \
+        session-voice-meter.timer || return 1
     systemctl is-active session-voice-attest.timer && return 1
     answers 200 /health &
     asking=$!
     sleep 1
     journalctl -u session-voice.service | grep 'AGORA_APP_ID is not set' || return 1
-    sed 's/^#\([A-Z_]*=[h0]\)/\1/; s/^#\(AGORA.*=\)/\10123456789abcdef0123456789abcdef/' -i /etc/session-voice/session-voice.env
-    wait "$asking" && answers 200 /health && answers 401 /rooms/join -d ''
+    complete_settings
+    wait "$asking" && all_pools_answer
 }
 
 sandboxed() {
-    for unit in session-voice.service session-voice-chain.service; do
+    for unit in $pools; do
         status=$(cat "/proc/$(systemctl show -P MainPID $unit)/status")
         for line in 'NoNewPrivs:.1' 'Seccomp:.2' 'CapBnd:.0*$' 'CapEff:.0*$' 'Umask:.0027'; do
             echo "$status" | grep "^$line" || return 1
@@ -37,11 +59,12 @@ sandboxed() {
     done
 }
 
-supervisors() { systemctl show -P MainPID session-voice.service session-voice-chain.service | grep .; }
+# shellcheck disable=SC2086 # three words
+supervisors() { systemctl show -P MainPID $pools | grep .; }
 
 ask_again_and_again() {
     while [ ! -e /root/enough ]; do
-        { answers 200 /rooms/active && answers 401 /rooms/join -d ''; } || echo lost >>/root/lost
+        all_pools_answer || echo lost >>/root/lost
         echo asked >>/root/asked
     done
 }
@@ -61,11 +84,11 @@ an_upgrade_loses_no_request() {
     done
 }
 
-one_name_for_both_pools() {
+one_name_for_all_pools() {
     before=$(supervisors)
     service session-voice reload && [ "$(supervisors)" = "$before" ] &&
-        service session-voice restart && [ "$(supervisors | grep -cvx "$before")" -eq 2 ] &&
-        service session-voice stop && [ "$(supervisors | tr '\n' ' ')" = "0 0 " ] &&
+        service session-voice restart && [ "$(supervisors | grep -cvx "$before")" -eq 3 ] &&
+        service session-voice stop && [ "$(supervisors | tr '\n' ' ')" = "0 0 0 " ] &&
         service session-voice start && ! supervisors | grep -qx 0 && answers 200 /health
 }
 
@@ -93,10 +116,11 @@ purge_leaves_nothing() {
     ! systemctl list-units 'session-voice*' | grep session-voice
 }
 
+check "under systemd: an upgrade from two pools to three" two_pools_become_three
 check "under systemd: a request waits until the settings are complete" it_waits_for_its_settings
 check "under systemd: the sandbox holds" sandboxed
 check "under systemd: an upgrade replaces the running programs and loses no request" an_upgrade_loses_no_request
-check "under systemd: session-voice is the name of both pools" one_name_for_both_pools
+check "under systemd: session-voice is the name of all pools" one_name_for_all_pools
 check "under systemd: the meter sweeps" sweeps
 check "under systemd: the chain can be asked" the_chain_can_be_asked
 check "under systemd: purge leaves no file, user, unit or process" purge_leaves_nothing

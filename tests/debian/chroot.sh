@@ -86,11 +86,11 @@ database=$root/var/lib/session-voice/session-voice.db
 settings=$root/etc/session-voice/session-voice.env
 
 as_seen() {
-    seen=$(in_chroot stat -c '%a %U:%G' /run/session-voice/fast.sock /run/session-voice/chain.sock \
-        /etc/session-voice/session-voice.env /var/lib/session-voice /var/lib/session-voice/session-voice.db)
+    seen=$(in_chroot stat -c '%a %U:%G' /run/session-voice/read.sock /run/session-voice/disk.sock \
+        /run/session-voice/chain.sock /etc/session-voice/session-voice.env /var/lib/session-voice /var/lib/session-voice/session-voice.db)
     echo "$seen"
-    [ "$(echo "$seen" | tr '\n' ' ')" = "660 session-voice:www-data 660 session-voice:www-data 640 root:session-voice \
-750 session-voice:session-voice 640 session-voice:session-voice " ] &&
+    [ "$(echo "$seen" | tr '\n' ' ')" = "660 session-voice:www-data 660 session-voice:www-data \
+660 session-voice:www-data 640 root:session-voice 750 session-voice:session-voice 640 session-voice:session-voice " ] &&
         [ "$(in_chroot id -nG session-voice)" = session-voice ]
 }
 check "owners and modes, and a user of no other group" as_seen
@@ -98,8 +98,9 @@ check "owners and modes, and a user of no other group" as_seen
 enabled_units() {
     enabled=$(cd "$root/etc/systemd/system" && find . -name 'session-voice*' | sort | tr '\n' ' ')
     echo "$enabled"
-    [ "$enabled" = "./sockets.target.wants/session-voice-chain.socket ./sockets.target.wants/session-voice.socket \
-./timers.target.wants/session-voice-meter.timer " ] && [ -e "$root/etc/rc2.d/S01session-voice" ]
+    [ "$enabled" = "./sockets.target.wants/session-voice-chain.socket ./sockets.target.wants/session-voice-read.socket \
+./sockets.target.wants/session-voice.socket ./timers.target.wants/session-voice-meter.timer " ] &&
+        [ -e "$root/etc/rc2.d/S01session-voice" ]
 }
 check "the sockets and the meter's timer are enabled, the oracle's is not" enabled_units
 
@@ -109,10 +110,10 @@ answers() {
     got=$(in_chroot curl -s -o /dev/null -w '%{http_code}' --max-time 10 "$@" "http://localhost$path")
     [ "$got" = "$expected" ] || { echo "$path: $got"; return 1; }
 }
-both_pools_answer() {
-    answers 200 /rooms/active && answers 401 /rooms/join -d ''
+all_pools_answer() {
+    answers 200 /rooms/active && answers 401 /rooms/leave -d '' && answers 401 /rooms/join -d ''
 }
-check "both pools answer through nginx" both_pools_answer
+check "all pools answer through nginx" all_pools_answer
 
 what_is_missing_is_said() {
     cp -p "$settings" "$tmp/settings.kept"
@@ -163,11 +164,41 @@ an_old_database_is_upgraded() {
 }
 check "a database of an older schema is upgraded without loss" an_old_database_is_upgraded
 
-supervisors() { for pool in fast chain; do cat "$root/run/session-voice/$pool.pid" && echo; done; }
+processes() { readlink /proc/[0-9]*/exe | grep '/usr/bin/session-voice'; }
+# As many readers as cores, but at least two, four and six more, and a supervisor for each pool.
+processes_of_three_pools() { cores=$(nproc); echo $(((cores > 2 ? cores : 2) + 4 + 6 + 3)); }
+
+# The same package as it was when there were two pools, of an earlier version.
+two_pools() {
+    old=$tmp/two-pools
+    dpkg-deb -R "$tmp/packages/session-voice_first.deb" "$old" && sed -i 's/^Version: .*/&~/' "$old/DEBIAN/control" &&
+        sed -i 's/session-voice-read/session-voice-chain/g' "$old"/DEBIAN/p* &&
+        sed -i 's/^pools=.*/pools="fast chain"/; s/start_pool read .*/start_pool fast 2 \&\& start_pool chain 6/' \
+            "$old/etc/init.d/session-voice" || return 1
+    units=$(dirname "$(find "$old" -name session-voice.socket)")
+    rm "$units"/session-voice-read.* && sed -i 's/session-voice-read.service //' "$units/session-voice.service" &&
+        sed -i 's/disk.sock/fast.sock/; /^Symlinks\|^RemoveOnStop/d' "$units/session-voice.socket" &&
+        dpkg-deb -Znone --root-owner-group -b "$old" "$root/root/two-pools.deb"
+}
+# To nginx too, whose configuration is the operator's.
+two_pools_become_three() {
+    site=$root/etc/nginx/sites-available/session-voice
+    two_pools && in_chroot service session-voice stop && in_chroot dpkg -i /root/two-pools.deb &&
+        in_chroot service session-voice start && cp "$site" "$tmp/site" || return 1
+    sed -i 's/read.sock\|disk.sock/fast.sock/' "$site"
+    in_chroot service nginx restart && all_pools_answer && [ ! -e "$root/run/session-voice/disk.sock" ] &&
+        in_chroot dpkg -i /root/first.deb && all_pools_answer || return 1
+    cp "$tmp/site" "$site"
+    in_chroot service nginx restart && all_pools_answer && in_chroot service session-voice status &&
+        [ ! -e "$root/run/session-voice/fast.pid" ] && [ "$(processes | grep -c .)" -eq "$(processes_of_three_pools)" ]
+}
+check "an upgrade from two pools to three" two_pools_become_three
+
+supervisors() { for pool in read disk chain; do cat "$root/run/session-voice/$pool.pid" && echo; done; }
 
 ask_again_and_again() {
     while [ ! -e "$root/enough" ]; do
-        for path in /health /rooms/active; do answers 200 $path || echo "lost $path" >>"$tmp/lost"; done
+        all_pools_answer || echo lost >>"$tmp/lost"
         echo asked >>"$tmp/asked"
     done
 }
@@ -195,8 +226,6 @@ an_upgrade_loses_no_request() {
 timed "the next commit's package" check "an upgrade to the next commit loses no request" an_upgrade_loses_no_request
 
 # ---- cron, stop, purge ----
-
-processes() { readlink /proc/[0-9]*/exe | grep '/usr/bin/session-voice'; }
 
 cron_sweeps() {
     line=$(grep '^\* ' "$root/etc/cron.d/session-voice")

@@ -232,11 +232,11 @@ function usesTls(copy) {
     });
 }
 
-// What has to do with the two pools of workers, and with the node, which `node` gives back.
+// What has to do with the three pools of workers, and with the node, which `node` gives back.
 function keepsPoolsApart(copy, node, { tls = false }) {
     it('lets nobody else at the sockets', { skip: !isRoot && 'needs root' }, () => {
         const [, group] = readFileSync('/etc/group', 'utf8').match(/^www-data:x:(\d+):/m);
-        for (const name of ['fast.sock', 'chain.sock']) {
+        for (const name of ['read.sock', 'disk.sock', 'chain.sock']) {
             const { mode, gid } = statSync(path.join(copy().folder, name));
             assert.deepEqual([mode & 0o777, gid], [0o660, Number(group)]);
         }
@@ -281,6 +281,13 @@ function keepsPoolsApart(copy, node, { tls = false }) {
         for (const reply of replies.slice(8, 13)) expect(reply, 401, 'unauthorized');
         expect(replies[13], 503, 'oracle not configured');
         ok(await (await copy().signedIn()).create());
+    });
+
+    it('goes on while a reader is stuck', async () => {
+        const talker = await copy().signedIn();
+        await talker.host();
+        await copy().beatsWithOneStuck(talker);
+        ok(await talker.leave());
     });
 
     if (tls) return;

@@ -183,7 +183,7 @@ export class Deployment extends Service {
         const users = '-u session-voice -g session-voice -G www-data';
         const more = Object.entries(this.workersEnvironment).map(([name, value]) => `${name}='${value}' `);
         const env = more.length > 0 ? `/usr/bin/env ${more.join('')}` : '';
-        for (const command of commands('spawn-fcgi ', 2)) {
+        for (const command of commands('spawn-fcgi ', 3)) {
             const here = replaced(command, {
                 'spawn-fcgi ': 'exec spawn-fcgi -n ',
                 '/run/session-voice/': `${this.folder}/`,
@@ -192,13 +192,19 @@ export class Deployment extends Service {
             });
             this.spawn('/bin/sh', ['-c', here], {});
         }
-        for (const name of ['fast.sock', 'chain.sock']) {
+        for (const name of ['read.sock', 'disk.sock', 'chain.sock']) {
             const socket = path.join(this.folder, name);
             await until(() => {
                 this.assertRunning();
                 return ((statSync(socket, { throwIfNoEntry: false })?.mode ?? 0) & 0o777) === 0o660;
             }, `${name} is there`);
         }
+    }
+
+    // The processes that the supervisors keep.
+    workers() {
+        const supervisors = this.children.map((child) => child.pid);
+        return this.processes().filter((pid) => this.nameOf(pid) === 'session-voice' && !supervisors.includes(pid));
     }
 
     request(method, rawPath, options) {
@@ -235,7 +241,7 @@ export class Deployment extends Service {
     }
 
     async endWorkers() {
-        const workers = this.children.splice(0, 2);
+        const workers = this.children.splice(0, 3);
         for (const child of workers) child.kill('SIGTERM');
         for (const child of workers) await child.exit;
     }

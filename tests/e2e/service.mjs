@@ -3,11 +3,11 @@
 // (default: build), so that the same tests run against sanitized ones.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -28,14 +28,17 @@ export { sleep };
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const build = path.resolve(root, process.env.SESSION_VOICE_BUILD ?? 'build');
+// As many as cores, at least two.
+export const readerCount = Math.max(availableParallelism(), 2);
 // How many lighttpd keeps, over all pools.
-export const workerCount = [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/"max-procs" => (\d+)/g)]
-    .reduce((sum, [, processes]) => sum + Number(processes), 0);
+export const workerCount = [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/"max-procs" => (.*),/g)]
+    .reduce((sum, [, processes]) => sum + (processes === 'var.cores' ? readerCount : Number(processes)), 0);
 
 const startMs = 30_000;
 const stopMs = 15_000;
 const answerMs = 30_000;
 const programMs = 60_000;
+const stuckMs = 2000;
 
 // What a program may inherit: nothing that could be a setting of ours.
 const inherited = ['PATH', 'HOME', 'LANG', 'ASAN_OPTIONS', 'LSAN_OPTIONS', 'UBSAN_OPTIONS'];
@@ -267,6 +270,12 @@ function processesMarked(mark) {
     return found;
 }
 
+// The path of the listening socket that is a process's standard input, if there is one.
+function socketOf(pid) {
+    const [, inode] = readlinkSync(`/proc/${pid}/fd/0`).match(/^socket:\[(\d+)\]$/) ?? [];
+    return readFileSync('/proc/net/unix', 'utf8').match(new RegExp(` ${inode} (/.*)$`, 'm'))?.[1] ?? '';
+}
+
 function statusOf(pid) {
     try {
         const text = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -351,6 +360,31 @@ export class Service {
     // The workers, of all pools.
     workers() {
         return this.processes().filter((pid) => statusOf(pid).name === 'session-voice' && statusOf(statusOf(pid).parent).name === 'lighttpd');
+    }
+
+    // Those for reads and heartbeats.
+    readers() {
+        return this.workers().filter((pid) => path.basename(socketOf(pid)).startsWith('read.sock'));
+    }
+
+    // Whichever of the readers stands still: one heartbeat at the most waits behind it.
+    async beatsWithOneStuck(talker) {
+        const readers = this.readers();
+        assert.equal(readers.length, readerCount);
+        for (const stuck of readers) {
+            process.kill(stuck, 'SIGSTOP');
+            const waiting = [];
+            try {
+                for (let beat = 0; beat < 10; beat += 1) {
+                    const asked = talker.heartbeat();
+                    if ((await Promise.race([asked, sleep(stuckMs)])) === undefined) waiting.push(asked);
+                }
+                assert.ok(waiting.length <= 1, `${waiting.length} of 10 heartbeats wait`);
+            } finally {
+                process.kill(stuck, 'SIGCONT');
+            }
+            for (const asked of waiting) ok(await asked);
+        }
     }
 
     request(method, rawPath, options) {
