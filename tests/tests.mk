@@ -118,7 +118,7 @@ torture: torture-packages
 
 # ---- benchmarks ----
 
-BENCH := $(addprefix $(BUILD)/bench-,seed nothing sign recover bare empty empty-static runs load grow fast-clock.so)
+BENCH := $(addprefix $(BUILD)/bench-,seed nothing sign recover bare empty empty-static runs load grow standing-clock.so)
 
 $(BUILD)/bench-seed: $(BUILD)/tests/bench/seed.o $(LIB)
 	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -142,7 +142,7 @@ $(BUILD)/bench-bare: $(BUILD)/tests/bench/bare.o
 $(BUILD)/bench-empty-static: $(BUILD)/tests/bench/empty.o
 	$(call say,$@)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $^
 
-$(BUILD)/bench-fast-clock.so: tests/bench/fast_clock.cpp
+$(BUILD)/bench-standing-clock.so: tests/bench/standing_clock.cpp
 	@mkdir -p $(@D)
 	$(call say,$@)$(CXX) $(CXXFLAGS) -shared -fPIC -o $@ $<
 
@@ -156,7 +156,7 @@ bench bench-scale: bench-packages
 
 # Beside the programs and the bench-seed that stand in OTHER, of another commit.
 bench-beside: bench-packages
-	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BUILD)/bench-load
 	@tests/bench/beside.sh $(BUILD) $(OTHER)
 
 # ---- what they need ----
@@ -181,7 +181,7 @@ fuzz-packages:
 	$(call install,$(BUILD_PACKAGES) $(FUZZ_PACKAGES) llvm)
 
 bench-packages:
-	$(call install,$(RUN_PACKAGES) wrk binutils python3 $(if $(shell command -v npm),,nodejs npm))
+	$(call install,$(RUN_PACKAGES) wrk sqlite3 binutils python3 $(if $(shell command -v npm),,nodejs npm))
 
 .PHONY: test test-programs lint check compilers fuzz fuzz-coverage torture bench bench-scale bench-beside test-packages \
     unit-packages torture-packages fuzz-packages bench-packages

@@ -1,12 +1,12 @@
 // How often one core can do what a heartbeat or a renewal does to the database, with nothing around it: their
-// statements in a loop, each participant of a copy of the database in turn. Prints how many a second.
-// usage: bare DATABASE SECONDS IN_ONE_TRANSACTION SYNCHRONOUS
-//   IN_ONE_TRANSACTION  1: in any order, as requests come; more: in the order of wallets, as the sweep goes
-//   SYNCHRONOUS         NORMAL, as heartbeats and sweeps; FULL: each on the disk, as renewals
+// statements in a loop, the participants of a copy of the database in any order. A heartbeat reads; a renewal
+// books a second, moves the token's expiry, and is on the disk. Prints how many a second.  usage: bare
+// DATABASE SECONDS heartbeat|renewal
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <random>
 #include <sqlite3.h>
 #include <string>
@@ -48,30 +48,41 @@ void run(sqlite3_stmt* statement)
     sqlite3_reset(statement);
 }
 
-// The first row, of which the caller takes what it needs before it resets the statement.
-void find(sqlite3_stmt* statement, const std::string& key)
+// Of load_standing_in() in lib/rooms/standing.cpp, whose one row holds the ban, the account and the stay.
+constexpr const char* select_standing =
+    "SELECT w.wallet AS wallet, b.ban_id, b.reason, b.banned_at, b.expires_at, b.lifted_at, "
+    "a.base_granted_seconds, a.bonus_granted_seconds, a.adjusted_seconds, a.consumed_seconds, "
+    "a.remaining_seconds, c.room_id, c.kind, c.connection_id, c.wallet, c.agora_uid, c.joined_at, "
+    "c.token_expires_at, c.last_metered_at, c.debited_seconds, c.left_at, c.credits_low_at, "
+    "c.credits_low_remaining_seconds, c.credits_exhausted_at, c.events_delivered "
+    "FROM (SELECT CAST(?1 AS text) AS wallet) w LEFT JOIN credit_accounts a ON a.wallet = w.wallet "
+    "LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = ?1 "
+    "AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)) "
+    "LEFT JOIN connections c ON c.connection_id = ?3 AND c.wallet = w.wallet";
+enum Column
 {
-    bind(statement, 1, key);
-    check(sqlite3_step(statement) == SQLITE_ROW);
-}
+    remaining = 10,
+    token_expiry = 17,
+    mark = 18,
+    debited = 19
+};
 
 } // namespace
 
 int main(int argc, char** argv)
 {
     using Clock = std::chrono::steady_clock;
-    if (argc != 5)
+    if (argc != 4)
         return 2;
     const std::chrono::duration<double> lasting(std::strtod(argv[2], nullptr));
-    const auto in_one_transaction = std::strtol(argv[3], nullptr, 10);
+    const bool renews = std::string(argv[3]) == "renewal";
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     check(sqlite3_open_v2(argv[1], &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr) ==
           SQLITE_OK);
-    const auto settings =
-        std::string("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_mode = WAL; "
-                    "PRAGMA wal_autocheckpoint = 1000; PRAGMA synchronous = ") +
-        argv[4];
-    check(sqlite3_exec(database, settings.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    check(sqlite3_exec(database,
+                       "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA journal_mode = WAL; "
+                       "PRAGMA wal_autocheckpoint = 1000; PRAGMA synchronous = FULL",
+                       nullptr, nullptr, nullptr) == SQLITE_OK);
 
     struct Participant
     {
@@ -79,8 +90,7 @@ int main(int argc, char** argv)
     };
     std::vector<Participant> participants;
     auto* all =
-        prepared("SELECT connection_id, wallet FROM connections WHERE left_at IS NULL AND kind = 'free' "
-                 "ORDER BY wallet");
+        prepared("SELECT connection_id, wallet FROM connections WHERE left_at IS NULL AND kind = 'free'");
     const auto text = [](sqlite3_stmt* row, int column) {
         return std::string(reinterpret_cast<const char*>(sqlite3_column_text(row, column)));
     };
@@ -88,53 +98,51 @@ int main(int argc, char** argv)
         participants.push_back({text(all, 0), text(all, 1)});
     sqlite3_finalize(all);
     check(!participants.empty());
-    if (in_one_transaction == 1)
-        std::shuffle(participants.begin(), participants.end(), std::mt19937(1));
+    std::shuffle(participants.begin(), participants.end(), std::mt19937(1));
 
     auto* begin = prepared("BEGIN IMMEDIATE");
     auto* commit = prepared("COMMIT");
-    auto* connection = prepared(
-        "SELECT connection_id, room_id, kind, wallet, agora_uid, joined_at, token_expires_at, "
-        "last_metered_at, "
-        "debited_seconds, left_at, credits_low_at, credits_low_remaining_seconds, credits_exhausted_at, "
-        "events_delivered FROM connections WHERE connection_id = ?");
-    auto* account = prepared("SELECT remaining_seconds FROM credit_accounts WHERE wallet = ?");
+    auto* standing = prepared(select_standing);
     auto* debit = prepared("UPDATE credit_accounts SET consumed_seconds = consumed_seconds + 1, "
                            "remaining_seconds = remaining_seconds - 1 WHERE wallet = ?");
-    auto* event = prepared("INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, "
-                           "connection_id, created_at) VALUES (?, 'debit_usage', -1, ?, ?, ?)");
-    auto* mark =
+    auto* event = prepared("INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, "
+                           "balance_after_seconds, connection_id, created_at) VALUES (?1, (SELECT "
+                           "coalesce(max(event_id), 0) + 1 FROM credit_events WHERE wallet = ?1), "
+                           "'debit_usage', -1, ?2, ?3, ?4)");
+    auto* update =
         prepared("UPDATE connections SET token_expires_at = ?, last_metered_at = ?, debited_seconds = ? "
                  "WHERE connection_id = ?");
+    const sqlite3_int64 now = std::time(nullptr);
     long done = 0;
     const auto begun = Clock::now();
-    for (auto next = participants.begin(); Clock::now() - begun < lasting;) {
-        run(begin);
-        for (long i = 0; i < in_one_transaction; ++i, ++done) {
-            const auto& [connection_id, wallet] = *next;
-            find(connection, connection_id);
-            const auto token_expires_at = sqlite3_column_int64(connection, 6);
-            const auto last_metered_at = sqlite3_column_int64(connection, 7);
-            const auto debited_seconds = sqlite3_column_int64(connection, 8);
-            sqlite3_reset(connection);
-            find(account, wallet);
-            const auto remaining_seconds = sqlite3_column_int64(account, 0);
-            sqlite3_reset(account);
-            bind(debit, 1, wallet);
-            run(debit);
-            bind(event, 1, wallet);
-            bind(event, 2, remaining_seconds - 1);
-            bind(event, 3, connection_id);
-            bind(event, 4, last_metered_at);
-            run(event);
-            bind(mark, 1, token_expires_at);
-            bind(mark, 2, last_metered_at + 1);
-            bind(mark, 3, debited_seconds + 1);
-            bind(mark, 4, connection_id);
-            run(mark);
-            if (++next == participants.end())
-                next = participants.begin();
-        }
+    for (; Clock::now() - begun < lasting; ++done) {
+        const auto& [connection_id, wallet] =
+            participants[static_cast<std::size_t>(done) % participants.size()];
+        if (renews)
+            run(begin);
+        bind(standing, 1, wallet);
+        bind(standing, 2, now);
+        bind(standing, 3, connection_id);
+        check(sqlite3_step(standing) == SQLITE_ROW);
+        const auto remaining_seconds = sqlite3_column_int64(standing, remaining);
+        const auto token_expires_at = sqlite3_column_int64(standing, token_expiry);
+        const auto last_metered_at = sqlite3_column_int64(standing, mark);
+        const auto debited_seconds = sqlite3_column_int64(standing, debited);
+        sqlite3_reset(standing);
+        if (!renews)
+            continue;
+        bind(debit, 1, wallet);
+        run(debit);
+        bind(event, 1, wallet);
+        bind(event, 2, remaining_seconds - 1);
+        bind(event, 3, connection_id);
+        bind(event, 4, last_metered_at + 1);
+        run(event);
+        bind(update, 1, token_expires_at + 1);
+        bind(update, 2, last_metered_at + 1);
+        bind(update, 3, debited_seconds + 1);
+        bind(update, 4, connection_id);
+        run(update);
         run(commit);
     }
     std::printf("%.0f\n",

@@ -73,12 +73,15 @@ compare "GET /rooms/active, 304, of the do-nothing program's rate" '>= 0.80' \
     "is_not_modified && ask $fifty 'GET /rooms/active' $var/fifty/clients" \
     "is_not_modified && ask $nothing 'GET /rooms/active' $var/fifty/clients"
 header=''
-beside_nothing "$heartbeat" '>= 0.55' "$ours" "$heartbeat"
 beside_nothing 'POST /rooms/token/renew' '>= 0.45' "$ours" 'POST /rooms/token/renew'
-for route in 'GET /health' 'GET /credits' "$heartbeat" 'POST /rooms/token/renew'; do
-    compare "$route, of one that does nothing and closes connections as the service does" '-' \
-        "ask $ours '$route' $clients" "ask $lean '$route' $clients"
-done
+
+# beside_lean ROUTE BAR
+beside_lean() {
+    compare "$1, of one that does nothing and closes connections as the service does" "$2" \
+        "ask $ours '$1' $clients" "ask $lean '$1' $clients"
+}
+beside_lean "$heartbeat" '>= 0.75'
+for route in 'GET /health' 'GET /credits' 'POST /rooms/token/renew'; do beside_lean "$route" '-'; done
 
 # copy FOLDER: the database as it is by now, with all that was charged so far.
 copy() {
@@ -86,10 +89,10 @@ copy() {
     "$build/session-voice-admin" --config "$var/ours/session-voice.env" backup "$1/session-voice.db" >/dev/null
 }
 copy "$var/bare"
-bare() { rate=$("$build/bench-bare" "$var/bare/session-voice.db" "$seconds" 1 "$1"); }
-compare "$heartbeat, of a bare loop of its SQL on one core" '-' "ask $ours '$heartbeat' $clients" 'bare NORMAL'
+bare() { rate=$("$build/bench-bare" "$var/bare/session-voice.db" "$seconds" "$1"); }
+compare "$heartbeat, of a bare loop of its SQL on one core" '-' "ask $ours '$heartbeat' $clients" 'bare heartbeat'
 compare 'POST /rooms/token/renew, of a bare loop of its SQL, each on the disk' '-' \
-    "ask $ours 'POST /rooms/token/renew' $clients" 'bare FULL'
+    "ask $ours 'POST /rooms/token/renew' $clients" 'bare renewal'
 
 compare "pairs of join and leave a second, of the do-nothing program's requests/s" '>= 0.25' \
     "join_and_leave $ours $visitors && rate=\$(calculate \"\$rate / 2\")" "join_and_leave $nothing $visitors" 'pairs : requests/s'
@@ -107,34 +110,48 @@ compare "POST /auth/verify, of libsecp256k1's recoveries/s on $cores cores" '>= 
 
 # ---- beside the same heartbeat in Node ----
 
-of_node="$heartbeat, of Node's rate"
-if [ -e "$installed" ]; then
-    copy "$var/node"
-    direct=$port
-    port=$((port + 1))
-    PORT=$direct DATABASE_PATH=$var/node/session-voice.db JWT_SECRET='only for the benchmarks, which end soon' \
+of_node="$heartbeat, of Node's rate,"
+
+# serve_node NAME: server.js on a copy of the database. Sets $direct (its port), $node_pid, and $proxied (the port of a
+# lighttpd before it) and $proxy_pid.
+serve_node() {
+    copy "$var/$1"
+    direct=$port proxied=$((port + 1))
+    port=$((port + 2))
+    PORT=$direct DATABASE_PATH=$var/$1/session-voice.db JWT_SECRET='only for the benchmarks, which end soon' \
         node $node/server.js &
     node_pid=$!
     pids="$pids $node_pid"
     until_answers "$direct"
-    proxied=$port
-    port=$((port + 1))
-    mkdir "$var/proxy"
-    cat >"$var/proxy/lighttpd.conf" <<PROXY
+    cat >"$var/$1/lighttpd.conf" <<PROXY
 server.modules       = ( "mod_proxy" )
 server.bind          = "127.0.0.1"
 server.port          = $proxied
-server.document-root = "$var/proxy"
-server.errorlog      = "$var/proxy/lighttpd.log"
+server.document-root = "$var/$1"
+server.errorlog      = "$var/$1/lighttpd.log"
 server.max-keep-alive-requests = 10000
 proxy.server         = ( "/" => (( "host" => "127.0.0.1", "port" => $direct )) )
 PROXY
-    lighttpd -D -f "$var/proxy/lighttpd.conf" &
+    lighttpd -D -f "$var/$1/lighttpd.conf" &
     proxy_pid=$!
     pids="$pids $proxy_pid"
     until_answers "$proxied"
-    compare "$of_node behind the same lighttpd" '>= 3' "ask $ours '$heartbeat' $clients" "ask $proxied '$heartbeat' $clients"
-    compare "$of_node without a web server" '>= 1' "ask $ours '$heartbeat' $clients" "ask $direct '$heartbeat' $clients"
+}
+# beside_node WHAT BAR PORT
+beside_node() {
+    compare "$of_node $1" "$2" "ask $ours '$heartbeat' $clients" "ask $3 '$heartbeat' $clients"
+}
+
+if [ -e "$installed" ]; then
+    export WRITES=yes
+    serve_node writes
+    unset WRITES
+    beside_node 'which writes each, behind the same lighttpd' '>= 8' "$proxied"
+    beside_node 'which writes each, without a web server' '>= 1' "$direct"
+    end "$proxy_pid" "$node_pid"
+    serve_node reads
+    beside_node 'of the same design, behind the same lighttpd' '>= 4' "$proxied"
+    beside_node 'of the same design, without a web server' '-' "$direct"
 
     end "$proxy_pid" "$fifty_pid" "$nothing_pid" "$lean_pid" # they would share the pages of ours, whose part would look smaller
     # pss_under_load PORT PID: sets $rate to the KiB of its processes in the middle of a run.
@@ -151,7 +168,7 @@ PROXY
     end "$node_pid"
 else
     failure='better-sqlite3 could not be installed'
-    failed "$of_node" '>= 3'
+    failed "${of_node%,}" '>= 4'
     end "$fifty_pid" "$nothing_pid" "$lean_pid"
 fi
 

@@ -23,10 +23,15 @@ ours=$served
 start theirs "$other"
 theirs=$served
 
-for route in 'GET /health' 'GET /credits' 'GET /rooms/active' 'POST /rooms/heartbeat' 'POST /rooms/token/renew'; do
-    compare "$route, of the other's rate" '-' "ask $ours '$route' $var/ours/clients" "ask $theirs '$route' $var/theirs/clients"
-done
+beside() {
+    compare "$1, of the other's rate" "$2" "ask $ours '$1' $var/ours/clients" "ask $theirs '$1' $var/theirs/clients"
+}
+for route in 'GET /health' 'GET /credits' 'GET /rooms/active' 'POST /rooms/heartbeat'; do beside "$route" '-'; done
+beside 'POST /rooms/token/renew' '>= 1.5'
 
-compare "join and leave, of the other's rate" '-' "join_and_leave $ours $var/ours/visitors" \
+compare "join and leave, of the other's rate" '>= 1.5' "join_and_leave $ours $var/ours/visitors" \
     "join_and_leave $theirs $var/theirs/visitors"
+compare "log (WAL) written in a participant's hour, of what the other writes" '<= 0.33' \
+    "wal_written $ours $var/ours/session-voice.db $var/ours/clients" \
+    "wal_written $theirs $var/theirs/session-voice.db $var/theirs/clients" 'bytes'
 exit "$exit_status"

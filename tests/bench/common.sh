@@ -21,22 +21,21 @@ trap 'exit 1' INT TERM
 
 # ---- services ----
 
-# settings FOLDER [LINE...]: of a service whose database is in FOLDER. Participants stay for a day without renewing.
+# settings FOLDER [TTL_SECONDS]: of a service whose database is in FOLDER. Participants stay for so long without renewing,
+# otherwise for a day.
 settings() {
-    folder=$1
-    shift
-    mkdir -p "$folder/empty"
-    cat >"$folder/session-voice.env" <<SETTINGS
+    ttl_seconds=${2:-80000}
+    mkdir -p "$1/empty"
+    cat >"$1/session-voice.env" <<SETTINGS
 ENVIRONMENT=development
 CHAIN_MODE=mock
-DATABASE_PATH=$folder/session-voice.db
+DATABASE_PATH=$1/session-voice.db
 JWT_SECRET=only for the benchmarks, which end soon
 AGORA_APP_ID=0123456789abcdef0123456789abcdef
 AGORA_APP_CERTIFICATE=fedcba9876543210fedcba9876543210
-FREE_TOKEN_TTL_SECONDS=80000
-MINIMUM_CREDIT_SECONDS=80000
+FREE_TOKEN_TTL_SECONDS=$ttl_seconds
+MINIMUM_CREDIT_SECONDS=$ttl_seconds
 NONCE_TTL_SECONDS=3600
-$(printf '%s\n' "$@")
 SETTINGS
 }
 
@@ -97,6 +96,42 @@ join_and_leave() {
     threads=''
     [ "$joined" = yes ]
 }
+
+# load PORT SECONDS CLIENTS [KIND RATE]...: constant rates. Of an answer that is missing or an error sets $failure and
+# returns 1.
+load() {
+    "$build/bench-load" "$@" >"$var/load" && read_load
+}
+# latency_of NAME: sets $asked, and $p50, $p99, $p999 in µs, of the requests of that name, or of all.
+latency_of() {
+    # shellcheck disable=SC2046 # five numbers
+    set -- $(awk -v name="$1" '$1 == name { print $2, $3, $4, $5, $6 }' "$var/load")
+    asked=$1 errors=$2 p50=$3 p99=$4 p999=$5
+}
+read_load() {
+    latency_of all
+    failure=''
+    [ "$errors" -eq 0 ] && [ "$asked" -gt 0 ] && return
+    failure="$errors of $asked requests were not answered 200"
+    return 1
+}
+
+# wal_written PORT DATABASE CLIENTS: sets $rate to the bytes of the log that heartbeats and renewals write in a
+# participant's hour, in which there are 120 and 80. Somebody reads an old state meanwhile, so that the log only grows, but
+# for the one time that it begins anew if all of it is in the database before.
+wal_written() {
+    shm=$2-shm frames_before=0
+    [ "$(number_at 16 "$shm")" -eq "$(number_at 96 "$shm")" ] || frames_before=$(number_at 16 "$shm")
+    sqlite3 "$2" 'BEGIN' 'SELECT count(*) FROM sqlite_schema' \
+        ".shell '$build/bench-load' $1 $seconds '$3' heartbeat 600 renew 400 >'$var/load'" >/dev/null
+    read_load || return 1
+    frames=$(($(number_at 16 "$shm") - frames_before))
+    latency_of heartbeat
+    rate=$(calculate "$frames * (4096 + 24) / ($asked / 120)" 0)
+}
+# number_at OFFSET FILE: of 32 bits. In SQLite's index of the log they are at 16 how many frames it has, at 96 how many of
+# them are in the database.
+number_at() { od -An -t u4 -j "$1" -N 4 "$2" | tr -d ' '; }
 
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 calculate() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }

@@ -1,8 +1,8 @@
-// Fills a new database for the benchmarks: rooms of five who joined a minute ago and have credit for years,
-// and visitors, each with credit and a room to join. The wallets and ids are random, as they are in a
-// database that grew. Prints, for at most `most_lines` participants spread over all, what a client of each
-// would send: access token, room_id, connection_id; for a visitor a - stands for the last.  usage: seed
-// SETTINGS PARTICIPANTS [VISITORS]
+// Fills a new database for the benchmarks: rooms of five who joined a minute ago, renewed during the last 40
+// seconds, one after the other, and have credit for years; and visitors, each with credit and a room to join.
+// The wallets and ids are random, as they are in a database that grew. Prints, for at most LINES participants
+// spread over all, what a client of each would send: access token, room_id, connection_id; for a visitor a -
+// stands for the last.  usage: seed SETTINGS PARTICIPANTS [VISITORS [LINES]]
 #include "auth/access_token.h"
 #include "base/hex.h"
 #include "base/random.h"
@@ -17,8 +17,7 @@
 namespace {
 
 constexpr std::size_t room_size = 5;
-constexpr std::size_t most_lines = 100000;
-constexpr std::int64_t presence_seconds = 80000;
+constexpr std::int64_t renewed_within_seconds = 40;
 
 // Repeats itself from run to run, and costs no system call.
 class Sequence : public base::Random
@@ -46,8 +45,8 @@ std::string new_wallet(sqlite::Connection& db, base::UnixSeconds now)
         .bind(":wallet", wallet)
         .bind(":seconds", credits::max_adjustment_seconds)
         .run();
-    db.prepare("INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds, reason, "
-               "created_at) VALUES (:wallet, 'admin_adjust', :seconds, :seconds, 'bench', :now)")
+    db.prepare("INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
+               "reason, created_at) VALUES (:wallet, 1, 'admin_adjust', :seconds, :seconds, 'bench', :now)")
         .bind(":wallet", wallet)
         .bind(":seconds", credits::max_adjustment_seconds)
         .bind(":now", now)
@@ -68,18 +67,20 @@ std::string new_room(sqlite::Connection& db, const std::string& host, base::Unix
 }
 
 std::string new_connection(sqlite::Connection& db, const std::string& room_id, const std::string& wallet,
-                           std::size_t uid, base::UnixSeconds now)
+                           std::size_t uid, base::UnixSeconds joined_at, base::UnixSeconds renewed_at,
+                           std::int64_t ttl_seconds)
 {
     auto connection_id = randomness.uuid_v4();
     db.prepare("INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
                "token_expires_at, last_metered_at) VALUES (:connection_id, :room_id, 'free', :wallet, "
-               ":agora_uid, :now, :token_expires_at, :now)")
+               ":agora_uid, :joined_at, :token_expires_at, :renewed_at)")
         .bind(":connection_id", connection_id)
         .bind(":room_id", room_id)
         .bind(":wallet", wallet)
         .bind(":agora_uid", static_cast<std::int64_t>(uid))
-        .bind(":now", now)
-        .bind(":token_expires_at", now + presence_seconds)
+        .bind(":joined_at", joined_at)
+        .bind(":token_expires_at", renewed_at + ttl_seconds)
+        .bind(":renewed_at", renewed_at)
         .run();
     return connection_id;
 }
@@ -96,6 +97,7 @@ int main(int argc, char** argv)
     const auto minute_ago = now - 60;
     const std::size_t participants = std::stoul(argv[2]);
     const std::size_t visitors = argc > 3 ? std::stoul(argv[3]) : 0;
+    const std::size_t most_lines = argc > 4 ? std::stoul(argv[4]) : participants;
     const auto print = [&](const std::string& wallet, const std::string& room_id,
                            const std::string& connection_id) {
         std::cout << auth::issue_access_token(config.jwt_secret, wallet, now, 86400) << " " << room_id << " "
@@ -115,7 +117,10 @@ int main(int argc, char** argv)
             if (i / room_size < visitors)
                 print(new_wallet(*db, minute_ago), room_id, "-");
         }
-        const auto connection_id = new_connection(*db, room_id, wallet, i + 1, minute_ago);
+        const auto renewed_at = now - renewed_within_seconds +
+                                static_cast<std::int64_t>(i * renewed_within_seconds / participants);
+        const auto connection_id = new_connection(*db, room_id, wallet, i + 1, minute_ago, renewed_at,
+                                                  config.rules.free_token_ttl_seconds);
         if (i % line_every == 0)
             print(wallet, room_id, connection_id);
     }

@@ -1,6 +1,7 @@
 // The same heartbeat written in Node, for comparison: Hono, better-sqlite3, two workers. It works on a copy of the
-// same database, in the same steps: access token, ownership, then metering with its ledger event in one transaction.
-// Environment: PORT, DATABASE_PATH, JWT_SECRET.
+// same database, in the same steps: access token, then one statement that reads ban, account and stay. With WRITES=yes
+// each is charged as well, with its ledger event in one transaction, which the service does only where an event is due.
+// Environment: PORT, DATABASE_PATH, JWT_SECRET, WRITES.
 import cluster from 'node:cluster'
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { serve } from '@hono/node-server'
@@ -9,7 +10,7 @@ import { Hono } from 'hono'
 
 const workers = 2
 const low_credit_seconds = 300
-const { PORT, DATABASE_PATH, JWT_SECRET } = process.env
+const { PORT, DATABASE_PATH, JWT_SECRET, WRITES } = process.env
 
 // The wallet of a valid token, or undefined.
 function wallet_of(authorization, now) {
@@ -28,23 +29,37 @@ function make_app() {
     db.pragma('synchronous = NORMAL')
     db.pragma('foreign_keys = ON')
     const find_connection = db.prepare('SELECT * FROM connections WHERE connection_id = ?')
+    const find_standing = db.prepare(`SELECT w.wallet AS wallet, b.ban_id, b.reason, b.banned_at, b.expires_at, b.lifted_at,
+        a.base_granted_seconds, a.bonus_granted_seconds, a.adjusted_seconds, a.consumed_seconds, a.remaining_seconds,
+        c.room_id, c.kind, c.connection_id, c.agora_uid, c.joined_at, c.token_expires_at, c.last_metered_at,
+        c.debited_seconds, c.left_at, c.credits_low_at, c.credits_low_remaining_seconds, c.credits_exhausted_at,
+        c.events_delivered
+        FROM (SELECT CAST(:wallet AS text) AS wallet) w LEFT JOIN credit_accounts a ON a.wallet = w.wallet
+        LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = :wallet
+        AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now))
+        LEFT JOIN connections c ON c.connection_id = :connection_id AND c.wallet = w.wallet`)
     const find_balance = db.prepare('SELECT remaining_seconds FROM credit_accounts WHERE wallet = ?').pluck()
     const take = db.prepare(`UPDATE credit_accounts SET consumed_seconds = consumed_seconds + :seconds,
         remaining_seconds = remaining_seconds - :seconds WHERE wallet = :wallet`)
-    const append_event = db.prepare(`INSERT INTO credit_events (wallet, kind, delta_seconds, balance_after_seconds,
-        connection_id, created_at) VALUES (:wallet, 'debit_usage', :delta, :balance, :connection_id, :now)`)
+    const append_event = db.prepare(`INSERT INTO credit_events (wallet, event_id, kind, delta_seconds,
+        balance_after_seconds, connection_id, created_at) VALUES (:wallet, (SELECT coalesce(max(event_id), 0) + 1
+        FROM credit_events WHERE wallet = :wallet), 'debit_usage', :delta, :balance, :connection_id, :now)`)
     const update_connection = db.prepare(`UPDATE connections SET last_metered_at = :last_metered_at,
         debited_seconds = :debited_seconds, credits_low_at = :credits_low_at,
         credits_low_remaining_seconds = :credits_low_remaining_seconds, credits_exhausted_at = :credits_exhausted_at,
         events_delivered = :events_delivered WHERE connection_id = :connection_id`)
 
-    // Nothing for a connection that is not the caller's.
-    const heartbeat = db.transaction((wallet, room_id, connection_id, now) => {
+    const is_there = (connection, wallet, room_id, now) => connection && connection.wallet === wallet &&
+        connection.room_id === room_id && connection.kind === 'free' && connection.left_at === null &&
+        connection.token_expires_at > now
+    const elapsed_of = (connection, now) =>
+        Math.max(0, Math.min(now, connection.token_expires_at) - connection.last_metered_at)
+
+    // Both answer nothing for a connection that is not the caller's.
+    const charge = db.transaction((wallet, room_id, connection_id, now) => {
         const connection = find_connection.get(connection_id)
-        if (!connection || connection.wallet !== wallet || connection.room_id !== room_id ||
-            connection.kind !== 'free' || connection.left_at !== null || connection.token_expires_at <= now)
-            return undefined
-        const elapsed = Math.max(0, Math.min(now, connection.token_expires_at) - connection.last_metered_at)
+        if (!is_there(connection, wallet, room_id, now)) return undefined
+        const elapsed = elapsed_of(connection, now)
         const balance = find_balance.get(wallet) ?? 0
         const seconds = Math.min(elapsed, balance)
         const remaining_seconds = balance - seconds
@@ -71,6 +86,17 @@ function make_app() {
         if (elapsed > 0 || events.length > 0) update_connection.run(connection)
         return { ok: true, remaining_seconds, events }
     }).immediate
+    const look = (wallet, room_id, connection_id, now) => {
+        const standing = find_standing.get({ wallet, connection_id, now })
+        if (!is_there(standing, wallet, room_id, now)) return undefined
+        const remaining_seconds = Math.max(0, (standing.remaining_seconds ?? 0) - elapsed_of(standing, now))
+        const raised = (standing.credits_low_at !== null) + (standing.credits_exhausted_at !== null)
+        const is_event_due = raised > standing.events_delivered ||
+            (remaining_seconds <= low_credit_seconds && standing.credits_low_at === null) ||
+            (remaining_seconds === 0 && standing.credits_exhausted_at === null)
+        return is_event_due ? charge(wallet, room_id, connection_id, now) : { ok: true, remaining_seconds, events: [] }
+    }
+    const heartbeat = WRITES === 'yes' ? charge : look
 
     const app = new Hono()
     app.get('/health', c => c.json({ ok: true }))
