@@ -45,7 +45,7 @@ it_waits_for_its_settings() {
     answers 200 /health &
     asking=$!
     sleep 1
-    journalctl -u session-voice.service | grep 'AGORA_APP_ID is not set' || return 1
+    journalctl -u session-voice-read.service | grep 'AGORA_APP_ID is not set' || return 1
     complete_settings
     wait "$asking" && all_pools_answer
 }
