@@ -41,6 +41,8 @@ class App
     // be reached fails the requests that need it, not the process. Throws Error(database_unavailable), or
     // Error(database_moved) if the open file is no longer at its place.
     database::Connection& database();
+    // The same for those who begin a Transaction at once, which asks by itself whether it is at its place.
+    database::Connection& connection();
     // What begins anew with each request.
     void begin_request()
     {

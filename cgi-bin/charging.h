@@ -8,7 +8,13 @@
 class Charging
 {
   public:
-    Charging(App& app, base::UnixSeconds now) : context(app.database(), app.config.rules, now), app_(app) {}
+    // Of who begins a Transaction, which asks whether the database is in its place.
+    Charging(App& app, base::UnixSeconds now) : Charging(app, app.connection(), now) {}
+    // Of who may only read from app.database().
+    Charging(App& app, database::Connection& db, base::UnixSeconds now)
+        : context(db, app.config.rules, now), app_(app)
+    {
+    }
     ~Charging() { app_.debited_seconds += context.debited_seconds(); }
     Charging(const Charging&) = delete;
     Charging& operator=(const Charging&) = delete;

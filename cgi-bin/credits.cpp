@@ -39,7 +39,7 @@ std::int64_t read_cursor(std::string_view query)
 // As of now, when the stay has ended that lapsed.
 rooms::Standing load_standing(App& app, const Call& call, base::UnixSeconds now)
 {
-    Charging charging(app, now);
+    Charging charging(app, app.database(), now);
     return rooms::load_settled_standing(charging.context, call.wallet);
 }
 

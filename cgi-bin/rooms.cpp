@@ -113,7 +113,7 @@ http::Response post_rooms_join(App& app, const Call& call)
 http::Response post_rooms_heartbeat(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
-    Charging charging(app, call.request.now);
+    Charging charging(app, app.database(), call.request.now);
     const auto beat = rooms::heartbeat(charging.context, caller);
     return ok({{"ok", true},
                {"remaining_seconds", beat.remaining_seconds},

@@ -90,23 +90,22 @@ std::vector<Connection> find_all_connections(database::Connection& db, const std
     return connections;
 }
 
-std::vector<DueConnection> find_due_connections(database::Connection& db, const DueConnection& after,
-                                                base::UnixSeconds metered_until,
-                                                base::UnixSeconds expiring_until, base::UnixSeconds now,
-                                                std::int64_t limit)
+std::vector<std::string> find_due_connections(database::Connection& db, std::int64_t part,
+                                              base::UnixSeconds metered_until,
+                                              base::UnixSeconds expiring_until, base::UnixSeconds now)
 {
-    auto row = db.prepare("SELECT token_expires_at, connection_id FROM connections "
-                          "WHERE left_at IS NULL AND kind = 'free' "
-                          "AND (token_expires_at, connection_id) > (:after_expiry, :after_connection_id) "
-                          "AND token_expires_at <= :expiring_until "
-                          "AND (last_metered_at <= :metered_until OR token_expires_at <= :now) "
-                          "ORDER BY token_expires_at, connection_id LIMIT :limit");
-    row.bind(":after_expiry", after.token_expires_at).bind(":after_connection_id", after.connection_id);
-    row.bind(":metered_until", metered_until).bind(":expiring_until", expiring_until).bind(":now", now);
-    row.bind(":limit", limit);
-    std::vector<DueConnection> due;
+    static const auto sql = "SELECT connection_id FROM connections WHERE left_at IS NULL AND kind = 'free' "
+                            "AND agora_uid % " +
+                            std::to_string(parts_of_connections) +
+                            " = :part AND token_expires_at <= :expiring_until "
+                            "AND (last_metered_at <= :metered_until OR token_expires_at <= :now) "
+                            "ORDER BY token_expires_at";
+    auto row = db.prepare(sql);
+    row.bind(":part", part).bind(":metered_until", metered_until);
+    row.bind(":expiring_until", expiring_until).bind(":now", now);
+    std::vector<std::string> due;
     while (row.step())
-        due.push_back({row.integer("token_expires_at"), row.text("connection_id")});
+        due.push_back(row.text("connection_id"));
     return due;
 }
 

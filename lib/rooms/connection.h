@@ -41,18 +41,13 @@ std::optional<Connection> find_open_connection(database::Connection& db, const s
 // Everybody who is or was in the room, in the order in which they joined.
 std::vector<Connection> find_all_connections(database::Connection& db, const std::string& room_id);
 
-// What the sweep has to look at, in this order.
-struct DueConnection
-{
-    base::UnixSeconds token_expires_at = 0;
-    std::string connection_id;
-};
-// Open free connections that come after `after`, that were metered last at or before `metered_until` or
-// lapsed by `now`, and whose tokens expire at or before `expiring_until`.
-std::vector<DueConnection> find_due_connections(database::Connection& db, const DueConnection& after,
-                                                base::UnixSeconds metered_until,
-                                                base::UnixSeconds expiring_until, base::UnixSeconds now,
-                                                std::int64_t limit);
+// What the sweep has to look at is found part by part: these many, by agora_uid.
+constexpr std::int64_t parts_of_connections = 4096;
+// The ids of open free connections of that part (from 0 on) that were metered last at or before
+// `metered_until` or lapsed by `now`, and whose tokens expire at or before `expiring_until`.
+std::vector<std::string> find_due_connections(database::Connection& db, std::int64_t part,
+                                              base::UnixSeconds metered_until,
+                                              base::UnixSeconds expiring_until, base::UnixSeconds now);
 
 // The Agora uid of a wallet that is about to join: its last four bytes without the top bit, modulo 2^31 - 1,
 // or the next number from 1 to 2^31 - 2 that nobody of `open`, who are in the room, holds, and that no other

@@ -155,17 +155,10 @@ Heartbeat heartbeat(Context& context, const Caller& caller)
 
 Renewal renew(Context& context, const Mint& mint, const Caller& caller)
 {
-    // Made before others have to wait for this, as it takes as long as all the rest. A stay's uid never
-    // changes.
-    std::string token;
-    if (const auto known = find_connection(context.db, caller.connection_id);
-        known && known->wallet == caller.wallet && known->room_id == caller.room_id)
-        token = mint.tokens.issue(channel_of(known->room_id), known->agora_uid, context.now,
-                                  context.rules.free_token_ttl_seconds, mint.random);
-
-    return context.transact([&] {
+    std::int64_t uid = 0;
+    auto renewal = context.transact([&] {
+        refuse_banned(find_active_ban(context.db, caller.wallet, context.now));
         const auto standing = load_callers(context, caller);
-        refuse_banned(standing.ban);
         refuse_absent(context, caller, standing);
         auto connection = *standing.stay;
         Renewal result;
@@ -176,12 +169,17 @@ Renewal renew(Context& context, const Mint& mint, const Caller& caller)
             // Not before the mark, should the clock have stepped back.
             connection.token_expires_at =
                 std::max(context.now + context.rules.free_token_ttl_seconds, connection.last_metered_at);
-            result.agora_token = token;
         }
+        uid = connection.agora_uid;
         result.token_expires_at = connection.token_expires_at;
         update_connection(context.db, connection);
         return result;
     });
+    // Now that nobody waits for this: it takes as long as all the rest.
+    if (!renewal.denied)
+        renewal.agora_token = mint.tokens.issue(channel_of(caller.room_id), uid, context.now,
+                                                context.rules.free_token_ttl_seconds, mint.random);
+    return renewal;
 }
 
 Departure leave(Context& context, const Caller& caller)

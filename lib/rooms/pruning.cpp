@@ -7,6 +7,28 @@
 
 namespace rooms {
 
+namespace {
+
+// Until when the token of a stay was good that was left before is of interest for as long as it was good. The
+// index of those that were left early is as small as that.
+void forget_tokens(database::Connection& db, base::UnixSeconds left_before)
+{
+    constexpr std::int64_t batch = 1000;
+    std::int64_t changed = batch;
+    while (changed == batch)
+        changed = database::transact(db, database::Durability::relaxed, [&] {
+            return db
+                .prepare("UPDATE connections SET token_expires_at = left_at WHERE connection_id IN "
+                         "(SELECT connection_id FROM connections WHERE left_at < token_expires_at "
+                         "AND left_at < :left_before AND kind = 'free' LIMIT :limit)")
+                .bind(":left_before", left_before)
+                .bind(":limit", batch)
+                .run();
+        });
+}
+
+} // namespace
+
 Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool rehearse)
 {
     constexpr std::int64_t batch = 200;
@@ -27,7 +49,7 @@ Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool reh
                 room_ids.push_back(row.text(0));
         }
         if (room_ids.empty())
-            return pruned;
+            break;
         database::Transaction tx(db, database::Durability::relaxed);
         for (const auto& room_id : room_ids) {
             auto stays = db.prepare("DELETE FROM connections WHERE room_id = :room_id");
@@ -39,6 +61,9 @@ Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool reh
             tx.commit();
         after_room_id = room_ids.back();
     }
+    if (!rehearse)
+        forget_tokens(db, closed_before);
+    return pruned;
 }
 
 } // namespace rooms

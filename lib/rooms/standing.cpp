@@ -6,22 +6,13 @@ namespace rooms {
 
 namespace {
 
-// Followed by what the stay is found by.
-const std::string select_standing =
-    std::string("SELECT w.wallet AS wallet, ") + ban_columns + ", " + credits::account_columns +
-    ", c.room_id AS room_id, c.kind AS kind, " + connection_columns +
-    " FROM (SELECT CAST(:wallet AS text) AS wallet) w "
-    "LEFT JOIN credit_accounts a ON a.wallet = w.wallet "
-    "LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = :wallet "
-    "AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) "
-    "LEFT JOIN connections c ON ";
+const std::string account_and_stay =
+    credits::account_columns + std::string(", c.room_id AS room_id, c.kind AS kind, ") + connection_columns;
 
-Standing read_standing(database::Statement& row, base::UnixSeconds now)
+// Of a row with an account and a stay, or with NULLs for what there is not.
+Standing read_standing(const database::Statement& row, base::UnixSeconds now)
 {
-    row.step();
     Standing standing;
-    if (!row.is_null("ban_id"))
-        standing.ban = read_ban(row);
     standing.booked = credits::read_account(row);
     if (!row.is_null("connection_id")) {
         standing.stay = read_connection(row);
@@ -42,17 +33,30 @@ credits::Account Standing::account() const
 
 Standing load_standing(database::Connection& db, const std::string& wallet, base::UnixSeconds now)
 {
-    static const auto sql = select_standing + "c.wallet = :wallet AND c.left_at IS NULL AND c.kind = 'free'";
+    static const auto sql =
+        std::string("SELECT w.wallet AS wallet, ") + ban_columns + ", " + account_and_stay +
+        " FROM (SELECT CAST(:wallet AS text) AS wallet) w "
+        "LEFT JOIN credit_accounts a ON a.wallet = w.wallet "
+        "LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = :wallet "
+        "AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) "
+        "LEFT JOIN connections c ON c.wallet = :wallet AND c.left_at IS NULL AND c.kind = 'free'";
     auto row = db.prepare(sql);
-    return read_standing(row.bind(":wallet", wallet).bind(":now", now), now);
+    row.bind(":wallet", wallet).bind(":now", now).step();
+    auto standing = read_standing(row, now);
+    if (!row.is_null("ban_id"))
+        standing.ban = read_ban(row);
+    return standing;
 }
 
 Standing load_standing_in(database::Connection& db, const std::string& wallet,
                           const std::string& connection_id, base::UnixSeconds now)
 {
-    static const auto sql = select_standing + "c.connection_id = :connection_id AND c.wallet = w.wallet";
+    static const auto sql = "SELECT " + account_and_stay +
+                            " FROM connections c LEFT JOIN credit_accounts a ON a.wallet = c.wallet "
+                            "WHERE c.connection_id = :connection_id AND c.wallet = :wallet";
     auto row = db.prepare(sql);
-    row.bind(":wallet", wallet).bind(":connection_id", connection_id).bind(":now", now);
+    if (!row.bind(":wallet", wallet).bind(":connection_id", connection_id).step())
+        return {};
     return read_standing(row, now);
 }
 

@@ -25,7 +25,8 @@ struct Standing
 
 // Its stay is the one in a free room that nobody has seen off, lapsed or not.
 Standing load_standing(database::Connection& db, const std::string& wallet, base::UnixSeconds now);
-// Its stay is that connection, if it is the wallet's, in whatever room and whether or not it is over.
+// Its stay is that connection, in whatever room and whether or not it is over. Nothing if that is not the
+// wallet's. Does not ask for a ban.
 Standing load_standing_in(database::Connection& db, const std::string& wallet,
                           const std::string& connection_id, base::UnixSeconds now);
 

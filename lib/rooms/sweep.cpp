@@ -33,42 +33,52 @@ Tally sweep_connection(Context& context, const std::string& connection_id)
     return tally;
 }
 
+// In small transactions: until somebody waits, as a renewal must not wait for all of them.
+Tally sweep_these(Context& context, const std::vector<std::string>& due, const std::function<void()>& pause)
+{
+    Tally tally;
+    for (auto next = due.begin(); next != due.end();) {
+        struct Step
+        {
+            Tally tally;
+            decltype(next) end; // of what was looked at
+            bool is_awaited = false;
+        };
+        const auto step = context.transact(durability, [&] {
+            Step done{{}, next};
+            const auto last = next + std::min<std::ptrdiff_t>(batch, due.end() - next);
+            do {
+                done.tally += sweep_connection(context, *done.end);
+                ++done.end;
+                done.is_awaited = context.db.is_awaited();
+            } while (done.end != last && !done.is_awaited);
+            return done;
+        });
+        tally += step.tally;
+        next = step.end;
+        if (step.is_awaited)
+            pause();
+    }
+    return tally;
+}
+
 Tally sweep_connections(Context& context, const std::function<void()>& pause)
 {
     const auto metered_until = context.now - booked_every_seconds;
     // A token never ends later than that after the mark.
     const auto expiring_until = std::max(metered_until + context.rules.free_token_ttl_seconds, context.now);
     Tally tally;
-    DueConnection after;
-    for (;;) {
+    std::vector<std::string> due;
+    for (std::int64_t part = 0; part < parts_of_connections; ++part) {
         // Read before the transaction; what is found is looked at again inside it.
-        const auto due =
-            find_due_connections(context.db, after, metered_until, expiring_until, context.now, batch);
-        if (due.empty())
-            return tally;
-        for (auto next = due.begin(); next != due.end();) {
-            struct Step
-            {
-                Tally tally;
-                decltype(next) end; // of what was looked at
-                bool is_awaited = false;
-            };
-            const auto step = context.transact(durability, [&] {
-                Step done{{}, next};
-                do { // until somebody waits: a heartbeat must not wait for the whole batch
-                    done.tally += sweep_connection(context, done.end->connection_id);
-                    ++done.end;
-                    done.is_awaited = context.db.is_awaited();
-                } while (done.end != due.end() && !done.is_awaited);
-                return done;
-            });
-            tally += step.tally;
-            next = step.end;
-            if (step.is_awaited)
-                pause();
+        const auto more = find_due_connections(context.db, part, metered_until, expiring_until, context.now);
+        due.insert(due.end(), more.begin(), more.end());
+        if (due.size() >= static_cast<std::size_t>(batch) || part + 1 == parts_of_connections) {
+            tally += sweep_these(context, due, pause);
+            due.clear();
         }
-        after = due.back();
     }
+    return tally;
 }
 
 // Some of the rooms that have been empty for too long, in the order in which they became so.

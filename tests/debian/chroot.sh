@@ -75,6 +75,7 @@ readme() {
     in_chroot WERROR=-Werror sh -c "cd $clone && set -ex && . /commands" >"$tmp/readme.log" 2>&1
     status=$?
     cat "$tmp/readme.log"
+    echo # curl leaves its line open
     [ "$status" -eq 0 ] && tail -n 1 "$tmp/readme.log" | grep -q '{.*"ok":true'
 }
 timed "README's commands" check "README's commands lead from a bare Debian to a served request" readme
@@ -147,7 +148,7 @@ bump() {
 rows() {
     for table in credit_accounts credit_events rooms connections spent_nonces sweeps; do
         columns=$(sqlite3 -readonly "$tmp/old.db" "SELECT group_concat(name) FROM pragma_table_info('$table')")
-        sqlite3 -readonly "$1" "SELECT $columns FROM $table"
+        sqlite3 -readonly "$1" "SELECT $columns FROM $table" | sort
     done
 }
 

@@ -232,17 +232,19 @@ BOOST_AUTO_TEST_CASE(a_sweep_that_ends_half_way_has_done_half_and_the_next_does_
             sit(cheap_address(++number), room_id, 1000);
     }
     now += 60;
-    auto last = db().prepare("SELECT max(connection_id) FROM connections");
+    auto last = db().prepare("SELECT connection_id FROM connections "
+                             "ORDER BY agora_uid % 4096 DESC, connection_id LIMIT 1");
     last.step();
     execute("CREATE TRIGGER failing BEFORE UPDATE ON connections WHEN OLD.connection_id = " +
             quoted(last.text(0)) + " BEGIN SELECT RAISE(ABORT, 'as if the power failed'); END");
     BOOST_CHECK_THROW(sweep_now(), base::Error);
     BOOST_TEST(!db().in_transaction());
-    BOOST_TEST(query("SELECT count(*) FROM credit_events WHERE kind = 'debit_usage'") == 200);
+    const auto done = query("SELECT count(*) FROM credit_events WHERE kind = 'debit_usage'");
+    BOOST_TEST((done >= 200 && done < 300));
     require_clean_audit();
     execute("DROP TRIGGER failing");
     now += 10;
-    sweep_now(); // the first 200 are not due yet
+    sweep_now(); // those of the first batch are not due yet
     BOOST_TEST(query("SELECT min(consumed_seconds) FROM credit_accounts") == 60);
     BOOST_TEST(query("SELECT max(consumed_seconds) FROM credit_accounts") == 70);
     now += 20;
