@@ -2,8 +2,10 @@
 
 #include "base/error.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <ctime>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,10 +46,20 @@ bool write_mark(int fd, const Mark& mark) noexcept
     return ::pwrite(fd, &mark, sizeof mark, 0) == sizeof mark;
 }
 
+std::int64_t in_ns(const struct timespec& instant) noexcept
+{
+    return std::int64_t{instant.tv_sec} * 1000000000 + instant.tv_nsec;
+}
+
 Mark mark_of(const struct stat& file) noexcept
 {
-    return {Mark::known_format, file.st_ino, file.st_size,
-            std::int64_t{file.st_mtim.tv_sec} * 1000000000 + file.st_mtim.tv_nsec};
+    return {Mark::known_format, file.st_ino, file.st_size, in_ns(file.st_mtim)};
+}
+
+bool is_link(const std::string& path)
+{
+    struct stat file = {};
+    return ::lstat(path.c_str(), &file) == 0 && S_ISLNK(file.st_mode);
 }
 
 int ask(int fd, int command, short& type, off_t byte = presence_byte) noexcept
@@ -134,6 +146,8 @@ DatabaseFiles::DatabaseFiles(const std::string& path, int lock_fd) : lock_fd_(lo
 {
     for (std::size_t i = 0; i < count; ++i)
         paths_[i] = path + suffixes[i];
+    const auto slash = path.rfind('/');
+    folder_path_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     const auto mark = read_mark(lock_fd_);
     struct stat file = {};
     if (!mark.is_known() || ::stat(path.c_str(), &file) != 0)
@@ -173,6 +187,7 @@ void DatabaseFiles::opened()
         end_writing();
     for (std::size_t i = 0; i < lock; ++i)
         identities_[i] = identity_of(paths_[i]);
+    is_linked_ = std::any_of(paths_.begin(), paths_.end(), is_link);
     struct stat file = {};
     if (::fstat(lock_fd_, &file) == 0)
         identities_[lock] = {file.st_dev, file.st_ino};
@@ -207,6 +222,26 @@ const char* DatabaseFiles::problem() const noexcept
 {
     if (!is_opened_)
         return nullptr;
+    // Whoever makes, removes or renames a file changes the folder. To look at that alone is cheaper by more
+    // than the calls: after somebody has asked for the times of the log, the next write to it must write them
+    // down, too.
+    struct stat folder = {};
+    const bool is_known = !is_linked_ && ::stat(folder_path_.c_str(), &folder) == 0;
+    const Folder seen{{folder.st_dev, folder.st_ino}, in_ns(folder.st_ctim)};
+    if (!is_known || checked_folder_ != seen) {
+        checked_folder_.reset();
+        if (const auto* what = problem_of_names())
+            return what;
+        // One that has just changed may change once more within the grain of its time.
+        constexpr std::int64_t grain_seconds = 2;
+        if (is_known && folder.st_ctim.tv_sec + grain_seconds < ::time(nullptr))
+            checked_folder_ = seen;
+    }
+    return is_content_ours() ? nullptr : written_over;
+}
+
+const char* DatabaseFiles::problem_of_names() const noexcept
+{
     const auto is_moved = [&](Which which) { return identity_of(paths_[which]) != identities_[which]; };
     if (is_moved(database))
         return exists(paths_[database]) ? replaced : taken_away;
@@ -216,7 +251,7 @@ const char* DatabaseFiles::problem() const noexcept
         return index_gone;
     if (is_moved(lock))
         return lock_gone;
-    return is_content_ours() ? nullptr : written_over;
+    return nullptr;
 }
 
 void DatabaseFiles::require_in_place() const

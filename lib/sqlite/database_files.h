@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 
@@ -48,8 +49,16 @@ class DatabaseFiles
         ino_t inode = 0; // 0: there is none
         bool operator==(const Identity&) const = default;
     };
+    // As the names in it were last changed.
+    struct Folder
+    {
+        Identity identity;
+        std::int64_t changed_ns = 0; // ctime
+        bool operator==(const Folder&) const = default;
+    };
     static Identity identity_of(const std::string& path);
-    const char* problem() const noexcept; // null if there is none
+    const char* problem() const noexcept;          // null if there is none
+    const char* problem_of_names() const noexcept; // that they lead elsewhere
     bool is_content_ours() const noexcept;
 
     enum Which
@@ -62,6 +71,10 @@ class DatabaseFiles
     };
     std::array<std::string, count> paths_;
     std::array<Identity, count> identities_;
+    std::string folder_path_;
+    // In which all names were right; none if it cannot tell.
+    mutable std::optional<Folder> checked_folder_;
+    bool is_linked_ = false; // one of the names is a symbolic link
     int lock_fd_;
     bool is_opened_ = false;
 };
