@@ -67,7 +67,7 @@ void settle_wallet(Context& context, const std::string& wallet)
 
 Standing load_settled_standing(Context& context, const std::string& wallet)
 {
-    const auto standing = load_standing(context.db, wallet, context.now);
+    auto standing = load_standing(context.db, wallet, context.now);
     if (!standing.stay || !standing.stay->is_lapsed(context.now))
         return standing;
     context.transact([&] {

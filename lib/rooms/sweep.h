@@ -12,8 +12,8 @@ namespace rooms {
 // closes the rooms in which nobody has been for unjoined_room_ttl_seconds. Works in small transactions, so
 // that others get their turn between them; may run twice at once, be killed anywhere, or stay away for an
 // hour, and the same seconds are charged. Call outside a Transaction. Whenever somebody has waited for a
-// turn, `pause` is called before the next of the sweep's own: a moment's sleep there is what keeps heartbeats
-// quick while it has a million participants to go through.
+// turn, `pause` is called before the next of the sweep's own: a moment's sleep there is what keeps renewals
+// quick while it has many to settle.
 Tally sweep(
     database::Connection& db, const base::Rules& rules, base::UnixSeconds now,
     const std::function<void()>& pause = [] {});

@@ -100,6 +100,34 @@ BOOST_AUTO_TEST_CASE(a_lapsed_stay_is_on_the_statement)
     require_clean_audit();
 }
 
+// Whenever somebody looks: what is booked and what is pending make the balance of GET /credits.
+BOOST_AUTO_TEST_CASE(what_the_open_stay_has_used_stands_beside_the_list)
+{
+    const auto room_id = create_room(address(1), 1000);
+    const auto seat = caller(join(address(1), room_id));
+    for (const int elapsed : {0, 1, 44, 45, 60, 89}) {
+        now = 1767225600 + elapsed;
+        if (elapsed == 45)
+            post("/rooms/token/renew", seat, address(1));
+        const auto body = history().body;
+        const auto& pending = body.at("pending");
+        const int booked = elapsed < 45 ? 0 : 45;
+        BOOST_TEST_CONTEXT(elapsed)
+        {
+            BOOST_TEST(pending.dump() == Json({{"delta_seconds", booked - elapsed},
+                                               {"balance_after_seconds", 1000 - elapsed},
+                                               {"connection_id", seat.at("connection_id")},
+                                               {"room_id", room_id}})
+                                             .dump());
+            BOOST_TEST(body.at("events").at(0).at("balance_after_seconds") == 1000 - booked);
+            BOOST_TEST(get("/credits", address(1)).body.at("remaining_seconds") == 1000 - elapsed);
+        }
+    }
+    post("/rooms/leave", seat, address(1));
+    BOOST_TEST(history().body.at("pending").is_null());
+    require_clean_audit();
+}
+
 BOOST_AUTO_TEST_CASE(a_page_has_50_events_or_as_many_as_were_asked_for)
 {
     for (int i = 1; i <= 203; ++i)
