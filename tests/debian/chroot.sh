@@ -166,8 +166,8 @@ an_old_database_is_upgraded() {
 check "a database of an older schema is upgraded without loss" an_old_database_is_upgraded
 
 processes() { readlink /proc/[0-9]*/exe | grep '/usr/bin/session-voice'; }
-# As many readers as cores, but at least two, four and six more, and a supervisor for each pool.
-processes_of_three_pools() { cores=$(nproc); echo $(((cores > 2 ? cores : 2) + 4 + 6 + 3)); }
+# As many readers as cores, but at least two, eight and six more, and a supervisor for each pool.
+processes_of_three_pools() { cores=$(nproc); echo $(((cores > 2 ? cores : 2) + 8 + 6 + 3)); }
 
 # The same package as it was when there were two pools, of an earlier version.
 two_pools() {
