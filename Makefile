@@ -7,7 +7,7 @@
 #   make check    the unit tests; TEST=suite/case runs a part of them
 #   make bench    how fast and how small it is, beside a program that does nothing and the same in Node
 #   make bench-scale   how many people it carries, and what a million of them change
-#   make bench-beside OTHER=FOLDER   the same requests to the programs of another clone, in turns
+#   make bench-beside OTHER=FOLDER   the same requests to the programs in that folder of another build, in turns
 #   make lint     what clang-tidy and cppcheck say of the programs
 #   make torture  the long form of the tests that break things, hours; a table of what it did and survived
 #                 (PARTS='crash fuzz' for some of it, SEED=n to see the same again, MUTANTS=200 faults put in)

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <random>
 #include <sqlite3.h>
 #include <string>
@@ -48,23 +47,20 @@ void run(sqlite3_stmt* statement)
     sqlite3_reset(statement);
 }
 
-// Of load_standing_in() in lib/rooms/standing.cpp, whose one row holds the ban, the account and the stay.
+// Of load_standing_in() in lib/rooms/standing.cpp, whose one row holds the account and the stay.
 constexpr const char* select_standing =
-    "SELECT w.wallet AS wallet, b.ban_id, b.reason, b.banned_at, b.expires_at, b.lifted_at, "
-    "a.base_granted_seconds, a.bonus_granted_seconds, a.adjusted_seconds, a.consumed_seconds, "
+    "SELECT a.base_granted_seconds, a.bonus_granted_seconds, a.adjusted_seconds, a.consumed_seconds, "
     "a.remaining_seconds, c.room_id, c.kind, c.connection_id, c.wallet, c.agora_uid, c.joined_at, "
     "c.token_expires_at, c.last_metered_at, c.debited_seconds, c.left_at, c.credits_low_at, "
     "c.credits_low_remaining_seconds, c.credits_exhausted_at, c.events_delivered "
-    "FROM (SELECT CAST(?1 AS text) AS wallet) w LEFT JOIN credit_accounts a ON a.wallet = w.wallet "
-    "LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = ?1 "
-    "AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)) "
-    "LEFT JOIN connections c ON c.connection_id = ?3 AND c.wallet = w.wallet";
+    "FROM connections c LEFT JOIN credit_accounts a ON a.wallet = c.wallet "
+    "WHERE c.connection_id = ?1 AND c.wallet = ?2";
 enum Column
 {
-    remaining = 10,
-    token_expiry = 17,
-    mark = 18,
-    debited = 19
+    remaining = 4,
+    token_expiry = 11,
+    mark = 12,
+    debited = 13
 };
 
 } // namespace
@@ -112,7 +108,6 @@ int main(int argc, char** argv)
     auto* update =
         prepared("UPDATE connections SET token_expires_at = ?, last_metered_at = ?, debited_seconds = ? "
                  "WHERE connection_id = ?");
-    const sqlite3_int64 now = std::time(nullptr);
     long done = 0;
     const auto begun = Clock::now();
     for (; Clock::now() - begun < lasting; ++done) {
@@ -120,9 +115,8 @@ int main(int argc, char** argv)
             participants[static_cast<std::size_t>(done) % participants.size()];
         if (renews)
             run(begin);
-        bind(standing, 1, wallet);
-        bind(standing, 2, now);
-        bind(standing, 3, connection_id);
+        bind(standing, 1, connection_id);
+        bind(standing, 2, wallet);
         check(sqlite3_step(standing) == SQLITE_ROW);
         const auto remaining_seconds = sqlite3_column_int64(standing, remaining);
         const auto token_expires_at = sqlite3_column_int64(standing, token_expiry);

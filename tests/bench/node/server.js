@@ -29,15 +29,13 @@ function make_app() {
     db.pragma('synchronous = NORMAL')
     db.pragma('foreign_keys = ON')
     const find_connection = db.prepare('SELECT * FROM connections WHERE connection_id = ?')
-    const find_standing = db.prepare(`SELECT w.wallet AS wallet, b.ban_id, b.reason, b.banned_at, b.expires_at, b.lifted_at,
+    const find_standing = db.prepare(`SELECT c.wallet,
         a.base_granted_seconds, a.bonus_granted_seconds, a.adjusted_seconds, a.consumed_seconds, a.remaining_seconds,
         c.room_id, c.kind, c.connection_id, c.agora_uid, c.joined_at, c.token_expires_at, c.last_metered_at,
         c.debited_seconds, c.left_at, c.credits_low_at, c.credits_low_remaining_seconds, c.credits_exhausted_at,
         c.events_delivered
-        FROM (SELECT CAST(:wallet AS text) AS wallet) w LEFT JOIN credit_accounts a ON a.wallet = w.wallet
-        LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = :wallet
-        AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now))
-        LEFT JOIN connections c ON c.connection_id = :connection_id AND c.wallet = w.wallet`)
+        FROM connections c LEFT JOIN credit_accounts a ON a.wallet = c.wallet
+        WHERE c.connection_id = :connection_id AND c.wallet = :wallet`)
     const find_balance = db.prepare('SELECT remaining_seconds FROM credit_accounts WHERE wallet = ?').pluck()
     const take = db.prepare(`UPDATE credit_accounts SET consumed_seconds = consumed_seconds + :seconds,
         remaining_seconds = remaining_seconds - :seconds WHERE wallet = :wallet`)
@@ -87,7 +85,7 @@ function make_app() {
         return { ok: true, remaining_seconds, events }
     }).immediate
     const look = (wallet, room_id, connection_id, now) => {
-        const standing = find_standing.get({ wallet, connection_id, now })
+        const standing = find_standing.get({ wallet, connection_id })
         if (!is_there(standing, wallet, room_id, now)) return undefined
         const remaining_seconds = Math.max(0, (standing.remaining_seconds ?? 0) - elapsed_of(standing, now))
         const raised = (standing.credits_low_at !== null) + (standing.credits_exhausted_at !== null)
