@@ -8,6 +8,8 @@
 #   make bench    how fast and how small it is, beside a program that does nothing and the same in Node
 #   make bench-scale   how many people it carries, and what a million of them change
 #   make bench-beside OTHER=FOLDER   the same requests to the programs in that folder of another build, in turns
+#   make bench-engines   PostgreSQL beside SQLite, with the same programs
+#   make bench-told   what webhooks cost
 #   make lint     what clang-tidy and cppcheck say of the programs
 #   make torture  the long form of the tests that break things, hours; a table of what it did and survived
 #                 (PARTS='crash fuzz' for some of it, SEED=n to see the same again, MUTANTS=200 faults put in)
@@ -34,7 +36,7 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Wshadow
 # g++ takes whatever is included for a header, in which a class of a test should have no base of one file's own.
 UNITY_FLAGS = -iquote . $(if $(findstring clang,$(CXX)),,-Wno-subobject-linkage)
 CXXFLAGS ?= $(if $(SAN),-O1,-O2) -g1
-override CXXFLAGS += -std=c++20 $(WARNINGS) $(WERROR) $(if $(UNITY),$(UNITY_FLAGS)) -Ilib -Icgi-bin -MMD -MP
+override CXXFLAGS += -std=c++20 $(WARNINGS) $(WERROR) $(if $(UNITY),$(UNITY_FLAGS)) -Ilib -Icgi-bin -isystem /usr/include/postgresql -MMD -MP
 LDFLAGS ?= -Wl,--as-needed
 ifneq ($(SAN),)
 override CXXFLAGS += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer -DSANITIZED
@@ -48,30 +50,34 @@ LIBS := -lsqlite3 -lsecp256k1 -lz -lcrypto -ldl
 # UNITY=1 compiles each folder as one file: a quarter of the time where all is to be compiled.
 UNITY ?=
 # But for these: programs of one file, what has flags of its own, and fuzz targets, each of which has names of its own.
-ALONE := cgi-bin/main.cpp lib/base/version.cpp cron/% tests/fuzz/% $(wildcard tests/*.cpp)
+ALONE := cgi-bin/main.cpp cgi-bin/fastcgi.cpp lib/base/version.cpp cron/% tests/fuzz/% $(wildcard tests/*.cpp)
 # $(call objects,SOURCES)
 objects = $(if $(UNITY),$(patsubst %.cpp,$(BUILD)/%.o,$(filter $(ALONE),$1)) $(addprefix \
     $(BUILD)/,$(addsuffix unity.o,$(sort $(dir $(filter-out $(ALONE),$1))))),$(patsubst %.cpp,$(BUILD)/%.o,$1))
 
-SCHEMA := $(sort $(wildcard schema/sqlite/*.sql))
+SCHEMA := $(sort $(wildcard schema/*/*.sql))
 LIB := $(call objects,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
-# Only main.cpp speaks FastCGI. Tests link every other object without -lfcgi, so a second file that reaches
-# for the protocol will not link.
-EDGE := $(call objects,$(filter-out cgi-bin/main.cpp,$(wildcard cgi-bin/*.cpp))) $(BUILD)/openapi.o
-PROGRAMS := $(BUILD)/session-voice $(BUILD)/session-voice-meter $(BUILD)/session-voice-attest $(BUILD)/session-voice-admin
+# Only fastcgi.cpp knows libfcgi. Tests link every other object without it, so a second file that reaches for
+# the protocol will not link.
+SERVER := cgi-bin/main.cpp cgi-bin/fastcgi.cpp
+EDGE := $(call objects,$(filter-out $(SERVER),$(wildcard cgi-bin/*.cpp))) $(BUILD)/openapi.o
+PROGRAMS := $(addprefix $(BUILD)/,session-voice $(addprefix session-voice-,meter attest notify admin))
 
 # What is made is said in a word; V=1 shows the commands.
 say = $(if $(V),,@echo '  $1' && )
 
 all: $(PROGRAMS)
 
-$(BUILD)/session-voice: $(BUILD)/cgi-bin/main.o $(EDGE) $(LIB)
+$(BUILD)/session-voice: $(SERVER:%.cpp=$(BUILD)/%.o) $(EDGE) $(LIB)
 	$(call say,$@)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
 
 $(BUILD)/session-voice-meter: $(BUILD)/cron/meter.o $(BUILD)/cron/sweeper.o $(LIB)
 	$(call say,$@)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/session-voice-attest: $(BUILD)/cron/attest.o $(BUILD)/cron/sweeper.o $(LIB)
+	$(call say,$@)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/session-voice-notify: $(BUILD)/cron/notify.o $(BUILD)/cron/sweeper.o $(LIB)
 	$(call say,$@)$(CXX) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/session-voice-admin: $(call objects,$(sort $(wildcard admin/*.cpp))) $(LIB)
@@ -120,12 +126,14 @@ $(BUILD)/schema.list: always
 # The schema travels inside the programs: one raw string a file.
 $(BUILD)/schema.cpp: $(SCHEMA) $(BUILD)/schema.list Makefile
 	@mkdir -p $(@D)
-	@{ echo '#include "sqlite/migrate.h"'; \
-	   echo 'const std::vector<sqlite::Migration> sqlite::schema_migrations = {'; \
-	   for file in $(SCHEMA); do \
-	       echo "{\"$$(basename $$file .sql)\", R\"sql("; cat $$file; echo ')sql"},'; \
-	   done; \
-	   echo '};'; } >$@
+	@{ printf '#include "%s/migrate.h"\n' postgresql sqlite; \
+	   for engine in postgresql sqlite; do \
+	       echo "const std::vector<$$engine::Migration> $$engine::schema_migrations = {"; \
+	       for file in schema/$$engine/*.sql; do \
+	           echo "{\"$$(basename $$file .sql)\", R\"sql("; cat $$file; echo ')sql"},'; \
+	       done; \
+	       echo '};'; \
+	   done; } >$@
 
 # So does the description of the HTTP interface.
 $(BUILD)/openapi.cpp: cgi-bin/openapi.json Makefile
@@ -140,7 +148,7 @@ $(BUILD)/openapi.o: override CXXFLAGS += -Wno-overlength-strings
 
 PORT ?= 3338
 VAR ?= ./var
-BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev nlohmann-json3-dev libssl-dev libsecp256k1-dev zlib1g-dev \
+BUILD_PACKAGES := g++ libfcgi-dev libsqlite3-dev libpq-dev nlohmann-json3-dev libssl-dev libsecp256k1-dev zlib1g-dev \
     libcurl4-openssl-dev libcli11-dev
 RUN_PACKAGES := $(BUILD_PACKAGES) lighttpd curl ca-certificates
 

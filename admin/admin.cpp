@@ -8,6 +8,7 @@
 #include "doctor.h"
 #include "ethereum/address.h"
 #include "ethereum/uint256.h"
+#include "rooms/moderation.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -31,8 +32,6 @@ std::string check_reason(const std::string& text)
     return text.find_first_not_of(" \t\r\n") != std::string::npos ? "" : "say why";
 }
 
-// The longest ban that is not for good: a hundred years.
-constexpr std::int64_t max_ban_seconds = std::int64_t{100} * 366 * 86400;
 constexpr std::int64_t max_days = 36500;
 constexpr std::int64_t max_limit = 1000000;
 
@@ -60,6 +59,7 @@ class CommandLine
         add_rooms();
         add_bans();
         add_sessions();
+        add_webhooks();
         add_maintenance();
     }
 
@@ -240,7 +240,7 @@ class CommandLine
         take_wallet(ban);
         ban.add_option("--reason", arguments_.reason, "told to the wallet")->required()->check(check_reason);
         ban.add_option("--for", arguments_.ban_seconds, "seconds; without it, for good")
-            ->check(CLI::Range(std::int64_t{1}, max_ban_seconds));
+            ->check(CLI::Range(std::int64_t{1}, rooms::max_ban_seconds));
         take_wallet(add(app_, "unban", "Lift the ban of a wallet.", "unban " + wallet_, unban_wallet,
                         Effect::changes));
         auto& bans = group("bans", "Wallets that were banned.");
@@ -268,6 +268,25 @@ class CommandLine
             take_booking(*sub);
             sub->preparse_callback([this](std::size_t) { arguments_.program = base::Program::oracle; });
         }
+    }
+
+    void add_webhooks()
+    {
+        auto& webhooks = group("webhooks", "What the application and Agora are told.");
+        take_limit(
+            add(webhooks, "list", "What waits, has failed or was given up.", "webhooks list", webhooks_list));
+        add(webhooks, "show", "A message, and how it fares.", "webhooks show 17", webhooks_show)
+            .add_option("ID", arguments_.message_id, "its number, or the receiver's webhook-id")
+            ->required();
+        auto& retry = add(webhooks, "retry",
+                          "Try a message again at once that was given up, or waits for its next attempt.",
+                          "webhooks retry --all", webhooks_retry, Effect::changes);
+        retry.add_option("ID", arguments_.message_id, "its number, or the receiver's webhook-id");
+        retry.add_flag("--all", arguments_.all, "all of them");
+        add(webhooks, "resume", "Tell whoever has answered 410 (Gone) again.", "webhooks resume",
+            webhooks_resume, Effect::changes);
+        add(webhooks, "test", "Send a webhook of the type \"test\" now, and say what comes back.",
+            "webhooks test", webhooks_test);
     }
 
     void add_maintenance()
@@ -303,6 +322,22 @@ class CommandLine
                 "restore /var/backups/session-voice/2026-01-31.db --dry-run", restore, Effect::changes);
         take_file(restore_command, "a backup");
         restore_command.add_flag("--yes", arguments_.yes, "really do it");
+        auto& move_command =
+            add(app_, "move",
+                "Move everything to another database, SQLite's or PostgreSQL, and close this one for ever. "
+                "Who writes meanwhile waits. Then change the settings, and restart.",
+                "move --to postgresql://voice@db.example.org/voice --dry-run", move, Effect::changes);
+        move_command
+            .add_option("--to", arguments_.destination,
+                        "a PostgreSQL's connection URI, or the path of a file that does not exist")
+            ->required();
+        move_command.add_flag("--yes", arguments_.yes, "really do it");
+        take_file(add(app_, "import",
+                      "Bring the accounts of the first service along: their grants, what they consumed and "
+                      "what remains. Lists those that cannot be brought. The service may go on meanwhile; "
+                      "what was brought before is not brought again.",
+                      "import first-service.sql --dry-run", import_accounts, Effect::changes),
+                  "a dump in SQL (wrangler d1 export, sqlite3's .dump), or an SQLite file");
         add(app_, "migrate", "Bring the database to this program's schema.", "migrate --dry-run", migrate,
             Effect::changes);
     }

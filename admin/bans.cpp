@@ -8,13 +8,9 @@
 
 void ban_wallet(Command& command)
 {
-    auto& db = command.database();
     const auto& seconds = command.arguments.ban_seconds;
-    rooms::Context context(db, command.config.rules, command.now);
-    const auto expulsion = context.transact([&] {
-        rooms::ban(db, command.wallet, command.arguments.reason, seconds, command.now);
-        return rooms::expel(context, command.wallet);
-    });
+    rooms::Context context(command.database(), command.config.rules, command.now);
+    const auto expulsion = rooms::ban_and_expel(context, command.wallet, command.arguments.reason, seconds);
     const auto expires_at = seconds ? std::optional(command.now + *seconds) : std::nullopt;
     command.json = {{"wallet", command.wallet},
                     {"reason", command.arguments.reason},
@@ -31,10 +27,8 @@ void ban_wallet(Command& command)
 
 void unban_wallet(Command& command)
 {
-    auto& db = command.database();
-    const bool was_banned =
-        database::transact(db, [&] { return rooms::lift_ban(db, command.wallet, command.now); });
-    if (!was_banned)
+    rooms::Context context(command.database(), command.config.rules, command.now);
+    if (!rooms::unban(context, command.wallet))
         throw base::Error(base::ErrorCode::not_found, "not_banned", command.wallet + " is not banned");
     command.json = {{"wallet", command.wallet}, {"banned", false}};
     command.text << command.wallet << " may come back\n";

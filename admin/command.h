@@ -33,7 +33,10 @@ struct Arguments
     std::int64_t older_than_days = 30;
     bool vacuum = false;
     std::string file;
+    std::string destination;
     std::vector<std::string> users;
+    std::string message_id; // its number or what the receiver saw
+    bool all = false;
     base::Program program = base::Program::tool;
 };
 
@@ -56,13 +59,17 @@ class Command
     // The database, of the newest schema. In a dry run all that is done to it is taken back, and one that
     // does not exist is an empty one in memory. `make_anew`: even if there are traces of one that was taken
     // away.
-    sqlite::Connection& database(bool make_anew = false);
+    database::Connection& database(bool make_anew = false);
     // The same for what takes long: nothing is taken back, so in a dry run nothing may be committed to it; it
     // must exist then and be of the newest schema.
-    sqlite::Connection& database_without_rehearsal();
+    database::Connection& database_without_rehearsal();
+    // The same, if it is SQLite's; otherwise throws Error(invalid_argument) that says what to do instead.
+    sqlite::Connection& file(const char* otherwise);
+    // Whether there is a database, as far as can be told without making one.
+    bool is_there() const;
 
   private:
-    std::unique_ptr<sqlite::Connection> database_;
+    std::unique_ptr<database::Connection> database_;
     std::optional<database::TransactionGroup> rehearsal_; // never committed
 };
 
@@ -102,8 +109,16 @@ void sessions_show(Command& command);
 void attest_retry(Command& command);
 void attest_cancel(Command& command);
 
+void webhooks_list(Command& command);
+void webhooks_show(Command& command);
+void webhooks_retry(Command& command);
+void webhooks_resume(Command& command);
+void webhooks_test(Command& command);
+
 void audit(Command& command);
 void prune(Command& command);
 void backup(Command& command);
 void restore(Command& command);
 void migrate(Command& command);
+void move(Command& command);
+void import_accounts(Command& command);

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "command.h"
 #include "credits/ledger.h"
+#include "credits/notice.h"
 #include "rooms/history.h"
 #include "rooms/settling.h"
 
@@ -167,7 +168,11 @@ void credits_adjust(Command& command)
         rooms::settle_wallet(context, command.wallet);
         applied = credits::adjust(db, command.wallet, command.arguments.seconds, command.arguments.reason,
                                   command.now);
-        return credits::account(db, command.wallet).remaining_seconds;
+        const auto after_seconds = credits::account(db, command.wallet).remaining_seconds;
+        if (applied > 0)
+            credits::tell_granted(db, command.config.rules, command.wallet, credits::EventKind::admin_adjust,
+                                  applied, after_seconds, command.now);
+        return after_seconds;
     });
     command.json = {{"wallet", command.wallet},
                     {"adjusted_by_seconds", applied},

@@ -4,11 +4,14 @@
 #include "base/error.h"
 #include "base/startup.h"
 #include "doctor_files.h"
+#include "doctor_outbox.h"
 #include "ethereum/chain.h"
 #include "findings.h"
+#include "metrics/report.h"
 #include "rooms/sweep.h"
 #include "sessions/oracle.h"
-#include "sqlite/migrate.h"
+#include "sqlite/connection.h"
+#include "storage/open.h"
 
 #include <filesystem>
 #include <sys/stat.h>
@@ -34,8 +37,10 @@ class Doctor
         examine_sqlite();
         examine_clock();
         if (config) {
-            examine_files(findings_, config->database_path, users);
+            if (config->database_url.empty())
+                examine_files(findings_, config->database_path, users);
             examine_token_life(*config);
+            examine_domains(*config);
             examine_textfile(findings_, *config);
             examine_database(*config);
             examine_chain(*config);
@@ -114,23 +119,45 @@ class Doctor
                 "set JWT_TTL_SECONDS to " + std::to_string(kept_seconds) + " or more");
     }
 
+    // A proxy may change the Host. Then every message names another domain than that.
+    void examine_domains(const base::Config& config)
+    {
+        if (!config.sign_in_domains.empty())
+            return;
+        shared::Counters counters(config.shared_path("metrics"));
+        const auto foreign = metrics::foreign_domains(counters);
+        if (foreign == 0)
+            findings_.ok("SIGN_IN_DOMAINS is not set; a signed message must name the Host of its request");
+        else
+            findings_.warn(std::to_string(foreign) +
+                               " signed messages named another domain than the Host of their request",
+                           "set SIGN_IN_DOMAINS to the domains of your applications, if a proxy changes the "
+                           "Host; others may also have tried");
+    }
+
+    bool is_file_there(const base::Config& config)
+    {
+        sqlite::DatabaseFiles::require_database(config.database_path);
+        if (!fs::exists(config.database_path)) {
+            findings_.warn("there is no database yet",
+                           "the first request makes it; or session-voice-admin migrate");
+            return false;
+        }
+        if (fs::exists(config.database_path + "-wal") && !fs::exists(config.database_path + "-lock"))
+            findings_.warn("there is no " + config.database_path + "-lock",
+                           "if it was removed while the service ran, stop the service and start it");
+        return true;
+    }
+
     void examine_database(const base::Config& config)
     {
         try {
-            sqlite::DatabaseFiles::require_database(config.database_path);
-            if (!fs::exists(config.database_path)) {
-                findings_.warn("there is no database yet",
-                               "the first request makes it; or session-voice-admin migrate");
+            if (config.database_url.empty() && !is_file_there(config))
                 return;
-            }
-            if (fs::exists(config.database_path + "-wal") && !fs::exists(config.database_path + "-lock"))
-                findings_.warn("there is no " + config.database_path + "-lock",
-                               "if it was removed while the service ran, stop the service and start it");
-            sqlite::Options options;
-            options.busy_timeout_ms = static_cast<int>(config.database_busy_timeout_ms);
-            sqlite::Connection db(config.database_path, options);
+            const auto connection = storage::connect(config);
+            auto& db = *connection;
             const auto version = db.schema_version();
-            const auto newest = static_cast<std::int64_t>(sqlite::schema_migrations.size());
+            const auto newest = storage::newest_schema_version();
             const auto versions =
                 "the schema is of version " + std::to_string(version) + " of " + std::to_string(newest);
             if (version > newest) {
@@ -142,13 +169,29 @@ class Doctor
                 return;
             }
             findings_.ok(versions);
+            examine_server_clock(db);
             examine_sweep(config, db);
             examine_attestations(config, db);
+            examine_outbox(findings_, config, db);
         } catch (const std::exception& error) {
             findings_.fail(
                 std::string("the database: ") + error.what(),
                 "look at what is in its folder, and at the permissions; session-voice-admin audit");
         }
+    }
+
+    void examine_server_clock(database::Connection& db)
+    {
+        const auto server_now_ms = db.server_now_ms();
+        if (!server_now_ms)
+            return;
+        const auto ahead_ms = base::system_now_ms() - *server_now_ms;
+        const auto text =
+            "this machine's clock is " + std::to_string(ahead_ms) + " ms ahead of the database's";
+        if (std::abs(ahead_ms) < database::tolerated_clock_difference_ms)
+            findings_.ok(text);
+        else
+            findings_.fail(text, "run an NTP client on both; each machine charges by its own clock");
     }
 
     void examine_sweep(const base::Config& config, database::Connection& db)
@@ -231,6 +274,10 @@ class Doctor
             findings_.ok("no escrow is set: booked sessions are switched off");
         else
             ask("the escrow answers", "correct ESCROW_ADDRESS", [&] { chain->booking(ethereum::Uint256()); });
+        ask(config.sign_in_rpc_url.empty() ? "wallets that are contracts can be asked"
+                                           : "the node of SIGN_IN_RPC_URL answers",
+            "look at SIGN_IN_RPC_URL; its node must answer eth_call without a contract's address",
+            [&] { chain->is_signed_by_contract(nobodys_address, {std::string(32, '\0')}, ""); });
         examine_oracle(config, *chain);
     }
 

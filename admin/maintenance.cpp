@@ -8,17 +8,13 @@
 #include "rooms/pruning.h"
 #include "rooms/sweep.h"
 #include "sqlite/backup.h"
+#include "storage/open.h"
+#include "usage/daily.h"
 
+#include <algorithm>
 #include <filesystem>
 
 namespace {
-
-std::int64_t size_of(const std::string& path)
-{
-    std::error_code none;
-    const auto bytes = std::filesystem::file_size(path, none);
-    return none ? 0 : static_cast<std::int64_t>(bytes);
-}
 
 // What a database holds, in a line and in JSON; nothing for one that holds nothing yet.
 base::Json describe(database::Connection& db)
@@ -87,15 +83,20 @@ void prune(Command& command)
     const bool rehearse = command.arguments.dry_run;
     const auto before =
         credits::day_of(command.now) - command.arguments.older_than_days * credits::seconds_per_day;
-    const auto size_before = size_of(command.config.database_path);
-    if (!rehearse) // what lapsed long ago and was not booked belongs to the old, too
+    const auto size_before = db.size_bytes();
+    if (!rehearse) { // what lapsed long ago and was not booked belongs to the old, too
         rooms::sweep(db, command.config.rules, command.now, [] {});
+        while (usage::book_days(db, command.now) > 0) {
+        }
+    }
     const auto events_merged = credits::prune(db, before, rehearse);
-    const auto rooms_pruned = rooms::prune(db, before, rehearse);
+    // Who was in a room is to be summed up before it is forgotten.
+    const auto rooms_pruned =
+        rooms::prune(db, std::min(before, usage::summed_up_until(command.now)), rehearse);
     const auto nonces_purged = purge_nonces(command, db);
     if (command.arguments.vacuum && !rehearse)
         db.vacuum();
-    const auto size_after = size_of(command.config.database_path);
+    const auto size_after = db.size_bytes();
     command.json = {{"older_than", base::iso8601(before)}, {"events_merged", events_merged},
                     {"rooms_deleted", rooms_pruned.rooms}, {"connections_deleted", rooms_pruned.connections},
                     {"nonces_purged", nonces_purged},      {"free_bytes", db.free_bytes()},
@@ -109,7 +110,7 @@ void prune(Command& command)
 
 void backup(Command& command)
 {
-    auto& db = command.database_without_rehearsal();
+    auto& db = command.file("the database is PostgreSQL: back it up with pg_dump, or pgBackRest");
     const auto& file = command.arguments.file;
     sqlite::Backup backup(db, file, audit_all);
     if (!command.arguments.dry_run)
@@ -123,6 +124,9 @@ void restore(Command& command)
 {
     const auto& path = command.config.database_path;
     const auto& file = command.arguments.file;
+    if (path.empty())
+        throw base::Error(base::ErrorCode::invalid_argument, "not_for_postgresql",
+                          "the database is PostgreSQL: restore it with pg_restore, or pgBackRest");
     sqlite::Restoration restoration(file, path, audit_all);
     base::Json replaced = nullptr;
     if (std::filesystem::exists(path)) {
@@ -148,9 +152,7 @@ void restore(Command& command)
 
 void migrate(Command& command)
 {
-    std::int64_t before = 0;
-    if (std::filesystem::exists(command.config.database_path))
-        before = sqlite::Connection(command.config.database_path).schema_version();
+    const auto before = command.is_there() ? storage::connect(command.config)->schema_version() : 0;
     const auto version = command.database(true).schema_version();
     command.json = {{"schema_version", version}, {"migrations_applied", version - before}};
     command.text << "schema version " << version << ", " << version - before << " migrations applied\n";

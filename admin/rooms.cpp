@@ -3,6 +3,7 @@
 #include "rooms/connection.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
+#include "rooms/presence.h"
 #include "rooms/standing.h"
 #include "rooms/stored_room.h"
 
@@ -69,6 +70,8 @@ void rooms_show(Command& command)
             stay.debited_seconds +
             rooms::load_standing_in(db, stay.wallet, stay.connection_id, command.now).pending_seconds;
         const char* state = stay.left_at ? "left" : stay.is_lapsed(command.now) ? "lapsed" : "present";
+        const auto presence = rooms::find_presence(db, stay.connection_id);
+        const auto heard_at = presence ? presence->first_heard_at : std::nullopt;
         const auto until = stay.left_at.value_or(stay.token_expires_at);
         command.json["connections"].push_back({{"connection_id", stay.connection_id},
                                                {"wallet", stay.wallet},
@@ -76,10 +79,13 @@ void rooms_show(Command& command)
                                                {"joined_at", base::iso8601(stay.joined_at)},
                                                {"until", base::iso8601(until)},
                                                {"state", state},
+                                               {"first_heard_at", instant(heard_at)},
+                                               {"connected", presence && presence->is_connected()},
                                                {"debited_seconds", debited_seconds}});
         command.text << "  " << stay.connection_id << "  " << stay.wallet << "  "
                      << base::iso8601(stay.joined_at) << " to " << base::iso8601(until) << "  " << state
-                     << ", " << debited_seconds << " s charged\n";
+                     << ", " << debited_seconds << " s charged"
+                     << (heard_at ? ", heard from " + base::iso8601(*heard_at) : "") << "\n";
     }
 }
 

@@ -19,6 +19,11 @@ class SilentChain : public ethereum::Chain
     bool is_celo_verified(const std::string& wallet) override { return chain_.is_celo_verified(wallet); }
     ethereum::Booking booking(const ethereum::Uint256& id) override { return chain_.booking(id); }
     ethereum::Slot slot(const ethereum::Uint256& id) override { return chain_.slot(id); }
+    bool is_signed_by_contract(const std::string& wallet, const std::vector<std::string>& hashes,
+                               const std::string& signature) override
+    {
+        return chain_.is_signed_by_contract(wallet, hashes, signature);
+    }
     std::uint64_t chain_id() override { return chain_.chain_id(); }
     base::UnixSeconds last_block_at() override { return chain_.last_block_at(); }
     std::uint64_t last_block() override { return chain_.last_block(); }
@@ -69,7 +74,8 @@ void show_presence(Command& command, database::Connection& db, const sessions::K
     const auto show = [&](const char* party, const char* line, const std::string& wallet) {
         text << "  " << line << wallet << "\n";
         base::Json json = {{"wallet", wallet}, {"stays", base::Json::array()}};
-        auto stays = unite(sessions::find_stays(db, session.booking_id, wallet, command.now), terms.ends_at);
+        auto stays = unite(sessions::find_stays(db, command.config, session.booking_id, wallet, command.now),
+                           terms.ends_at);
         for (const auto& stay : stays) {
             text << "             " << base::iso8601(stay.joined_at) << " to " << base::iso8601(stay.left_at)
                  << ", " << stay.left_at - stay.joined_at << " s\n";
@@ -150,11 +156,16 @@ void perform(Command& command, OracleAction action)
         perform(command, db, *chain, action);
         return;
     }
+    SilentChain silent(*chain);
+    if (!command.config.database_url.empty()) {
+        database::TransactionGroup rehearsal(db); // never committed
+        perform(command, db, silent, action);
+        return;
+    }
     // A node may take its time, and meanwhile nobody must wait for the write lock: this is played on a copy.
     const sqlite::ScratchFile scratch(command.config.database_path + "-rehearsal");
-    db.copy_into(scratch.path());
+    command.file("").copy_into(scratch.path());
     sqlite::Connection copy(scratch.path());
-    SilentChain silent(*chain);
     perform(command, copy, silent, action);
 }
 

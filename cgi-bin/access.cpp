@@ -1,7 +1,7 @@
 #include "access.h"
 
-#include "auth/access_token.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/hmac.h"
 
 #include <strings.h>
@@ -22,13 +22,14 @@ std::string_view bearer_token(const Request& request)
     return std::string_view(header).substr(scheme.size());
 }
 
-std::string authenticate(const App& app, const Request& request)
+auth::AccessToken authenticate(const App& app, const Route& route, const Request& request)
 {
     const auto token = bearer_token(request);
     if (!token.empty()) {
-        if (auto wallet = auth::verify_access_token(app.config.jwt_secret, token, request.now,
-                                                    app.config.jwt_secret_previous))
-            return *std::move(wallet);
+        if (auto known =
+                auth::verify_access_token(app.config.jwt_secret, token, request.now,
+                                          app.config.jwt_secret_previous, route.token_overdue_seconds))
+            return *std::move(known);
     }
     throw Error(ErrorCode::unauthenticated, "unauthorized");
 }
@@ -48,20 +49,54 @@ void authenticate_service(const App& app, const Request& request)
         throw Error(ErrorCode::permission_denied, "forbidden");
 }
 
+// Of the body as it was sent. (Agora, "Receive notifications": Agora-Signature-V2.)
+void authenticate_agora(const App& app, const Request& request)
+{
+    const auto expected = base::to_hex(base::hmac_sha256(app.config.agora_notification_secret, request.body));
+    if (!base::equal_in_constant_time(request.agora_signature, expected))
+        throw Error(ErrorCode::unauthenticated, "unauthorized");
+}
+
+void authenticate_backend(const App& app, const Request& request)
+{
+    if (!base::equal_in_constant_time(request.service_token, app.config.service_token))
+        throw Error(ErrorCode::permission_denied, "forbidden");
+}
+
 } // namespace
 
-std::string authorize(const App& app, const Route& route, const Request& request)
+bool exists(const App& app, const Route& route)
+{
+    switch (route.access) {
+    case Access::monitor:
+        return !app.config.metrics_token.empty();
+    case Access::backend:
+        return !app.config.service_token.empty();
+    case Access::agora:
+        return !app.config.agora_notification_secret.empty();
+    default:
+        return true;
+    }
+}
+
+auth::AccessToken authorize(const App& app, const Route& route, const Request& request)
 {
     switch (route.access) {
     case Access::everybody:
         return {};
     case Access::wallet:
-        return authenticate(app, request);
+        return authenticate(app, route, request);
     case Access::service:
         authenticate_service(app, request);
         return {};
+    case Access::backend:
+        authenticate_backend(app, request);
+        return {};
     case Access::monitor:
         authenticate_monitor(app, request);
+        return {};
+    case Access::agora:
+        authenticate_agora(app, request);
         return {};
     }
     return {};

@@ -1,8 +1,12 @@
 // Who asks, and whether they may.
 #pragma once
 
+#include "auth/access_token.h"
 #include "routes.h"
 
-// The wallet of the request's access token on a wallet's route; empty on others. Throws
-// Error(unauthenticated), and for the operator's programs Error(permission_denied) or Error(not_configured).
-std::string authorize(const App& app, const Route& route, const http::Request& request);
+// Whether there is such a route with these settings.
+bool exists(const App& app, const Route& route);
+
+// What the request's access token says on a wallet's route; nothing on others. Throws Error(unauthenticated),
+// and for programs Error(permission_denied) or Error(not_configured).
+auth::AccessToken authorize(const App& app, const Route& route, const http::Request& request);

@@ -1,9 +1,12 @@
 #include "app.h"
 
+#include "base/error.h"
+
 database::Connection& App::connection()
 {
     if (!database_)
         database_ = storage::open(config);
+    database_->defer_syncs(is_deferring_);
     return *database_;
 }
 
@@ -14,4 +17,42 @@ database::Connection& App::database()
         db.require_in_place();
     is_in_place_ = true;
     return db;
+}
+
+void App::close_database()
+{
+    if (!database_)
+        return;
+    if (database_->is_sync_due()) {
+        try {
+            database_->sync();
+        } catch (const base::Error&) {
+            is_sync_lost_ = true;
+        }
+    }
+    if (!database_->is_in_place())
+        return;
+    count_traffic();
+    traffic_.forget();
+    database_.reset();
+    listing.reset(); // its mark means nothing to another connection
+}
+
+void App::sync_or_remember()
+{
+    try {
+        sync();
+    } catch (const base::Error&) {
+        is_sync_lost_ = true;
+        throw;
+    }
+}
+
+void App::sync()
+{
+    if (std::exchange(is_sync_lost_, false))
+        throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable",
+                          "what was committed may not be on the disk");
+    if (database_)
+        database_->sync();
 }

@@ -7,10 +7,12 @@
 #include "base/config.h"
 #include "base/random.h"
 #include "ethereum/chain.h"
+#include "metrics/report.h"
 #include "shared/counters.h"
 #include "shared/rate_limiter.h"
 #include "storage/open.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +35,7 @@ class App
         : config(settings), chain(asked_chain), random(source), counters(counted), clock(read_clock),
           limits(settings.shared_path("limits"), source),
           nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
-          tokens(settings.agora_app_id, settings.agora_app_certificate)
+          tokens(settings.agora_app_id, settings.agora_app_certificate), traffic_(counted)
     {
     }
 
@@ -47,8 +49,27 @@ class App
     void begin_request()
     {
         is_in_place_ = false;
+        is_deferring_ = false;
         debited_seconds = 0;
+        if (database_ && database_->has_ended())
+            close_database(); // nothing of this request is lost with it
     }
+
+    // A worker that holds answers back, so that one sync brings all that they speak of to the disk. See
+    // Connection::defer_syncs().
+    void hold_answers() { is_holding_ = true; }
+    // For a request that does nothing with what it has committed but answer.
+    void defer_syncs() { is_deferring_ = is_holding_; }
+    // Called when a request begins to wait for the node; may be empty. Answers that are held back had better
+    // not wait with it.
+    std::function<void()> before_waiting;
+    // Whether what was committed is still to be brought to the disk, before anybody is told.
+    bool is_sync_due() const { return is_sync_lost_ || (database_ && database_->is_sync_due()); }
+    // Throws Error(database_unavailable) if it may not be there.
+    void sync();
+    // The same amid a request; a failure is also that of the next sync().
+    void sync_or_remember();
+
     // Whether Error(database_moved) is for the log: once a minute, over all processes.
     bool is_problem_to_be_told() const
     {
@@ -56,12 +77,13 @@ class App
     }
     // One that is no longer at its place stays open: who opens another then learns of it, and what is in it
     // can be rescued.
-    void close_database()
+    void close_database();
+
+    // Counts what the database was asked since the last time.
+    void count_traffic()
     {
-        if (database_ && !database_->is_in_place())
-            return;
-        database_.reset();
-        listing.reset(); // its mark means nothing to another connection
+        if (database_)
+            traffic_.look_at(database_->traffic());
     }
 
     // Whether the database turned out to be made for a newer program than this: the process is to end.
@@ -81,6 +103,10 @@ class App
 
   private:
     std::unique_ptr<database::Connection> database_;
+    metrics::DatabaseTraffic traffic_;
     bool is_outdated_ = false;
     bool is_in_place_ = false; // the database, as of this request
+    bool is_holding_ = false;
+    bool is_deferring_ = false; // in this request
+    bool is_sync_lost_ = false; // the database was closed while a sync was due, which then failed
 };

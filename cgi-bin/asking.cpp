@@ -1,5 +1,6 @@
 #include "asking.h"
 
+#include "base/hex.h"
 #include "rate_limits.h"
 #include "rooms/standing.h"
 
@@ -48,6 +49,19 @@ credits::NameLookup look_up_name(App& app, const Call& call)
     if (lookup == NameLookup::no_name)
         remember(app, call, no_name);
     return lookup;
+}
+
+bool is_signed_by_contract(App& app, const Call& call, const std::string& wallet,
+                           const std::vector<std::string>& hashes, const std::string& signature)
+{
+    constexpr std::size_t most_bytes = 8 * 1024; // of passkeys, many owners, and wrappers
+    if (signature.rfind("0x", 0) != 0)
+        return false;
+    const auto bytes = base::from_hex(std::string_view(signature).substr(2));
+    if (!bytes || bytes->size() > most_bytes)
+        return false;
+    count_question(app, call.request);
+    return app.chain.is_signed_by_contract(wallet, hashes, *bytes);
 }
 
 bool is_celo_verified(App& app, const Call& call)

@@ -5,3 +5,4 @@
 
 http::Response post_auth_nonce(App& app, const Call& call);
 http::Response post_auth_verify(App& app, const Call& call);
+http::Response post_auth_refresh(App& app, const Call& call);

@@ -9,7 +9,7 @@ using http::Response;
 
 namespace {
 
-constexpr const char* allowed_methods = "GET, HEAD, POST, DELETE, OPTIONS";
+constexpr const char* allowed_methods = "GET, HEAD, POST, PUT, DELETE, OPTIONS";
 constexpr const char* preflight_lifetime_seconds = "86400";
 
 bool is_allowed_origin(const base::Config& config, const std::string& origin)

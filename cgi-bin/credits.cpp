@@ -14,9 +14,6 @@
 
 namespace {
 
-constexpr std::int64_t default_page = 50;
-constexpr std::int64_t largest_page = 200;
-
 // A page is continued behind the last event that it shows, so that new events do not move what is to come.
 std::string cursor_behind(const credits::Event& event)
 {

@@ -1,7 +1,6 @@
 #include "dispatch.h"
 
 #include "access.h"
-#include "base/error.h"
 #include "base/log.h"
 #include "cors.h"
 #include "idempotency.h"
@@ -28,7 +27,8 @@ const Route& find(const Match& found, const Request& request)
     const auto* route = found.with_method(request.method);
     if (route == nullptr)
         throw Error(ErrorCode::method_not_allowed, "method_not_allowed");
-    if (request.body_state == http::BodyState::too_large)
+    if (request.body_state == http::BodyState::too_large ||
+        std::max(request.body.size(), request.announced_body_bytes) > route->most_body_bytes)
         throw Error(ErrorCode::payload_too_large, "payload_too_large");
     return *route;
 }
@@ -59,7 +59,8 @@ void read(const Route& route, const Match& found, Call& call)
         call.path_id = found.ids[0];
     if (found.ids.size() > 1)
         call.second_path_id = found.ids[1];
-    if (std::string_view(route.method) == "POST")
+    const std::string_view method = route.method;
+    if (method == "POST" || method == "PUT")
         call.body = parse_body(request);
 }
 
@@ -69,9 +70,14 @@ Response serve(App& app, const Match& found, Call& call)
     const auto& request = call.request;
     const auto& route = find(found, request);
     limit_address(app, request, route.limits);
-    call.wallet = authorize(app, route, request);
+    auto token = authorize(app, route, request);
+    call.wallet = std::move(token.wallet);
+    call.signed_in_at = token.signed_in_at;
     limit_wallet(app, request, call.wallet, route.limits | (is_keyed(route, request) ? keyed : unlimited));
     read(route, found, call);
+    // Which act on what they commit by nothing but the answer; attesting sends it to the chain.
+    if (route.pool == Pool::disk || (route.pool == Pool::chain && route.access != Access::service))
+        app.defer_syncs();
     return is_keyed(route, request) ? answer_once(app, route, call) : route.handler(app, call);
 }
 
@@ -148,7 +154,8 @@ bool has_header(const Response& response, std::string_view name)
 void decorate(App& app, const Match& found, Call& call, std::string request_id, Response& response)
 {
     response.route = found.pattern();
-    response.wallet = std::move(call.wallet);
+    if (response.wallet.empty())
+        response.wallet = std::move(call.wallet);
     response.debited_seconds = app.debited_seconds;
     response.headers.emplace_back("X-Request-Id", request_id);
     response.request_id = std::move(request_id);
@@ -169,8 +176,7 @@ Response dispatch(App& app, const Request& request)
         auto request_id = choose_request_id(app, request);
         const base::LogScope scope(request_id);
         auto found = match(request.path);
-        if (found.meant != nullptr && found.meant->access == Access::monitor &&
-            app.config.metrics_token.empty())
+        if (found.meant != nullptr && !exists(app, *found.meant))
             found = {};
         Call call{request};
         auto response = answer(app, found, call);
@@ -181,4 +187,16 @@ Response dispatch(App& app, const Request& request)
         response.headers.emplace_back("Content-Type", "application/json");
         return response;
     }
+}
+
+Response withdraw(App& app, const Request& request, const Response& answered, const Error& error)
+{
+    app.begin_request(); // nothing counts as debited
+    const base::LogScope scope(answered.request_id);
+    const auto found = match(request.path);
+    Call call{request};
+    call.wallet = answered.wallet;
+    auto response = refuse(app, found, request, error);
+    decorate(app, found, call, answered.request_id, response);
+    return response;
 }

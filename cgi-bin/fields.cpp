@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/unicode.h"
+#include "ethereum/address.h"
 
 #include <algorithm>
 #include <charconv>
@@ -97,6 +98,14 @@ std::optional<std::string> line_field(const base::Json& body, const char* name, 
     if (points.size() > most_characters || !base::is_visible_line(points))
         refuse_field(name);
     return std::string(line);
+}
+
+std::string parse_wallet(const std::string& text)
+{
+    auto wallet = ethereum::parse_address(text);
+    if (!wallet)
+        refuse_field("wallet");
+    return *std::move(wallet);
 }
 
 std::string_view trim(std::string_view text)

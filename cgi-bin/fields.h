@@ -26,6 +26,9 @@ std::optional<std::int64_t> integer_field(const base::Json& body, const char* na
 // and a visible line (base/unicode.h).
 std::optional<std::string> line_field(const base::Json& body, const char* name, std::size_t most_characters);
 
+// A wallet in its one spelling. Throws Error(invalid_argument, "invalid wallet").
+std::string parse_wallet(const std::string& text);
+
 // Without the blanks (also tabs and line breaks) around it.
 std::string_view trim(std::string_view text);
 
@@ -36,6 +39,10 @@ std::optional<std::string_view> query_parameter(std::string_view query, std::str
 // The same for an integer within these bounds. Throws Error(invalid_argument, "invalid <name>").
 std::optional<std::int64_t> integer_parameter(std::string_view query, const char* name, std::int64_t lowest,
                                               std::int64_t highest);
+
+// Of lists that are told in pages: what `limit` may say.
+constexpr std::int64_t default_page = 50;
+constexpr std::int64_t largest_page = 200;
 
 // Throws Error(invalid_argument, "invalid <name>").
 [[noreturn]] void refuse_field(const char* name);

@@ -17,9 +17,11 @@ enum Name : std::size_t
     path_info,
     content_length,
     remote_addr,
+    host,
     authorization,
     redirected_authorization,
     service_token,
+    agora_signature,
     origin,
     if_none_match,
     idempotency_key,
@@ -28,16 +30,18 @@ enum Name : std::size_t
     access_control_request_private_network,
     transfer_encoding,
 };
-constexpr std::array<std::string_view, 16> names = {
+constexpr std::array<std::string_view, 18> names = {
     "REQUEST_METHOD",
     "REQUEST_URI",
     "SCRIPT_NAME",
     "PATH_INFO",
     "CONTENT_LENGTH",
     "REMOTE_ADDR",
+    "HTTP_HOST",
     "HTTP_AUTHORIZATION",
     "REDIRECT_HTTP_AUTHORIZATION", // Apache's name for it after an internal redirect
     "HTTP_X_SERVICE_TOKEN",
+    "HTTP_AGORA_SIGNATURE_V2",
     "HTTP_ORIGIN",
     "HTTP_IF_NONE_MATCH",
     "HTTP_IDEMPOTENCY_KEY",
@@ -101,11 +105,12 @@ void read_body(Gateway& gateway, const Variables& variables, http::Request& requ
         request.body_state = http::BodyState::cut_off;
         return;
     }
-    if (error == std::errc::result_out_of_range || announced > http::max_body_bytes) {
+    if (error == std::errc::result_out_of_range || announced > http::max_sign_in_body_bytes) {
         request.body_state = http::BodyState::too_large;
         drain(gateway);
         return;
     }
+    request.announced_body_bytes = announced;
     request.body.resize(announced);
     std::size_t got = 0;
     while (got < announced) {
@@ -186,9 +191,11 @@ http::Request read_request(Gateway& gateway)
     request.method = variables[request_method];
     request.path = request_path(variables);
     request.query = request_query(variables);
+    request.host = variables[host];
     request.authorization =
         variables[variables[authorization].empty() ? redirected_authorization : authorization];
     request.service_token = variables[service_token];
+    request.agora_signature = variables[agora_signature];
     request.origin = variables[origin];
     request.if_none_match = variables[if_none_match];
     if (variables.has(idempotency_key))

@@ -5,6 +5,8 @@
 #include "responses.h"
 #include "rooms/sweep.h"
 
+#include <cstdlib>
+
 http::Response get_health(App& app, const Call& call)
 {
     try {
@@ -12,11 +14,16 @@ http::Response get_health(App& app, const Call& call)
         const auto now = call.request.now;
         const auto swept_at = rooms::last_sweep_at(db);
         const bool is_stale = !swept_at || now - *swept_at > app.config.rules.sweep_stale_after_seconds;
-        return ok({{"ok", true},
-                   {"schema_version", db.schema_version()},
-                   {"last_sweep_age_seconds",
-                    swept_at ? base::Json(std::max<std::int64_t>(0, now - *swept_at)) : base::Json()},
-                   {"sweep_stale", is_stale}});
+        base::Json health = {
+            {"ok", true},
+            {"schema_version", db.schema_version()},
+            {"last_sweep_age_seconds",
+             swept_at ? base::Json(std::max<std::int64_t>(0, now - *swept_at)) : base::Json()},
+            {"sweep_stale", is_stale}};
+        if (const auto server_now_ms = db.server_now_ms())
+            health["clock_differs"] =
+                std::abs(call.request.now_ms - *server_now_ms) >= database::tolerated_clock_difference_ms;
+        return ok(health);
     } catch (const base::Error& error) {
         if (error.code() == base::ErrorCode::database_moved)
             throw base::Error(error).with("ok", false);

@@ -13,6 +13,8 @@
 namespace http {
 
 constexpr std::size_t max_body_bytes = 16 * 1024;
+// A signature of 8 KiB as hex fills the above; a message and JSON stand beside it.
+constexpr std::size_t max_sign_in_body_bytes = 24 * 1024;
 
 // The request's body as it arrived, or why there is none to look at.
 enum class BodyState
@@ -28,9 +30,12 @@ struct Request
     std::string path; // raw, as in the request line: nothing is decoded, no dot segment resolved, no query
     std::string body;
     BodyState body_state = BodyState::complete;
-    std::string query; // raw, without the question mark
+    std::size_t announced_body_bytes = 0; // whether or not so many came
+    std::string query;                    // raw, without the question mark
+    std::string host;                     // as the web server passes it on
     std::string authorization;
     std::string service_token;
+    std::string agora_signature;
     std::string origin;
     std::string if_none_match;
     std::optional<std::string> idempotency_key; // as it came, if it came
@@ -50,10 +55,11 @@ struct Response
     bool is_head = false; // `body` is then only measured, not sent
 
     // Not sent; for those who watch.
-    const char* route = "none";       // the pattern
-    std::string wallet;               // of the access token; empty if there was no good one
-    std::string request_id;           // the client's, or one made
-    std::int64_t debited_seconds = 0; // of everybody whose presence was metered on the way
+    const char* route = "none";         // the pattern
+    std::string wallet;                 // of the access token, or who signed in; empty if nobody is known
+    std::string request_id;             // the client's, or one made
+    const char* signed_in_by = nullptr; // how a wallet signed in: "nonce", "siwe" or "contract"
+    std::int64_t debited_seconds = 0;   // of everybody whose presence was metered on the way
 };
 
 } // namespace http

@@ -37,14 +37,43 @@ Response call_handler(App& app, const Route& route, const Call& call)
     }
 }
 
+Response attempt(App& app, const Route& route, const Call& call, const requests::KeyedRequest& keyed)
+{
+    auto& db = app.database();
+    app.debited_seconds = 0;
+    std::optional<database::TransactionGroup> group(db);
+    const auto before = db.rows_written();
+    auto response = call_handler(app, route, call);
+    if (response.status >= 400 && db.rows_written() == before) {
+        group.reset();
+        return requests::give_up(db, keyed) ? response : render(in_progress());
+    }
+    if (!requests::keep_answer(db, keyed, {response.status, response.body})) {
+        app.debited_seconds = 0; // this one was so slow that another took its place
+        return render(in_progress());
+    }
+    group->commit();
+    return response;
+}
+
+// With what stands in it for ids, and without a slash at its end.
+std::string path_of(const Route& route, const Call& call)
+{
+    std::string path = route.path;
+    for (const auto* id : {&call.path_id, &call.second_path_id})
+        path += id->empty() ? "" : " " + *id;
+    return path;
+}
+
 } // namespace
 
 Response answer_once(App& app, const Route& route, const Call& call)
 {
     auto& db = app.database();
-    const requests::KeyedRequest keyed{call.wallet, *call.request.idempotency_key,
-                                       requests::fingerprint_of(route.method, route.path, call.request.body),
-                                       call.request.now};
+    const auto& owner = route.access == Access::backend ? requests::backend : call.wallet;
+    const requests::KeyedRequest keyed{
+        owner, *call.request.idempotency_key,
+        requests::fingerprint_of(route.method, path_of(route, call), call.request.body), call.request.now};
     const auto start = requests::start(db, keyed);
     switch (start.turn) {
     case requests::Turn::answered: {
@@ -64,19 +93,7 @@ Response answer_once(App& app, const Route& route, const Call& call)
         break;
     }
     try {
-        std::optional<database::TransactionGroup> group(db);
-        const auto before = db.rows_written();
-        auto response = call_handler(app, route, call);
-        if (response.status >= 400 && db.rows_written() == before) {
-            group.reset();
-            return requests::give_up(db, keyed) ? response : render(in_progress());
-        }
-        if (!requests::keep_answer(db, keyed, {response.status, response.body})) {
-            app.debited_seconds = 0; // this one was so slow that another took its place
-            return render(in_progress());
-        }
-        group->commit();
-        return response;
+        return database::retry_while_contended(db, [&] { return attempt(app, route, call, keyed); });
     } catch (...) {
         app.debited_seconds = 0;
         try {

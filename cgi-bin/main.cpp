@@ -1,23 +1,16 @@
-// The program behind the web server, as FastCGI worker or as plain CGI: the one file that knows either
-// protocol. It accepts, stamps the time, replies.
+// The program behind the web server, as FastCGI worker or as plain CGI.
 #include "base/cgi.h"
-#include "base/error.h"
-#include "base/log.h"
 #include "base/startup.h"
-#include "dispatch.h"
-#include "gateway.h"
+#include "exchange.h"
+#include "fastcgi.h"
 #include "metrics/report.h"
-#include "request_log.h"
+#include "storage/open.h"
 #include "supervisor.h"
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <fcgiapp.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <optional>
 #include <thread>
@@ -25,7 +18,7 @@
 
 namespace {
 
-constexpr const char* usage = R"(usage: session-voice [--config FILE] [--workers N | --with-parent] [--check]
+constexpr const char* usage = R"(usage: session-voice [--config FILE] [--workers N] [--with-parent] [--check]
 
 The control plane of a voice-chat service. A web server starts it, as FastCGI worker or as plain CGI program.
 
@@ -34,10 +27,11 @@ The control plane of a voice-chat service. A web server starts it, as FastCGI wo
                   ~/session-voice.env or /etc/session-voice/session-voice.env.
   --check         check the settings, say what is wrong with them, and end
   --workers N     as FastCGI worker: keep N processes on the one socket; "cores" says as many as the machine has
-                  cores, at least 2. Without it, this process is the only one, as Apache's mod_fcgid and
-                  lighttpd's bin-path want it.
-  --with-parent   as the only process: end when the process that started this one has ended. For a web server
-                  that keeps the workers itself and may crash.
+                  cores, at least 2; "writers" as many as the database takes writers, 3 or 12.
+                  Without it, this process is the only one, as a web server wants it that starts each worker
+                  itself: Apache's mod_fcgid, or lighttpd with max-procs above 1.
+  --with-parent   end when the process that started this one has ended. For a web server that starts the program
+                  itself and may crash.
   --help          this text
 
 SIGTERM ends it after the request in hand. SIGHUP, sent to the process that keeps the workers or to the only one, puts
@@ -56,96 +50,12 @@ class PlainCgi : public Gateway
     }
 };
 
-class FastCgi : public Gateway
-{
-  public:
-    explicit FastCgi(FCGX_Request& request) : request_(request) {}
-
-    const char* const* variables() const override { return request_.envp; }
-    std::size_t read(char* buffer, std::size_t count) override
-    {
-        const int got = FCGX_GetStr(buffer, static_cast<int>(count), request_.in);
-        return got > 0 ? static_cast<std::size_t>(got) : 0;
-    }
-    void write(const std::string& bytes) override
-    {
-        FCGX_PutStr(bytes.data(), static_cast<int>(bytes.size()), request_.out);
-    }
-
-  private:
-    FCGX_Request& request_;
-};
-
-void serve(App& app, Gateway& gateway)
-{
-    using Steady = std::chrono::steady_clock;
-    const auto begun = Steady::now();
-    auto request = read_request(gateway);
-    request.now_ms = base::system_now_ms(); // after the body, however slowly it came
-    request.now = request.now_ms / 1000;
-    const auto response = dispatch(app, request);
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begun);
-    record(app, request, response, took.count()); // before the client can know that it was served
-    write_response(gateway, response);
-}
-
-// Sends the answer and closes the connection: one that is kept would hold the worker while others wait.
-// libfcgi itself would wait until the web server has closed its end, lest what is still to be read there
-// takes the answer with it. Where all has been read, nobody need wait.
-void finish(FCGX_Request& request)
-{
-    const bool is_all_read = FCGX_GetChar(request.in) == EOF && FCGX_GetError(request.in) == 0;
-    request.keepConnection = is_all_read ? 1 : 0;
-    FCGX_Finish_r(&request);
-    if (request.ipcFd >= 0) {
-        ::close(request.ipcFd);
-        request.ipcFd = -1;
-    }
-}
-
-int serve_fastcgi(App& app)
-{
-    supervisor::hold_signals();
-    constexpr int listening_socket = 0;
-    // Several workers may be woken for one connection; who comes late must not be stuck in accept().
-    const int flags = ::fcntl(listening_socket, F_GETFL);
-    if (flags < 0 || ::fcntl(listening_socket, F_SETFL, flags | O_NONBLOCK) != 0 || FCGX_Init() != 0) {
-        base::log("FastCGI cannot be initialised");
-        return 1;
-    }
-    FCGX_Request request;
-    FCGX_InitRequest(&request, listening_socket, FCGI_FAIL_ACCEPT_ON_INTR);
-    // Under load the next connection is there already, and waiting for it costs a system call. But only there
-    // are signals seen, so every so often it is done all the same.
-    constexpr int most_in_a_row = 32;
-    int in_a_row = 0;
-    for (;;) {
-        const bool is_due = in_a_row % most_in_a_row == 0;
-        if (is_due && !supervisor::wait_for_connection(listening_socket))
-            return 0;
-        if (FCGX_Accept_r(&request) < 0) {
-            in_a_row = 0;
-            if (!is_due || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
-                continue;
-            base::log(std::string("accept: ") + std::strerror(errno));
-            return 1;
-        }
-        ++in_a_row;
-        FastCgi gateway(request);
-        serve(app, gateway);
-        finish(request);
-        if (app.is_outdated()) {
-            base::log("this program is older than the database's schema; the worker ends");
-            return supervisor::outdated_status;
-        }
-    }
-}
-
 struct Options
 {
     std::string config_path;
     bool only_check = false;
     std::size_t workers = 0; // 0: this process is the only one
+    bool as_many_as_writers = false;
     bool with_parent = false;
 };
 
@@ -174,9 +84,10 @@ std::optional<int> read_options(int argc, char** argv, Options& options)
             options.config_path = optarg;
             break;
         case 'w':
-            options.workers = read_count(optarg);
+            options.as_many_as_writers = std::string_view(optarg) == "writers";
+            options.workers = options.as_many_as_writers ? 1 : read_count(optarg);
             if (options.workers == 0) {
-                std::fputs("--workers takes a number from 1 to 64, or \"cores\"\n", stderr);
+                std::fputs("--workers takes a number from 1 to 64, \"cores\" or \"writers\"\n", stderr);
                 return 2;
             }
             break;
@@ -195,10 +106,7 @@ std::optional<int> read_options(int argc, char** argv, Options& options)
         }
     }
 
-    if (!options.with_parent || options.workers == 0)
-        return std::nullopt;
-    std::fputs(usage, stderr);
-    return 2;
+    return std::nullopt;
 }
 
 } // namespace
@@ -224,17 +132,25 @@ int main(int argc, char** argv)
         base::SystemRandom random;
         base::SystemClock clock;
         App app(config, *chain, random, counters, clock);
-        if (FCGX_IsCGI()) {
+        chain_calls.before_waiting = [&app] {
+            if (app.before_waiting)
+                app.before_waiting();
+        };
+        if (!is_fastcgi()) {
             PlainCgi gateway;
-            serve(app, gateway);
+            Exchange exchange;
+            exchange.carry_out(app, gateway);
+            exchange.reply(app, gateway);
             return 0;
         }
+        if (options.with_parent)
+            supervisor::end_with_parent(parent);
         if (options.workers == 0) {
             supervisor::replace_on_hangup(argv);
-            if (options.with_parent)
-                supervisor::end_with_parent(parent);
             return serve_fastcgi(app);
         }
+        if (options.as_many_as_writers)
+            options.workers = storage::writers_at_once(config);
         return supervisor::keep_workers(options.workers, argv, [&] { return serve_fastcgi(app); });
     } catch (const std::exception& error) {
         std::fprintf(stderr, "session-voice cannot start: %s\n", error.what());

@@ -32,7 +32,10 @@ const char* method_of(const http::Request& request)
 
 void record(App& app, const http::Request& request, const http::Response& response, std::int64_t microseconds)
 {
+    app.count_traffic();
     metrics::count_request(app.counters, response.route, response.status, microseconds);
+    if (response.signed_in_by != nullptr)
+        metrics::count_sign_in(app.counters, response.signed_in_by);
     if (!app.config.log_requests)
         return;
     // Nothing here needs escaping: no text is the client's but the id, whose letters are few.
@@ -48,6 +51,8 @@ void record(App& app, const http::Request& request, const http::Response& respon
     line.append(".").append(std::to_string(1000 + microseconds % 1000), 1, 3);
     if (!response.wallet.empty())
         line.append(",\"wallet\":\"").append(shortened(response.wallet)).append("\"");
+    if (response.signed_in_by != nullptr)
+        line.append(",\"signed_in_by\":\"").append(response.signed_in_by).append("\"");
     if (response.debited_seconds != 0)
         line.append(",\"debited_seconds\":").append(std::to_string(response.debited_seconds));
     base::write_log_line(line.append("}\n"));

@@ -169,22 +169,30 @@ http::Response get_room(App& app, const Call& call)
     const auto view = rooms::view(app.database(), app.config.rules, call.wallet, room_id, call.request.now);
     if (!view)
         throw base::Error(base::ErrorCode::not_found, "room_not_found");
+    return ok(render(app, *view));
+}
+
+base::Json render(const App& app, const rooms::RoomView& view)
+{
+    const bool is_told = !app.config.agora_notification_secret.empty();
     auto participants = base::Json::array();
-    for (const auto& participant : view->participants)
-        participants.push_back({{"connection_id", participant.connection_id},
-                                {"wallet", participant.wallet},
-                                {"agora_uid", participant.agora_uid},
-                                {"joined_at", base::iso8601(participant.joined_at)}});
-    const auto& room = view->room;
-    return ok({{"room_id", room.room_id},
-               {"channel", rooms::channel_of(room.room_id)},
-               {"title", base::or_null(room.title)},
-               {"host_wallet", room.host_wallet},
-               {"visibility", room.visibility()},
-               {"capacity", room.capacity},
-               {"ai_enabled", room.ai_enabled},
-               {"created_at", base::iso8601(room.created_at)},
-               {"participants", std::move(participants)}});
+    for (const auto& participant : view.participants)
+        participants.push_back(
+            {{"connection_id", participant.connection_id},
+             {"wallet", participant.wallet},
+             {"agora_uid", participant.agora_uid},
+             {"joined_at", base::iso8601(participant.joined_at)},
+             {"connected", is_told ? base::Json(participant.is_connected) : base::Json()}});
+    const auto& room = view.room;
+    return {{"room_id", room.room_id},
+            {"channel", rooms::channel_of(room.room_id)},
+            {"title", base::or_null(room.title)},
+            {"host_wallet", room.host_wallet},
+            {"visibility", room.visibility()},
+            {"capacity", room.capacity},
+            {"ai_enabled", room.ai_enabled},
+            {"created_at", base::iso8601(room.created_at)},
+            {"participants", std::move(participants)}};
 }
 
 http::Response delete_room(App& app, const Call& call)

@@ -3,6 +3,12 @@
 
 #include "call.h"
 
+namespace rooms {
+struct RoomView;
+}
+// A room with those who are in it.
+base::Json render(const App& app, const rooms::RoomView& view);
+
 http::Response post_rooms_create(App& app, const Call& call);
 http::Response post_rooms_join(App& app, const Call& call);
 http::Response post_rooms_heartbeat(App& app, const Call& call);

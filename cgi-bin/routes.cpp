@@ -1,16 +1,21 @@
 #include "routes.h"
 
+#include "agora.h"
 #include "auth.h"
 #include "credits.h"
 #include "health.h"
 #include "metrics.h"
 #include "openapi.h"
 #include "rooms.h"
+#include "service.h"
 #include "sessions.h"
 
 #include <algorithm>
 
 namespace {
+
+// A call that outlived its access token can still be ended by who made it, and nothing else.
+constexpr std::int64_t may_leave_seconds = 86400;
 
 // The first path that matches is the one that was meant.
 constexpr Route routes[] = {
@@ -18,7 +23,9 @@ constexpr Route routes[] = {
     {"GET", "/metrics", Access::monitor, Pool::disk, get_metrics},
     {"GET", "/openapi.json", Access::everybody, Pool::read, get_openapi},
     {"POST", "/auth/nonce", Access::everybody, Pool::disk, post_auth_nonce, sign_in},
-    {"POST", "/auth/verify", Access::everybody, Pool::disk, post_auth_verify, sign_in},
+    {"POST", "/auth/verify", Access::everybody, Pool::chain, post_auth_verify, sign_in | chain, false, 0,
+     http::max_sign_in_body_bytes},
+    {"POST", "/auth/refresh", Access::wallet, Pool::read, post_auth_refresh, unlimited, false, 60},
     {"GET", "/credits", Access::wallet, Pool::read, get_credits},
     {"GET", "/credits/history", Access::wallet, Pool::disk, get_credits_history},
     {"POST", "/credits/verify-celo", Access::wallet, Pool::chain, post_credits_verify_celo, chain, true},
@@ -26,15 +33,32 @@ constexpr Route routes[] = {
     {"POST", "/rooms/join", Access::wallet, Pool::chain, post_rooms_join, join | chain, true},
     {"POST", "/rooms/heartbeat", Access::wallet, Pool::read, post_rooms_heartbeat},
     {"POST", "/rooms/token/renew", Access::wallet, Pool::disk, post_rooms_token_renew},
-    {"POST", "/rooms/leave", Access::wallet, Pool::disk, post_rooms_leave, unlimited, true},
+    {"POST", "/rooms/leave", Access::wallet, Pool::disk, post_rooms_leave, unlimited, true,
+     may_leave_seconds},
     {"GET", "/rooms/active", Access::everybody, Pool::read, get_rooms_active},
     {"GET", "/rooms/:room_id", Access::wallet, Pool::disk, get_room},
     {"DELETE", "/rooms/:room_id", Access::wallet, Pool::disk, delete_room},
     {"DELETE", "/rooms/:room_id/participants/:connection_id", Access::wallet, Pool::disk,
      delete_room_participant},
+    {"POST", "/agora/events", Access::agora, Pool::disk, post_agora_events},
     {"POST", "/session/join", Access::wallet, Pool::chain, post_session_join, join | chain},
-    {"POST", "/session/:id/leave", Access::wallet, Pool::disk, post_session_leave},
+    {"POST", "/session/:id/leave", Access::wallet, Pool::disk, post_session_leave, unlimited, false,
+     may_leave_seconds},
     {"POST", "/session/:id/attest", Access::service, Pool::chain, post_session_attest, attest},
+    {"POST", "/service/credits/grant", Access::backend, Pool::disk, post_service_credits_grant, unlimited,
+     true},
+    {"POST", "/service/credits/refund", Access::backend, Pool::disk, post_service_credits_refund, unlimited,
+     true},
+    {"GET", "/service/wallets/:wallet", Access::backend, Pool::disk, get_service_wallet},
+    {"PUT", "/service/wallets/:wallet/ban", Access::backend, Pool::disk, put_service_wallet_ban, unlimited,
+     true},
+    {"DELETE", "/service/wallets/:wallet/ban", Access::backend, Pool::disk, delete_service_wallet_ban,
+     unlimited, true},
+    {"GET", "/service/rooms", Access::backend, Pool::disk, get_service_rooms},
+    {"DELETE", "/service/rooms/:room_id", Access::backend, Pool::disk, delete_service_room, unlimited, true},
+    {"DELETE", "/service/rooms/:room_id/participants/:connection_id", Access::backend, Pool::disk,
+     delete_service_room_participant, unlimited, true},
+    {"GET", "/service/usage", Access::backend, Pool::disk, get_service_usage},
 };
 
 // Takes the first segment, with the slash before it, off the path.
@@ -95,7 +119,7 @@ const Route* Match::with_method(std::string_view method) const
 std::string Match::allowed_methods() const
 {
     std::string allowed;
-    for (const std::string_view method : {"GET", "POST", "DELETE"}) {
+    for (const std::string_view method : {"GET", "POST", "PUT", "DELETE"}) {
         if (with_method(method) != nullptr)
             allowed += (method == "GET" ? std::string("GET, HEAD") : std::string(method)) + ", ";
     }

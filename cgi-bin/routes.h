@@ -13,7 +13,9 @@ enum class Access
     everybody,
     wallet,  // by its access token
     service, // the operator's own programs, by their token
-    monitor  // whoever watches, by a token; without one in the settings there is no such route
+    backend, // the application's, by its token; without one in the settings there is no such route
+    monitor, // whoever watches, by a token; likewise
+    agora    // Agora's notification service, by its signature; likewise
 };
 
 // Who answers it, by what it waits for. The web server chooses by the path, so its configuration says the
@@ -33,7 +35,9 @@ struct Route
     Pool pool;
     http::Response (*handler)(App&, const Call&);
     unsigned limits = unlimited;
-    bool takes_idempotency_key = false; // which belongs to a wallet, so `access` is the wallet's
+    bool takes_idempotency_key = false;     // which belongs to a wallet, or to the backend
+    std::int64_t token_overdue_seconds = 0; // so long an access token may have expired
+    std::size_t most_body_bytes = http::max_body_bytes;
 };
 
 // A path stands there once for each method.

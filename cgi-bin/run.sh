@@ -24,7 +24,11 @@ if [ ! -e "$SESSION_VOICE_CONFIG" ]; then
     cat >"$SESSION_VOICE_CONFIG" <<SETTINGS
 # Made on first use, for development. Variables of the environment win over these lines.
 ENVIRONMENT=development
-DATABASE_PATH=$var/session-voice.db
+$(if [ -n "${DATABASE_URL:-}" ]; then
+    printf 'DATABASE_URL=%s\nSTATE_DIRECTORY=%s\n' "$DATABASE_URL" "$var"
+else
+    echo "DATABASE_PATH=$var/session-voice.db"
+fi)
 JWT_SECRET=$(random_hex 32)
 AGORA_APP_ID=$(random_hex 16)
 AGORA_APP_CERTIFICATE=$(random_hex 16)
@@ -41,10 +45,10 @@ if curl -s -o /dev/null --max-time 2 "http://127.0.0.1:$port/"; then
 fi
 "$build/session-voice-admin" migrate >/dev/null
 
-lighttpd_pid='' meter_pid='' attest_pid=''
+lighttpd_pid='' meter_pid='' attest_pid='' notify_pid=''
 stop() {
     trap - INT TERM EXIT
-    for pid in $lighttpd_pid $meter_pid $attest_pid; do kill -TERM "$pid" 2>/dev/null || true; done
+    for pid in $lighttpd_pid $meter_pid $attest_pid $notify_pid; do kill -TERM "$pid" 2>/dev/null || true; done
     wait
 }
 trap 'stop; exit 0' INT TERM
@@ -52,12 +56,12 @@ trap stop EXIT
 
 lighttpd -D -f lighttpd.conf &
 lighttpd_pid=$!
-# The sweeps every 30 s; a day at a time, in case the shell is left running for years.
+# sweep_forever PROGRAM SECONDS: every so many; a day at a time, in case the shell is left running for years.
 sweep_forever() {
     sweep=''
     trap 'kill "$sweep" 2>/dev/null; exit 0' INT TERM
     while :; do
-        "$build/session-voice-$1" --every 30 --for 86400 --json >>"$var/$1.log" 2>&1 &
+        "$build/session-voice-$1" --every "$2" --for 86400 --json >>"$var/$1.log" 2>&1 &
         sweep=$!
         wait "$sweep" && continue
         sleep 30 &
@@ -65,10 +69,15 @@ sweep_forever() {
         wait "$sweep"
     done
 }
-sweep_forever meter &
+sweep_forever meter 30 &
 meter_pid=$!
-sweep_forever attest &
+sweep_forever attest 30 &
 attest_pid=$!
+if [ -n "${WEBHOOK_URL:-}${AGORA_CUSTOMER_ID:-}" ] ||
+    grep -qE '^[[:space:]]*(WEBHOOK_URL|AGORA_CUSTOMER_ID)[[:space:]]*=[[:space:]]*[^[:space:]]' "$SESSION_VOICE_CONFIG"; then
+    sweep_forever notify 1 &
+    notify_pid=$!
+fi
 
 tries=0
 until curl -fsS -o /dev/null --max-time 2 "http://127.0.0.1:$port/health" 2>/dev/null; do

@@ -71,9 +71,9 @@ http::Response post_session_leave(App& app, const Call& call)
 {
     // One that is no number is the id of nothing, and nobody is in there.
     const auto booking_id = ethereum::Uint256::parse_decimal(call.path_id);
-    const auto seconds =
-        booking_id ? sessions::leave(app.database(), booking_id->to_decimal(), call.wallet, call.request.now)
-                   : 0;
+    const auto seconds = booking_id ? sessions::leave(app.database(), app.config, booking_id->to_decimal(),
+                                                      call.wallet, call.request.now)
+                                    : 0;
     return ok({{"ok", true}, {"duration_ms", seconds * 1000}});
 }
 

@@ -170,8 +170,8 @@ bool wait_for_connection(int listening_socket)
             become_successor(successor, {});
         }
         const int arrived = ::epoll_pwait(waiting, &arrival, 1, -1, &open_to_signals);
-        if (arrived > 0)
-            return stopping == 0;
+        if (arrived > 0) // or nobody can come any more
+            return stopping == 0 && (arrival.events & EPOLLHUP) == 0;
         if (arrived < 0 && errno != EINTR) {
             base::log(std::string("epoll: ") + std::strerror(errno));
             return false;
@@ -182,17 +182,21 @@ bool wait_for_connection(int listening_socket)
 
 int keep_workers(std::size_t count, char** arguments, const std::function<int()>& worker)
 {
-    const auto awaited = set_of({SIGTERM, SIGINT, SIGHUP, SIGCHLD});
+    const auto awaited = set_of({SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1});
     sigprocmask(SIG_BLOCK, &awaited, nullptr);
     handle(SIGCHLD, [](int) {}); // the default would discard it
     Workers workers;
     bool is_outdated = false;
-    for (;;) {
+    while (stopping == 0) {
         while (workers.size() < count)
             start_worker(workers, worker);
         const int signal_number = sigwaitinfo(&awaited, nullptr);
         if (signal_number == SIGTERM || signal_number == SIGINT)
             break;
+        if (signal_number == SIGUSR1) { // see end_with_parent()
+            ::shutdown(STDIN_FILENO, SHUT_RDWR);
+            break;
+        }
         if (signal_number == SIGHUP)
             become_successor(arguments, workers);
 

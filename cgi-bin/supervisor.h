@@ -22,10 +22,10 @@ void hold_signals();
 // For a single worker: SIGHUP makes it become the program at `arguments[0]`, while it waits for a connection.
 void replace_on_hangup(char** arguments);
 
-// For a single worker: ends it after the request in hand when `parent`, which started it, has ended, be it
-// before this call. Nobody can connect to the socket from that moment on, since a web server that comes back
-// after a crash and finds the socket answering would take the worker for somebody else's, and never start
-// another.
+// For a single worker or a supervisor: ends it after the request in hand when `parent`, which started it, has
+// ended, be it before this call. Nobody can connect to the socket from that moment on, since a web server
+// that comes back after a crash and finds the socket answering would take the worker for somebody else's, and
+// never start another.
 void end_with_parent(pid_t parent);
 
 // Waits for a connection on the listening socket; another process may take it first. False if it is time to

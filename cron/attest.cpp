@@ -7,16 +7,17 @@
 
 namespace {
 
-base::Json sweep(const base::Config& config, shared::Counters& counters, bool& worked)
+base::Json sweep(cron::Round& round)
 {
+    const auto& config = round.config;
     const auto now = base::system_now();
     const auto db = storage::open(config);
     // Requests may take the calls that are allowed at once: nobody waits for the sweep, so it can wait for
     // them.
-    metrics::ChainCalls chain_calls(counters);
+    metrics::ChainCalls chain_calls(round.counters);
     const auto chain = ethereum::make_chain(config, {config.rpc_timeout_ms, true}, &chain_calls);
     const auto tally = sessions::Oracle(*db, *chain, config).sweep(now);
-    worked = tally.failed == 0;
+    round.worked = tally.failed == 0;
     return {{"swept_at", now},
             {"scanned", tally.scanned},
             {"submitted", tally.submitted},

@@ -4,11 +4,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "metrics/report.h"
+#include "outbox/queue.h"
 #include "requests/idempotency.h"
 #include "rooms/sweep.h"
 #include "sessions/session.h"
 #include "storage/open.h"
 #include "sweeper.h"
+#include "usage/daily.h"
 
 #include <chrono>
 #include <thread>
@@ -28,22 +30,27 @@ std::int64_t purge_all(database::Connection& db, base::UnixSeconds now,
     return purged;
 }
 
-base::Json sweep(const base::Config& config, shared::Counters&, bool&)
+base::Json sweep(cron::Round& round)
 {
+    const auto& config = round.config;
     const auto now = base::system_now();
     const auto db = storage::open(config);
     auto tally = rooms::sweep(*db, config.rules, now, [] { std::this_thread::sleep_for(pause); });
-    tally.rooms_closed += sessions::close_ended(*db, now);
+    tally.rooms_closed += sessions::close_ended(*db, config, now);
+    const auto days_summed_up = usage::book_days(*db, now);
     const auto nonces_purged = purge_all(*db, now, auth::purge_spent_nonces);
     const auto idempotency_keys_purged = purge_all(*db, now, requests::purge);
+    const auto messages_purged = purge_all(*db, now, outbox::purge);
     rooms::record_sweep(*db, base::system_now());
     return {{"swept_at", now},
             {"connections_metered", tally.connections_metered},
             {"connections_lapsed", tally.connections_lapsed},
             {"debited_seconds", tally.debited_seconds},
             {"rooms_closed", tally.rooms_closed},
+            {"days_summed_up", days_summed_up},
             {"nonces_purged", nonces_purged},
-            {"idempotency_keys_purged", idempotency_keys_purged}};
+            {"idempotency_keys_purged", idempotency_keys_purged},
+            {"messages_purged", messages_purged}};
 }
 
 // For the node exporter, where METRICS_TEXTFILE asks for it.

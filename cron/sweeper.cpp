@@ -7,8 +7,8 @@
 #include "base/startup.h"
 #include "metrics/report.h"
 
+#include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cstring>
 #include <getopt.h>
 #include <iostream>
@@ -105,6 +105,29 @@ int read_options(const Sweeper& sweeper, int argc, char** argv, Options& options
     return 2;
 }
 
+void sweep_once(const Sweeper& sweeper, Round& round, bool as_json)
+{
+    const auto started = Steady::now();
+    const auto took_us = [&] {
+        return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - started).count();
+    };
+    try {
+        auto summary = sweeper.sweep(round);
+        if (!summary.is_null()) {
+            summary["duration_ms"] = took_us() / 1000;
+            print(summary, as_json);
+        }
+    } catch (const base::Error& error) {
+        if (error.code() == base::ErrorCode::database_newer)
+            throw;
+        base::log(std::string("the sweep failed: ") + error.what()); // the next may find the database free
+        round.worked = false;
+    }
+    metrics::count_sweep(round.counters, sweeper.metric, round.worked, took_us());
+    if (sweeper.report)
+        sweeper.report(round.config, round.counters);
+}
+
 } // namespace
 
 int run(const Sweeper& sweeper, int argc, char** argv)
@@ -120,29 +143,20 @@ int run(const Sweeper& sweeper, int argc, char** argv)
         const auto config = base::start(options.config_path, sweeper.program);
         shared::Counters counters(config.shared_path("metrics"));
         const std::chrono::seconds every(options.every_seconds);
-        const std::chrono::seconds lasting(options.for_seconds);
         // By the steady clock: the other one may step while we wait.
         const auto begun = Steady::now();
-        for (auto next = begun;; next += every) {
+        const auto end = options.for_seconds == 0 ? Steady::time_point::max()
+                                                  : begun + std::chrono::seconds(options.for_seconds);
+        for (auto next = begun;;) {
             std::this_thread::sleep_until(next);
-            bool worked = true;
-            const auto started = Steady::now();
-            const auto took_us = [&] {
-                return std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - started).count();
-            };
-            try {
-                auto summary = sweeper.sweep(config, counters, worked);
-                summary["duration_ms"] = took_us() / 1000;
-                print(summary, options.as_json);
-            } catch (const base::Error& error) { // the next round may find the database free again
-                base::log(std::string("the sweep failed: ") + error.what());
-                worked = false;
-            }
-            metrics::count_sweep(counters, sweeper.metric, worked, took_us());
-            if (sweeper.report)
-                sweeper.report(config, counters);
-            if (next + every >= begun + lasting)
-                return worked ? 0 : 1;
+            Round round{config, counters, end};
+            sweep_once(sweeper, round, options.as_json);
+            if (options.for_seconds == 0)
+                return round.worked ? 0 : 1;
+            // What a long round has missed is not made up for.
+            next = std::max(next + every, Steady::now());
+            if (next >= end)
+                return round.worked ? 0 : 1;
         }
     } catch (const std::exception& error) {
         std::cerr << sweeper.name << ": " << error.what() << "\n";

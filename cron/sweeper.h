@@ -5,9 +5,18 @@
 #include "base/json.h"
 #include "shared/counters.h"
 
+#include <chrono>
 #include <functional>
 
 namespace cron {
+
+struct Round
+{
+    const base::Config& config;
+    shared::Counters& counters;
+    std::chrono::steady_clock::time_point ends_by; // a round that lasts had better be over then
+    bool worked = true;                            // set it to false to end with status 1
+};
 
 struct Sweeper
 {
@@ -15,8 +24,8 @@ struct Sweeper
     const char* about; // the first lines of --help
     base::Program program;
     const char* metric; // what its sweeps are counted as
-    // One sweep: its summary, numbers by their names. `worked` is set to false if it is to end with status 1.
-    std::function<base::Json(const base::Config& config, shared::Counters& counters, bool& worked)> sweep;
+    // One sweep: its summary, numbers by their names; null if there is nothing to say.
+    std::function<base::Json(Round& round)> sweep;
     // Called after every sweep, if there is one. Not to throw.
     std::function<void(const base::Config& config, shared::Counters& counters)> report;
 };

@@ -2,10 +2,12 @@
 
 #include "auth/access_token.h"
 #include "credits/ledger.h"
+#include "engine.h"
 #include "rooms/audit.h"
 #include "rooms/settling.h"
 #include "rooms/sweep.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 
@@ -63,6 +65,15 @@ ethereum::Slot ScriptedChain::slot(const ethereum::Uint256& slot_id)
     ethereum::Slot none;
     none.host = "0x0000000000000000000000000000000000000000";
     return none;
+}
+
+bool ScriptedChain::is_signed_by_contract(const std::string& wallet, const std::vector<std::string>& hashes,
+                                          const std::string& signature)
+{
+    ask("is_signed_by_contract");
+    const auto& approved = approvals[wallet];
+    return std::any_of(hashes.begin(), hashes.end(),
+                       [&](const auto& hash) { return approved.count(hash + signature) > 0; });
 }
 
 std::uint64_t ScriptedChain::chain_id()
@@ -135,11 +146,13 @@ base::Config test_config()
 {
     base::Config config;
     config.production = false;
-    config.database_path = ":memory:";
+    engine::choose_database(config);
     config.jwt_secret = "a secret for tests, and for nothing else at all";
     config.agora_app_id = "0123456789abcdef0123456789abcdef";
     config.agora_app_certificate = "fedcba9876543210fedcba9876543210";
     config.oracle_service_token = "the operator's token, for tests";
+    config.agora_notification_secret = "what Agora signs with, for tests";
+    config.service_token = "the-token-of-the-backend-in-tests";
     config.chain_no_ttl_seconds = config.rate_limit_sign_in_per_minute = config.rate_limit_create_per_minute =
         config.rate_limit_create_per_hour = config.rate_limit_join_per_hour =
             config.rate_limit_keyed_per_minute = config.rate_limit_chain_per_minute =
@@ -162,7 +175,8 @@ Wallet AppFixture::wallet(unsigned number)
 
 std::string AppFixture::token_for(const std::string& wallet_address) const
 {
-    return auth::issue_access_token(config.jwt_secret, wallet_address, now, config.rules.jwt_ttl_seconds);
+    return auth::issue_access_token(config.jwt_secret, {wallet_address, now}, now,
+                                    config.rules.jwt_ttl_seconds);
 }
 
 Reply AppFixture::send(http::Request request)

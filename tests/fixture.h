@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "database/transaction.h"
 #include "dispatch.h"
+#include "engine.h"
 #include "http.h"
 #include "rooms/context.h"
 #include "sqlite/migrate.h"
@@ -41,6 +42,8 @@ class ScriptedChain : public ethereum::Chain
     bool is_celo_verified(const std::string& wallet) override;
     ethereum::Booking booking(const ethereum::Uint256& booking_id) override;
     ethereum::Slot slot(const ethereum::Uint256& slot_id) override;
+    bool is_signed_by_contract(const std::string& wallet, const std::vector<std::string>& hashes,
+                               const std::string& signature) override;
     std::uint64_t chain_id() override;
     base::UnixSeconds last_block_at() override { return 0; }
     std::uint64_t last_block() override;
@@ -56,10 +59,11 @@ class ScriptedChain : public ethereum::Chain
     ethereum::SendResult send(const std::string& raw_transaction) override;
     std::optional<ethereum::Receipt> receipt(const std::string& tx_hash) override;
 
-    std::set<std::string> names;                       // wallets that own one,
-    std::map<std::string, std::string> name_nodes;     // and its node, where it is not the wallet's own
-    std::set<std::string> verified;                    // wallets that are
-    std::map<std::string, ethereum::Booking> bookings; // by their decimal ids
+    std::set<std::string> names;                            // wallets that own one,
+    std::map<std::string, std::string> name_nodes;          // and its node, where it is not the wallet's own
+    std::set<std::string> verified;                         // wallets that are
+    std::map<std::string, std::set<std::string>> approvals; // by wallet: hash and signature, both raw
+    std::map<std::string, ethereum::Booking> bookings;      // by their decimal ids
     std::map<std::string, ethereum::Slot> slots;
     bool is_down = false; // every question then throws chain_unavailable
     std::uint64_t id = 6343;
@@ -91,7 +95,7 @@ struct Reply
     std::map<std::string, std::string> headers;
 };
 
-// Settings for development with a database in memory.
+// Settings for development, with the engine that the tests run on.
 base::Config test_config();
 
 class AppFixture
@@ -131,14 +135,28 @@ class AppFixture
     std::int64_t remaining(const std::string& wallet_address);
     std::int64_t query(const std::string& sql); // the first column of the first row
     void execute(const std::string& sql);       // in a transaction
+    // See engine.h.
+    bool is_because(const base::Error& error, const std::string& reason)
+    {
+        return engine::is_because(db(), error, reason);
+    }
+    void lift_rules() { engine::lift_rules(db()); }
+    void fail(const std::string& what, const std::string& condition = "1 = 1")
+    {
+        engine::fail(db(), what, condition);
+    }
+    void stop_failing() { engine::stop_failing(db()); }
     // The active free room that the wallet hosts; empty if there is none.
     std::string hosted_room(const std::string& wallet_address);
     // What the domain's functions want, at the fixture's present.
     rooms::Context& context() { return context_.emplace(db(), config.rules, now); }
     rooms::Mint mint() { return {app.tokens, random}; }
-    sqlite::Connection& db() { return dynamic_cast<sqlite::Connection&>(app.database()); }
+    database::Connection& db() { return app.database(); }
+    // The same, for what only SQLite's file can do.
+    sqlite::Connection& sqlite_db() { return dynamic_cast<sqlite::Connection&>(db()); }
 
     base::Config config;
+    const engine::Place place{config};
     ScriptedChain chain;
     SeededRandom random{20260101};
     shared::Counters counters{""};

@@ -48,6 +48,9 @@ $(BUILD)/demo: $(BUILD)/tests/demo.o $(BUILD)/tests/wallet.o $(LIB)
 $(BUILD)/session-at: $(BUILD)/tests/e2e/session_at.o $(LIB)
 	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+$(BUILD)/outbox-write: $(BUILD)/tests/e2e/outbox_write.o $(LIB)
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
+
 # Clang's libFuzzer calls the targets; everything is compiled once more, so that it sees which way an input goes.
 $(BUILD)/fuzz: $(call objects,$(sort $(wildcard tests/fuzz/*.cpp))) $(BUILD)/tests/wallet.o $(EDGE) $(LIB)
 	$(call say,$@)$(CXX) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
@@ -58,7 +61,7 @@ MAKE_BY_CLANG := $(MAKE) --no-print-directory -j$$(nproc) CXX=clang++
 # One tree for the sanitized tests and the fuzzing.
 MAKE_SANITIZED := $(MAKE_BY_CLANG) UNITY=1 BUILD=build-sanitized SAN=fuzzer-no-link,address,undefined
 
-test-programs: all $(addprefix $(BUILD)/,run_tests wal-torture backup-torture demo session-at)
+test-programs: all $(addprefix $(BUILD)/,run_tests wal-torture backup-torture demo session-at outbox-write)
 
 # In a tree of its own, as `make check` is for who changes one file after the other.
 MAKE_TEST := $(MAKE) --no-print-directory -j$$(nproc) UNITY=1 BUILD=build-test
@@ -76,8 +79,8 @@ lint:
 	@$(MAKE_TEST) lint
 else
 lint: $(LOOKED_AT)
-	@printf '%s\n' $(LOOKED_AT) cgi-bin/main.cpp $(wildcard cron/*.cpp) | xargs -P $$(nproc) -n 1 sh -c \
-	    'clang-tidy --quiet "$$0" -- -std=c++20 -DSESSION_VOICE_VERSION=\"\" -Ilib -Icgi-bin -iquote . 2>/dev/null'
+	@printf '%s\n' $(LOOKED_AT) $(SERVER) $(wildcard cron/*.cpp) | xargs -P $$(nproc) -n 1 sh -c \
+	    'clang-tidy --quiet "$$0" -- -std=c++20 -DSESSION_VOICE_VERSION=\"\" -Ilib -Icgi-bin -isystem /usr/include/postgresql -iquote . 2>/dev/null'
 	@cppcheck --quiet --std=c++20 --enable=warning,performance,portability --suppress=missingIncludeSystem \
 	    --suppress=invalidLifetime --error-exitcode=1 -j $$(nproc) -Ilib -Icgi-bin lib cgi-bin cron admin
 endif
@@ -93,7 +96,7 @@ check: unit-packages
 # its neighbours, so each is also compiled alone.
 compilers: unit-packages
 	@printf '%s\n' $(filter-out $(JSON_USERS:$(BUILD)/%.o=%.cpp),$(wildcard lib/*/*.cpp)) | grep -v version.cpp | \
-	    xargs -P $$(nproc) -n 1 $(CXX) -O2 -std=c++20 $(WARNINGS) -Werror -Ilib -c -o /dev/null
+	    xargs -P $$(nproc) -n 1 $(CXX) -O2 -std=c++20 $(WARNINGS) -Werror -Ilib -isystem /usr/include/postgresql -c -o /dev/null
 	@$(MAKE_TEST) WERROR=-Werror test-programs
 	@$(MAKE_BY_CLANG) UNITY=1 BUILD=build-clang PLAIN=build-test WERROR=-Werror CXXFLAGS=-O0 all build-clang/run_tests
 
@@ -112,7 +115,7 @@ SEED ?= $(shell shuf -i 1-1000000000 -n 1)
 PARTS ?=
 torture: torture-packages
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/run_tests $(BUILD)/wal-torture $(BUILD)/backup-torture \
-	    $(BUILD)/session-at
+	    $(BUILD)/session-at $(BUILD)/outbox-write
 	@$(MAKE_SANITIZED) build-sanitized/fuzz
 	@tests/torture/run.sh $(BUILD) build-sanitized $(SEED) $(PARTS)
 
@@ -154,10 +157,20 @@ bench bench-scale: bench-packages
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BENCH)
 	@tests/bench/$(subst bench-,,$@).sh $(BUILD)
 
+# PostgreSQL beside SQLite, with the same programs.
+bench-engines: bench-packages
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BUILD)/bench-seed $(BUILD)/bench-load
+	@tests/bench/engines.sh $(BUILD)
+
 # Beside the programs and the bench-seed that stand in OTHER, of another commit.
 bench-beside: bench-packages
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BUILD)/bench-load
 	@tests/bench/beside.sh $(BUILD) $(OTHER)
+
+# With webhooks beside without, the same programs.
+bench-told: bench-packages
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(BUILD)/bench-seed
+	@tests/bench/told.sh $(BUILD)
 
 # ---- what they need ----
 
@@ -168,7 +181,7 @@ UNIT_PACKAGES := $(BUILD_PACKAGES) $(FUZZ_PACKAGES) libboost-test-dev
 test-packages:
 	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) $(UNIT_PACKAGES) sqlite3 git \
 	    clang-tidy cppcheck mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
-	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime \
+	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime postgresql pgbouncer util-linux \
 	    $(if $(shell command -v npm),,nodejs npm))
 
 unit-packages:
@@ -183,5 +196,5 @@ fuzz-packages:
 bench-packages:
 	$(call install,$(RUN_PACKAGES) wrk sqlite3 binutils python3 $(if $(shell command -v npm),,nodejs npm))
 
-.PHONY: test test-programs lint check compilers fuzz fuzz-coverage torture bench bench-scale bench-beside test-packages \
+.PHONY: test test-programs lint check compilers fuzz fuzz-coverage torture bench bench-scale bench-beside bench-engines bench-told test-packages \
     unit-packages torture-packages fuzz-packages bench-packages

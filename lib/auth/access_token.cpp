@@ -51,16 +51,18 @@ std::optional<double> instant(const base::Json& claims, const char* name)
 
 } // namespace
 
-std::string issue_access_token(std::string_view secret, const std::string& wallet, base::UnixSeconds now,
+std::string issue_access_token(std::string_view secret, const AccessToken& token, base::UnixSeconds now,
                                std::int64_t ttl_seconds)
 {
-    const base::Json claims{{"sub", wallet}, {"iat", now}, {"exp", now + ttl_seconds}};
+    const base::Json claims{
+        {"sub", token.wallet}, {"auth_time", token.signed_in_at}, {"iat", now}, {"exp", now + ttl_seconds}};
     const auto signed_part = base::base64url(our_header) + "." + base::base64url(claims.dump());
     return signed_part + "." + base::base64url(base::hmac_sha256(secret, signed_part));
 }
 
-std::optional<std::string> verify_access_token(std::string_view secret, std::string_view token,
-                                               base::UnixSeconds now, std::string_view previous_secret)
+std::optional<AccessToken> verify_access_token(std::string_view secret, std::string_view token,
+                                               base::UnixSeconds now, std::string_view previous_secret,
+                                               std::int64_t overdue_seconds)
 {
     if (token.size() > max_token_bytes)
         return std::nullopt;
@@ -87,7 +89,7 @@ std::optional<std::string> verify_access_token(std::string_view secret, std::str
     if (!claims)
         return std::nullopt;
     const auto expires_at = instant(*claims, "exp");
-    if (!expires_at || *expires_at <= static_cast<double>(now))
+    if (!expires_at || *expires_at <= static_cast<double>(now - overdue_seconds))
         return std::nullopt;
     if (claims->contains("nbf")) {
         const auto not_before = instant(*claims, "nbf");
@@ -97,7 +99,11 @@ std::optional<std::string> verify_access_token(std::string_view secret, std::str
     const auto subject = claims->find("sub");
     if (subject == claims->end() || !subject->is_string())
         return std::nullopt;
-    return ethereum::parse_address(subject->get_ref<const std::string&>());
+    auto wallet = ethereum::parse_address(subject->get_ref<const std::string&>());
+    if (!wallet)
+        return std::nullopt;
+    const auto signed_in_at = instant(*claims, claims->contains("auth_time") ? "auth_time" : "iat");
+    return AccessToken{*std::move(wallet), static_cast<base::UnixSeconds>(signed_in_at.value_or(0))};
 }
 
 } // namespace auth

@@ -55,13 +55,13 @@ std::string Nonces::issue(const std::string& wallet, base::UnixSeconds now, base
     return base::to_hex(bytes + tag(key_, wallet, bytes));
 }
 
-bool Nonces::spend(database::Connection& db, const std::string& wallet, const std::string& nonce,
-                   base::UnixSeconds now) const
+std::optional<base::UnixSeconds> Nonces::expiry_of(const std::string& wallet, const std::string& nonce,
+                                                   base::UnixSeconds now) const
 {
     const auto bytes = base::from_hex(nonce);
     // Upper case would be a second spelling, and a nonce must not have two.
     if (!bytes || bytes->size() != nonce_bytes || !is_lowercase(nonce))
-        return false;
+        return std::nullopt;
     const std::string_view view = *bytes;
     const auto signed_part = view.substr(0, instant_bytes + random_bytes);
     const auto is_made_with = [&](const std::string& key) {
@@ -71,7 +71,7 @@ bool Nonces::spend(database::Connection& db, const std::string& wallet, const st
     const bool is_by_present = is_made_with(key_);
     const bool is_by_previous = !previous_key_.empty() && is_made_with(previous_key_);
     if (!is_by_present && !is_by_previous)
-        return false;
+        return std::nullopt;
 
     std::uint64_t instant = 0;
     for (const char c : view.substr(0, instant_bytes))
@@ -79,13 +79,29 @@ bool Nonces::spend(database::Connection& db, const std::string& wallet, const st
     const auto issued_at = static_cast<base::UnixSeconds>(instant);
     // Issued in the future: the clock stepped back meanwhile. Small steps must not lock anybody out.
     if (issued_at <= now - ttl_seconds_ || issued_at > now + ttl_seconds_)
-        return false;
-    const auto expires_at = issued_at + ttl_seconds_; // of any other instant the sum could overflow
+        return std::nullopt;
+    return issued_at + ttl_seconds_; // of any other instant the sum could overflow
+}
 
+bool Nonces::is_good(database::Connection& db, const std::string& wallet, const std::string& nonce,
+                     base::UnixSeconds now) const
+{
+    if (!expiry_of(wallet, nonce, now))
+        return false;
+    auto spent = db.prepare("SELECT 1 FROM spent_nonces WHERE nonce = :nonce");
+    return !spent.bind(":nonce", nonce).step();
+}
+
+bool Nonces::spend(database::Connection& db, const std::string& wallet, const std::string& nonce,
+                   base::UnixSeconds now) const
+{
+    const auto expires_at = expiry_of(wallet, nonce, now);
+    if (!expires_at)
+        return false;
     return database::transact(db, [&] {
         auto spent = db.prepare("INSERT INTO spent_nonces (nonce, expires_at) VALUES (:nonce, :expires_at) "
                                 "ON CONFLICT DO NOTHING");
-        return spent.bind(":nonce", nonce).bind(":expires_at", expires_at).run() == 1; // the first
+        return spent.bind(":nonce", nonce).bind(":expires_at", *expires_at).run_and_count() == 1; // the first
     });
 }
 
@@ -100,7 +116,7 @@ std::int64_t purge_spent_nonces(database::Connection& db, base::UnixSeconds now,
     return database::transact(db, [&] {
         auto expired = db.prepare("DELETE FROM spent_nonces WHERE nonce IN (SELECT nonce FROM spent_nonces "
                                   "WHERE expires_at <= :expired_at ORDER BY expires_at LIMIT :limit)");
-        return expired.bind(":expired_at", now - purge_margin_seconds).bind(":limit", limit).run();
+        return expired.bind(":expired_at", now - purge_margin_seconds).bind(":limit", limit).run_and_count();
     });
 }
 

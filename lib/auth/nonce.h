@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "database/connection.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,12 +22,19 @@ class Nonces
     // 64 lowercase hex digits: the second of issue, random bits and their HMAC for this wallet.
     std::string issue(const std::string& wallet, base::UnixSeconds now, base::Random& random) const;
 
-    // Whether the nonce was issued to this wallet within the last ttl_seconds and had not been spent; it is
-    // now. Of many simultaneous calls one returns true.
+    // Whether the nonce was issued to this wallet within the last ttl_seconds and has not been spent.
+    bool is_good(database::Connection& db, const std::string& wallet, const std::string& nonce,
+                 base::UnixSeconds now) const;
+
+    // The same, but it is spent now. Of many simultaneous calls one returns true.
     bool spend(database::Connection& db, const std::string& wallet, const std::string& nonce,
                base::UnixSeconds now) const;
 
   private:
+    // When a nonce of the wallet's expires; nothing if it is not one that may still be spent.
+    std::optional<base::UnixSeconds> expiry_of(const std::string& wallet, const std::string& nonce,
+                                               base::UnixSeconds now) const;
+
     std::string key_;
     std::string previous_key_; // empty if there is none
     std::int64_t ttl_seconds_;

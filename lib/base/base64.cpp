@@ -55,4 +55,14 @@ std::optional<std::string> from_base64url(std::string_view text)
     return bytes;
 }
 
+std::optional<std::string> from_base64(std::string_view text)
+{
+    std::string unpadded(text.substr(0, text.find_last_not_of('=') + 1));
+    if (unpadded.find_first_of(url_safe) != std::string::npos)
+        return std::nullopt;
+    replace_alphabet(unpadded, standard, url_safe);
+    auto bytes = from_base64url(unpadded);
+    return bytes && base64(*bytes) == text ? bytes : std::nullopt;
+}
+
 } // namespace base

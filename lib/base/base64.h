@@ -12,5 +12,7 @@ std::string base64url(std::string_view bytes); // alphabet - _, unpadded, as JWS
 
 // Strict: no padding, no other alphabet, no white space, unused bits zero. Otherwise nothing.
 std::optional<std::string> from_base64url(std::string_view text);
+// The other alphabet, padded; as strict.
+std::optional<std::string> from_base64(std::string_view text);
 
 } // namespace base

@@ -4,19 +4,17 @@
 #include "base/hex.h"
 #include "base/origin.h"
 #include "base/settings_file.h"
+#include "base/text.h"
+#include "base/webhook_settings.h"
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <map>
-#include <pwd.h>
-#include <unistd.h>
 
 namespace base {
 
 namespace {
 
-constexpr const char* config_path_variable = "SESSION_VOICE_CONFIG";
 constexpr std::int64_t year_seconds = 366 * 86400;
 
 struct IntegerSetting
@@ -41,6 +39,13 @@ bool is_hex_of_length(const std::string& text, std::size_t digits)
 bool is_address(const std::string& text)
 {
     return text.size() == 42 && text.compare(0, 2, "0x") == 0 && from_hex(text.substr(2)).has_value();
+}
+
+bool is_http_url(const std::string& text)
+{
+    const auto host_at = text.find("://") + 3;
+    return (text.rfind("http://", 0) == 0 || text.rfind("https://", 0) == 0) && text.size() > host_at &&
+           text[host_at] != '/';
 }
 
 class Loader
@@ -99,18 +104,34 @@ class Loader
             {"UNJOINED_ROOM_TTL_SECONDS", &rules.unjoined_room_ttl_seconds, 1, year_seconds},
             {"NONCE_TTL_SECONDS", &rules.nonce_ttl_seconds, 1, 86400},
             {"JWT_TTL_SECONDS", &rules.jwt_ttl_seconds, 1, year_seconds},
+            {"SESSION_MAX_AGE_SECONDS", &rules.session_max_age_seconds, 1, year_seconds},
             {"JOIN_WINDOW_SECONDS", &rules.join_window_seconds, 0, 86400},
             {"SWEEP_STALE_AFTER_SECONDS", &rules.sweep_stale_after_seconds, 1, year_seconds},
+            {"WEBHOOK_ALLOW_PRIVATE", &webhooks_.allow_private, 0, 1},
             {"FREE_ROOM_CAPACITY", &rules.free_room_capacity, 2, 6},
             {"BOOKED_ROOM_CAPACITY", &rules.booked_room_capacity, 2, 2},
+            {"AGORA_REQUIRE_AUDIO", &webhooks_.require_audio, 0, 1},
+            {"EARLY_LEAVE_BUDGET_SECONDS", &rules.early_leave_budget_seconds, 0, 86400},
         };
         texts_ = {
             {"DATABASE_PATH", &config_.database_path},
+            {"DATABASE_URL", &config_.database_url},
+            {"DATABASE_PREPARE", &database_prepare_},
+            {"STATE_DIRECTORY", &state_directory_},
             {"JWT_SECRET", &config_.jwt_secret},
             {"JWT_SECRET_PREVIOUS", &config_.jwt_secret_previous},
             {"AGORA_APP_ID", &config_.agora_app_id},
             {"AGORA_APP_CERTIFICATE", &config_.agora_app_certificate},
+            {"AGORA_NOTIFICATION_SECRET", &config_.agora_notification_secret},
+            {"AGORA_CUSTOMER_ID", &config_.agora_customer_id},
+            {"AGORA_CUSTOMER_SECRET", &config_.agora_customer_secret},
+            {"AGORA_API_URL", &webhooks_.agora_api_url},
+            {"WEBHOOK_URL", &config_.webhook_url},
+            {"WEBHOOK_SECRET", &webhooks_.secrets},
             {"RPC_URL", &config_.rpc_url},
+            {"SIGN_IN_RPC_URL", &config_.sign_in_rpc_url},
+            {"SIGN_IN_DOMAINS", &sign_in_domains_},
+            {"SIGN_IN_CHAIN_IDS", &sign_in_chain_ids_},
             {"REGISTRY_ADDRESS", &config_.registry_address},
             {"VERIFICATION_MIRROR_ADDRESS", &config_.verification_mirror_address},
             {"ESCROW_ADDRESS", &config_.escrow_address},
@@ -119,6 +140,7 @@ class Loader
             {"MOCK_HOST", &config_.mock_host},
             {"MOCK_GUEST", &config_.mock_guest},
             {"LOG_REQUESTS", &log_requests_},
+            {"SERVICE_TOKEN", &config_.service_token},
             {"METRICS_TOKEN", &config_.metrics_token},
             {"METRICS_TEXTFILE", &config_.metrics_textfile},
             {"ENVIRONMENT", &environment_name_},
@@ -190,6 +212,24 @@ class Loader
         check_form(name, value, needed, is_address(value), "an address: 0x and 40 hex digits");
     }
 
+    void validate_database()
+    {
+        const auto& url = config_.database_url;
+        if (url.empty())
+            require(!config_.database_path.empty(), "DATABASE_PATH is not set; it must name the SQLite file");
+        else
+            require(config_.database_path.empty(),
+                    "DATABASE_PATH and DATABASE_URL are both set; one is the database");
+        require(url.empty() || url.rfind("postgresql://", 0) == 0 || url.rfind("postgres://", 0) == 0,
+                "DATABASE_URL must be a PostgreSQL connection URI: postgresql://...");
+        require(database_prepare_.empty() || database_prepare_ == "on" || database_prepare_ == "off",
+                "DATABASE_PREPARE must be on or off");
+        config_.database_prepares = database_prepare_ != "off";
+        if (!state_directory_.empty())
+            config_.state_directory = state_directory_;
+        require(config_.state_directory.front() == '/', "STATE_DIRECTORY must be a path that begins with /");
+    }
+
     void validate()
     {
         const bool server = program_ == Program::server;
@@ -199,7 +239,7 @@ class Loader
                 "ENVIRONMENT must be production or development");
         config_.production = environment_name_ != "development";
 
-        require(!config_.database_path.empty(), "DATABASE_PATH is not set; it must name the SQLite file");
+        validate_database();
 
         const std::size_t least_bytes = config_.production ? 32 : 1;
         const char* secret_form = config_.production ? "a random text of at least 32 bytes" : "a random text";
@@ -221,12 +261,11 @@ class Loader
 
         const bool by_rpc = config_.chain_mode == ChainMode::rpc;
         const bool oracle = program_ == Program::oracle;
-        const auto host_at = config_.rpc_url.find("://") + 3;
-        const bool is_http =
-            (config_.rpc_url.rfind("http://", 0) == 0 || config_.rpc_url.rfind("https://", 0) == 0) &&
-            config_.rpc_url.size() > host_at && config_.rpc_url[host_at] != '/';
-        check_form("RPC_URL", config_.rpc_url, (server || oracle) && by_rpc, is_http,
-                   "an http:// or https:// address of a JSON-RPC node");
+        const char* node_form = "an http:// or https:// address of a JSON-RPC node";
+        check_form("RPC_URL", config_.rpc_url, (server || oracle) && by_rpc, is_http_url(config_.rpc_url),
+                   node_form);
+        check_form("SIGN_IN_RPC_URL", config_.sign_in_rpc_url, false, is_http_url(config_.sign_in_rpc_url),
+                   node_form);
         check_address("REGISTRY_ADDRESS", config_.registry_address, server && by_rpc);
         check_address("VERIFICATION_MIRROR_ADDRESS", config_.verification_mirror_address, server && by_rpc);
         check_address("ESCROW_ADDRESS", config_.escrow_address, oracle && by_rpc);
@@ -240,13 +279,18 @@ class Loader
         require(log_requests_.empty() || log_requests_ == "on" || log_requests_ == "off",
                 "LOG_REQUESTS must be on or off");
         config_.log_requests = log_requests_ != "off";
+        const auto is_printable = [](const std::string& token) {
+            return std::all_of(token.begin(), token.end(),
+                               [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+        };
         const auto& token = config_.metrics_token;
-        const bool is_printable =
-            std::all_of(token.begin(), token.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
         check_form("METRICS_TOKEN", token, false,
-                   is_printable && token.size() >= (config_.production ? 16 : 1),
+                   is_printable(token) && token.size() >= (config_.production ? 16 : 1),
                    config_.production ? "a random text of at least 16 characters, without blanks"
                                       : "a random text without blanks");
+        check_form("SERVICE_TOKEN", config_.service_token, false,
+                   is_printable(config_.service_token) && config_.service_token.size() >= 32,
+                   "a random text of at least 32 characters, without blanks"); // it gives credit
         check_form("ORACLE_SERVICE_TOKEN", config_.oracle_service_token, false,
                    config_.oracle_service_token.size() >= least_bytes, secret_form); // it spends gas
         const auto& textfile = config_.metrics_textfile;
@@ -263,6 +307,8 @@ class Loader
         config_.rules.base_grant_per_name = base_grant_per_name_ == 1;
 
         read_origins();
+        read_sign_in_lists();
+        read_webhook_settings(webhooks_, config_, problems_);
 
         const auto& rules = config_.rules;
         require(rules.renew_after_seconds < rules.free_token_ttl_seconds,
@@ -280,12 +326,7 @@ class Loader
         if (cors_allowed_origins_.empty())
             return;
         config_.cors_allowed_origins.clear();
-        std::string origins = cors_allowed_origins_;
-        std::replace(origins.begin(), origins.end(), ',', ' ');
-        for (std::size_t at = 0; (at = origins.find_first_not_of(' ', at)) != std::string::npos;) {
-            const auto end = std::min(origins.find(' ', at), origins.size());
-            const auto origin = origins.substr(at, end - at);
-            at = end;
+        for (const auto& origin : split(cors_allowed_origins_, ", ")) {
             config_.cors_allowed_origins.push_back(origin);
             // Told by its place: it may hold a password.
             if (const auto* fault = origin == "*" ? nullptr : fault_of_origin(origin))
@@ -300,48 +341,47 @@ class Loader
                 "CORS_ALLOWED_ORIGINS must be either * or a list, not both");
     }
 
+    void read_sign_in_lists()
+    {
+        for (const auto& domain : split(sign_in_domains_, ", ")) {
+            auto lower = domain;
+            std::transform(lower.begin(), lower.end(), lower.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+            config_.sign_in_domains.push_back(lower);
+            // An origin without its scheme.
+            require(lower.find('*') == std::string::npos && fault_of_origin("https://" + lower) == nullptr &&
+                        fault_of_origin("http://" + lower) == nullptr,
+                    "SIGN_IN_DOMAINS must be a list of host names such as app.example.org or localhost:8080; "
+                    "number " +
+                        std::to_string(config_.sign_in_domains.size()) + " is none");
+        }
+        for (const auto& id : split(sign_in_chain_ids_, ", ")) {
+            config_.sign_in_chain_ids.push_back(id);
+            require(id.find_first_not_of("0123456789") == std::string::npos && id.front() != '0',
+                    "SIGN_IN_CHAIN_IDS must be a list of chain ids such as 1,8453");
+        }
+    }
+
     const Environment& environment_;
     const Program program_;
     Config config_;
     std::string environment_name_;
     std::string chain_mode_;
     std::string cors_allowed_origins_;
+    std::string sign_in_domains_;
+    std::string sign_in_chain_ids_;
     std::string log_requests_;
+    std::string database_prepare_;
+    std::string state_directory_;
     std::int64_t base_grant_per_name_ = 0;
+    WrittenWebhookSettings webhooks_;
     std::vector<IntegerSetting> integers_;
     std::vector<TextSetting> texts_;
     std::map<std::string, std::string> from_file_;
     std::vector<std::string> problems_;
 };
 
-// Where a settings file is looked for that nobody named: in the home of the user whom the process runs as,
-// for shared hosts, whose web servers pass no variables on, and then where the Debian package puts it.
-std::optional<std::string> default_config_path()
-{
-    std::vector<std::string> candidates = {"/etc/session-voice/session-voice.env"};
-    if (const auto* user = ::getpwuid(::geteuid()); user != nullptr && user->pw_dir != nullptr)
-        candidates.insert(candidates.begin(), std::string(user->pw_dir) + "/session-voice.env");
-    for (const auto& path : candidates) {
-        if (::access(path.c_str(), F_OK) == 0)
-            return path;
-    }
-    return std::nullopt;
-}
-
 } // namespace
-
-Environment process_environment()
-{
-    return [](const std::string& name) -> std::optional<std::string> {
-        const char* value = std::getenv(name.c_str());
-        // An empty variable is how a shell says "not set".
-        if (value != nullptr && *value != '\0')
-            return std::string(value);
-        if (name == config_path_variable)
-            return default_config_path();
-        return std::nullopt;
-    };
-}
 
 Config load_config(const std::string& file_path, const Environment& environment, Program program)
 {

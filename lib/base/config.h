@@ -1,9 +1,9 @@
 // Every setting of every program, read once at start from the environment and from a KEY=VALUE file.
 #pragma once
 
+#include "base/environment.h"
+
 #include <cstdint>
-#include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,10 +24,16 @@ struct Rules
     std::int64_t unjoined_room_ttl_seconds = 300;
     std::int64_t nonce_ttl_seconds = 300;
     std::int64_t jwt_ttl_seconds = 3600;
+    std::int64_t session_max_age_seconds = 604800; // since the wallet signed; then no token is refreshed
     std::int64_t join_window_seconds = 300;
     std::int64_t sweep_stale_after_seconds = 300; // /health calls an older sweep stale
     std::int64_t free_room_capacity = 6;          // participants
     std::int64_t booked_room_capacity = 2;
+    std::int64_t early_leave_budget_seconds = 900; // per wallet and hour; 0: no such rule
+
+    // Whether there is somebody to tell of what happens; such a message costs a row.
+    bool tells_application = false; // WEBHOOK_URL is set
+    bool tells_agora = false;       // AGORA_CUSTOMER_ID is set
 };
 
 enum class ChainMode
@@ -39,8 +45,11 @@ enum class ChainMode
 struct Config
 {
     bool production = true;
-    std::string database_path;
+    std::string database_path; // SQLite's file; empty if database_url is set
+    std::string database_url;  // a PostgreSQL; it may hold a password
+    bool database_prepares = true;
     std::int64_t database_busy_timeout_ms = 5000;
+    std::string state_directory = "/var/lib/session-voice"; // counts only with database_url
 
     // As database_path: a database of this process's own, gone with it.
     static constexpr const char* in_memory = ":memory:";
@@ -49,6 +58,8 @@ struct Config
     // nothing, each has its own.
     std::string shared_path(const std::string& what) const
     {
+        if (!database_url.empty())
+            return state_directory.empty() ? std::string() : state_directory + "/" + what;
         return is_in_memory() ? std::string() : database_path + "-" + what;
     }
 
@@ -56,10 +67,20 @@ struct Config
     std::string jwt_secret_previous; // what it made is still accepted; empty if there is none
     std::string agora_app_id;
     std::string agora_app_certificate;
+    std::string agora_customer_id; // of Agora's REST API; empty: Agora is told nothing
+    std::string agora_customer_secret;
+    std::string agora_api_url = "https://api.agora.io";
+    std::string agora_notification_secret; // empty: Agora tells us nothing
+    bool agora_require_audio = false;      // of booked sessions only what Agora heard counts
+
+    std::string webhook_url;                  // empty: there are no webhooks
+    std::vector<std::string> webhook_secrets; // raw bytes, one or two; each signs
+    bool webhook_allow_private = false;
 
     ChainMode chain_mode = ChainMode::rpc;
     std::int64_t chain_id = 6343;
     std::string rpc_url;
+    std::string sign_in_rpc_url; // for wallets that are contracts; empty: rpc_url
     std::int64_t rpc_timeout_ms = 5000;
     std::int64_t rpc_max_concurrent = 3; // calls under way at once, over all worker processes
     // How long it is remembered that the chain said no: that a wallet has no name, or is not verified.
@@ -76,6 +97,13 @@ struct Config
     std::string mock_guest;
 
     std::vector<std::string> cors_allowed_origins = {"*"};
+
+    // Of signed messages (EIP-4361): host[:port] in lowercase, empty for the request's own Host; and chains
+    // by their decimal ids, empty for any.
+    std::vector<std::string> sign_in_domains;
+    std::vector<std::string> sign_in_chain_ids;
+
+    std::string service_token; // the application's backend's; empty: there is no /service
 
     bool log_requests = true;
     std::string metrics_token;    // empty: there is no /metrics
@@ -101,12 +129,6 @@ enum class Program
     oracle,
     tool
 };
-
-// Looks up one environment variable.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-// The process's own. Where it names no settings file, SESSION_VOICE_CONFIG is ~/session-voice.env (of the
-// user that the process runs as) or /etc/session-voice/session-voice.env, the first that exists.
-Environment process_environment();
 
 // Settings in the environment win over the file's. `file_path` may be empty: then SESSION_VOICE_CONFIG
 // names the file, if it is set. Throws Error(invalid_argument, "invalid_settings") whose what() has one line

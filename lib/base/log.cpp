@@ -5,6 +5,7 @@
 
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 namespace base {
 
@@ -30,14 +31,13 @@ void log(std::string_view message)
     write_log_line(line);
 }
 
-LogScope::LogScope(std::string request_id)
+LogScope::LogScope(std::string request_id) : before_(std::exchange(served_request_id, std::move(request_id)))
 {
-    served_request_id = std::move(request_id);
 }
 
 LogScope::~LogScope()
 {
-    served_request_id.clear();
+    served_request_id = std::move(before_);
 }
 
 void write_log_line(std::string_view line)

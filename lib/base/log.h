@@ -19,6 +19,9 @@ class LogScope
     ~LogScope();
     LogScope(const LogScope&) = delete;
     LogScope& operator=(const LogScope&) = delete;
+
+  private:
+    std::string before_;
 };
 
 // A line as it stands, with its line break; no control characters. One write, so that lines of several

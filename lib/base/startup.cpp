@@ -64,13 +64,12 @@ void tell_of_lost_pages()
 }
 
 // OpenSSL's configuration file, its texts and its clearing up take a plain CGI process longer than all that
-// it does with OpenSSL, and nothing here depends on them.
+// it does with OpenSSL, and nothing here depends on them. It must be free to learn the names of digests and
+// ciphers, which it does when it needs them: libpq could verify no certificate otherwise.
 void prepare_openssl()
 {
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
-                            OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS |
-                            OPENSSL_INIT_NO_ATEXIT,
-                        nullptr);
+    OPENSSL_init_crypto(
+        OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS | OPENSSL_INIT_NO_ATEXIT, nullptr);
 }
 
 } // namespace
@@ -107,8 +106,10 @@ void enter_database_folder(Config& config)
 {
     if (config.is_in_memory())
         return;
-    const auto place = find_place(config.database_path);
-    config.database_path = place.path;
+    const auto place =
+        find_place(config.database_url.empty() ? config.database_path : config.shared_path("metrics"));
+    if (config.database_url.empty())
+        config.database_path = place.path;
     if (::geteuid() == 0 && place.owner != 0)
         become_owner_of(place);
 }

@@ -1,6 +1,7 @@
 #include "credits/eligibility.h"
 
 #include "base/log.h"
+#include "credits/notice.h"
 
 #include <cassert>
 
@@ -54,6 +55,8 @@ std::int64_t expect_credit(database::Connection& db, const base::Rules& rules, c
         lookup == NameLookup::has_name && !is_used_up && grant_for_name(db, rules, wallet, lookup.name, now);
     const auto granted_seconds = is_granted ? rules.base_grant_seconds : 0;
     const auto remaining_seconds = account.remaining_seconds + granted_seconds;
+    if (is_granted)
+        tell_granted(db, rules, wallet, EventKind::grant_base, granted_seconds, remaining_seconds, now);
     if (remaining_seconds >= rules.minimum_credit_seconds)
         return remaining_seconds;
     if (account.base_granted_seconds + granted_seconds > 0)
@@ -70,7 +73,11 @@ CeloBonus take_celo_bonus(database::Connection& db, const base::Rules& rules, co
                           base::UnixSeconds now)
 {
     const bool granted = grant_celo_bonus(db, wallet, rules.celo_bonus_seconds, now);
-    return {granted, account(db, wallet).remaining_seconds};
+    const auto remaining_seconds = account(db, wallet).remaining_seconds;
+    if (granted)
+        tell_granted(db, rules, wallet, EventKind::grant_celo_bonus, rules.celo_bonus_seconds,
+                     remaining_seconds, now);
+    return {granted, remaining_seconds};
 }
 
 } // namespace credits

@@ -10,18 +10,9 @@ namespace credits {
 
 namespace {
 
-constexpr EventKind event_kinds[] = {EventKind::grant_base, EventKind::grant_celo_bonus,
-                                     EventKind::debit_usage, EventKind::refund_usage,
-                                     EventKind::admin_adjust};
-
-EventKind kind_named(const std::string& name)
-{
-    for (const auto kind : event_kinds) {
-        if (name == name_of(kind))
-            return kind;
-    }
-    throw base::Error(base::ErrorCode::internal, "internal_error", "an event of an unknown kind");
-}
+constexpr EventKind event_kinds[] = {EventKind::grant_base,   EventKind::grant_celo_bonus,
+                                     EventKind::debit_usage,  EventKind::refund_usage,
+                                     EventKind::admin_adjust, EventKind::top_up};
 
 // Followed by a WHERE clause.
 const std::string select_event =
@@ -31,7 +22,7 @@ const std::string select_event =
 Event read_event(const database::Statement& row)
 {
     return {row.integer("event_id"),
-            kind_named(row.text("kind")),
+            event_kind_named(row.text("kind")),
             row.integer("delta_seconds"),
             row.integer("balance_after_seconds"),
             row.optional_text("connection_id"),
@@ -47,12 +38,13 @@ void open_account(database::Connection& db, const std::string& wallet)
 }
 
 // Its event_id is the next one of the wallet.
-void append_event(database::Connection& db, const std::string& wallet, const Event& event)
+void append_event(database::Connection& db, const std::string& wallet, const Event& event,
+                  const std::optional<std::string>& reference = std::nullopt)
 {
     db.prepare("INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
-               "connection_id, reason, created_at) VALUES (:wallet, "
+               "connection_id, reason, created_at, reference) VALUES (:wallet, "
                "(SELECT coalesce(max(event_id), 0) + 1 FROM credit_events WHERE wallet = :wallet), :kind, "
-               ":delta_seconds, :balance_after_seconds, :connection_id, :reason, :created_at)")
+               ":delta_seconds, :balance_after_seconds, :connection_id, :reason, :created_at, :reference)")
         .bind(":wallet", wallet)
         .bind(":kind", std::string_view(name_of(event.kind)))
         .bind(":delta_seconds", event.delta_seconds)
@@ -60,12 +52,14 @@ void append_event(database::Connection& db, const std::string& wallet, const Eve
         .bind(":connection_id", event.connection_id)
         .bind(":reason", event.reason)
         .bind(":created_at", event.created_at)
+        .bind(":reference", reference)
         .run();
 }
 
 // Adds to one of the account's columns and to its balance, and books the event.
 void grant(database::Connection& db, const std::string& wallet, std::string_view update, EventKind kind,
-           std::int64_t seconds, const std::optional<std::string>& reason, base::UnixSeconds now)
+           std::int64_t seconds, const std::optional<std::string>& reason, base::UnixSeconds now,
+           const std::optional<std::string>& reference = std::nullopt)
 {
     open_account(db, wallet);
     std::int64_t balance_seconds = 0;
@@ -76,7 +70,21 @@ void grant(database::Connection& db, const std::string& wallet, std::string_view
         balance_seconds = change.integer("remaining_seconds");
         change.run();
     }
-    append_event(db, wallet, {0, kind, seconds, balance_seconds, std::nullopt, reason, now});
+    append_event(db, wallet, {0, kind, seconds, balance_seconds, std::nullopt, reason, now}, reference);
+}
+
+constexpr std::string_view add_to_adjusted =
+    "UPDATE credit_accounts SET adjusted_seconds = adjusted_seconds + :seconds, "
+    "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING remaining_seconds";
+
+void check_limits(std::int64_t balance, std::int64_t seconds)
+{
+    if (seconds < -max_adjustment_seconds || seconds > max_adjustment_seconds ||
+        balance + seconds > max_balance_seconds)
+        throw base::Error(base::ErrorCode::invalid_argument, "invalid seconds",
+                          "one adjustment moves at most " + std::to_string(max_adjustment_seconds) +
+                              " s, and an account holds at most " + std::to_string(max_balance_seconds) +
+                              " s");
 }
 
 } // namespace
@@ -94,8 +102,19 @@ const char* name_of(EventKind kind)
         return "refund_usage";
     case EventKind::admin_adjust:
         return "admin_adjust";
+    case EventKind::top_up:
+        return "top_up";
     }
     return "";
+}
+
+EventKind event_kind_named(const std::string& name)
+{
+    for (const auto kind : event_kinds) {
+        if (name == name_of(kind))
+            return kind;
+    }
+    throw base::Error(base::ErrorCode::internal, "internal_error", "an event of an unknown kind");
 }
 
 Account read_account(const database::Statement& row)
@@ -155,7 +174,8 @@ bool grant_celo_bonus(database::Connection& db, const std::string& wallet, std::
 }
 
 Debit debit(database::Connection& db, const std::string& wallet, std::int64_t balance_seconds,
-            std::int64_t seconds, const std::string& connection_id, base::UnixSeconds now)
+            std::int64_t seconds, const std::string& connection_id, base::UnixSeconds now,
+            const std::optional<std::string>& reason)
 {
     assert(db.in_transaction() && seconds >= 0);
     const auto taken = std::min(seconds, balance_seconds);
@@ -166,9 +186,8 @@ Debit debit(database::Connection& db, const std::string& wallet, std::int64_t ba
         .bind(":seconds", taken)
         .bind(":wallet", wallet)
         .run();
-    append_event(
-        db, wallet,
-        {0, EventKind::debit_usage, -taken, balance_seconds - taken, connection_id, std::nullopt, now});
+    append_event(db, wallet,
+                 {0, EventKind::debit_usage, -taken, balance_seconds - taken, connection_id, reason, now});
     return {taken, balance_seconds - taken};
 }
 
@@ -177,24 +196,24 @@ std::int64_t adjust(database::Connection& db, const std::string& wallet, std::in
 {
     assert(db.in_transaction());
     const auto balance = account(db, wallet).remaining_seconds;
-    if (seconds < -max_adjustment_seconds || seconds > max_adjustment_seconds ||
-        balance + seconds > max_balance_seconds)
-        throw base::Error(base::ErrorCode::invalid_argument, "invalid seconds",
-                          "one adjustment moves at most " + std::to_string(max_adjustment_seconds) +
-                              " s, and an account holds at most " + std::to_string(max_balance_seconds) +
-                              " s");
+    check_limits(balance, seconds);
     const auto applied = std::max(seconds, -balance);
     if (applied != 0)
-        grant(db, wallet,
-              "UPDATE credit_accounts SET adjusted_seconds = adjusted_seconds + :seconds, "
-              "remaining_seconds = remaining_seconds + :seconds WHERE wallet = :wallet RETURNING "
-              "remaining_seconds",
-              EventKind::admin_adjust, applied, reason, now);
+        grant(db, wallet, add_to_adjusted, EventKind::admin_adjust, applied, reason, now);
     return applied;
 }
 
+void top_up(database::Connection& db, const std::string& wallet, std::int64_t seconds,
+            const std::string& reference, const std::optional<std::string>& reason, base::UnixSeconds now)
+{
+    assert(db.in_transaction() && seconds > 0);
+    check_limits(account(db, wallet).remaining_seconds, seconds);
+    grant(db, wallet, add_to_adjusted, EventKind::top_up, seconds, reason, now, reference);
+}
+
 void refund(database::Connection& db, const std::string& wallet, const std::string& connection_id,
-            std::int64_t seconds, const std::string& reason, base::UnixSeconds now)
+            std::int64_t seconds, const std::optional<std::string>& reason, base::UnixSeconds now,
+            const std::optional<std::string>& reference)
 {
     assert(db.in_transaction());
     std::int64_t debited_seconds = 0;
@@ -223,7 +242,8 @@ void refund(database::Connection& db, const std::string& wallet, const std::stri
         .run();
     append_event(db, wallet,
                  {0, EventKind::refund_usage, seconds, account(db, wallet).remaining_seconds, connection_id,
-                  reason, now});
+                  reason, now},
+                 reference);
 }
 
 std::vector<Event> statement(database::Connection& db, const std::string& wallet, std::int64_t limit)
@@ -257,7 +277,7 @@ std::vector<Event> brief_statement(database::Connection& db, const std::string& 
     while (row.step()) {
         auto event = read_event(row);
         if (!events.empty() && event.kind == EventKind::debit_usage && events.back().kind == event.kind &&
-            events.back().connection_id == event.connection_id &&
+            events.back().connection_id == event.connection_id && events.back().reason == event.reason &&
             day_of(events.back().created_at) == day_of(event.created_at)) {
             event.delta_seconds += events.back().delta_seconds;
             events.pop_back();
@@ -276,7 +296,8 @@ std::vector<Day> daily_totals(database::Connection& db, const std::string& walle
         "begins_at, "
         "coalesce(sum(delta_seconds) FILTER (WHERE kind IN ('grant_base', 'grant_celo_bonus')), 0) AS "
         "granted_seconds, "
-        "coalesce(sum(delta_seconds) FILTER (WHERE kind = 'admin_adjust'), 0) AS adjusted_seconds, "
+        "coalesce(sum(delta_seconds) FILTER (WHERE kind IN ('admin_adjust', 'top_up')), 0) AS "
+        "adjusted_seconds, "
         "coalesce(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0) AS debited_seconds, "
         "coalesce(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0) AS refunded_seconds, "
         "max(event_id) AS last_event_id FROM credit_events WHERE wallet = :wallet AND created_at >= :since "
@@ -327,7 +348,7 @@ std::vector<std::string> audit(database::Connection& db)
             "SELECT a.wallet FROM credit_accounts a LEFT JOIN (SELECT wallet, sum(delta_seconds) AS total, "
             "sum(delta_seconds) FILTER (WHERE kind = 'grant_base') AS base, "
             "sum(delta_seconds) FILTER (WHERE kind = 'grant_celo_bonus') AS bonus, "
-            "sum(delta_seconds) FILTER (WHERE kind = 'admin_adjust') AS adjusted, "
+            "sum(delta_seconds) FILTER (WHERE kind IN ('admin_adjust', 'top_up')) AS adjusted, "
             "-sum(delta_seconds) FILTER (WHERE kind IN ('debit_usage', 'refund_usage')) AS consumed "
             "FROM credit_events GROUP BY wallet) e ON e.wallet = a.wallet "
             "WHERE a.remaining_seconds < 0 OR a.remaining_seconds <> coalesce(e.total, 0) "
@@ -362,8 +383,9 @@ std::vector<std::string> audit(database::Connection& db)
             violations.push_back("more is refunded than was debited of connection " + row.text(0));
     }
     {
-        auto row = db.prepare("SELECT DISTINCT wallet FROM credit_events "
-                              "WHERE wallet NOT IN (SELECT wallet FROM credit_accounts)");
+        // NOT IN would take PostgreSQL hours: it looks through all accounts for each event.
+        auto row = db.prepare("SELECT DISTINCT e.wallet AS wallet FROM credit_events e "
+                              "LEFT JOIN credit_accounts a ON a.wallet = e.wallet WHERE a.wallet IS NULL");
         while (row.step())
             violations.push_back("events without an account: " + row.text(0));
     }

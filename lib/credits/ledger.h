@@ -16,7 +16,7 @@ struct Account
 {
     std::int64_t base_granted_seconds = 0;
     std::int64_t bonus_granted_seconds = 0;
-    std::int64_t adjusted_seconds = 0; // by operators, either way
+    std::int64_t adjusted_seconds = 0; // by operators, either way, and top-ups
     std::int64_t consumed_seconds = 0;
     std::int64_t remaining_seconds = 0; // base + bonus + adjusted - consumed, never negative
 };
@@ -59,7 +59,8 @@ struct Debit
 // Takes up to `seconds` (>= 0) for the presence of a connection, of `balance_seconds`, which is what the
 // account has; an empty account yields 0.
 Debit debit(database::Connection& db, const std::string& wallet, std::int64_t balance_seconds,
-            std::int64_t seconds, const std::string& connection_id, base::UnixSeconds now);
+            std::int64_t seconds, const std::string& connection_id, base::UnixSeconds now,
+            const std::optional<std::string>& reason = std::nullopt);
 
 // The most that one adjustment may move, and the most that an account may hold by adjustments.
 constexpr std::int64_t max_adjustment_seconds = 1000000000;
@@ -70,11 +71,17 @@ constexpr std::int64_t max_balance_seconds = 1000000000000;
 std::int64_t adjust(database::Connection& db, const std::string& wallet, std::int64_t seconds,
                     const std::string& reason, base::UnixSeconds now);
 
+// Adds seconds (1 or more) that were paid for, under a reference that no other event has:
+// credits/reference.h. Throws Error(invalid_argument) beyond the limits above.
+void top_up(database::Connection& db, const std::string& wallet, std::int64_t seconds,
+            const std::string& reference, const std::optional<std::string>& reason, base::UnixSeconds now);
+
 // Gives back seconds that the presence of a connection took; consumed_seconds goes down. `wallet` is the
 // connection's. Throws Error(conflict, "refund_exceeds_debits") beyond what was debited for that connection
 // less what was refunded of it before, and says both.
 void refund(database::Connection& db, const std::string& wallet, const std::string& connection_id,
-            std::int64_t seconds, const std::string& reason, base::UnixSeconds now);
+            std::int64_t seconds, const std::optional<std::string>& reason, base::UnixSeconds now,
+            const std::optional<std::string>& reference = std::nullopt);
 
 enum class EventKind
 {
@@ -82,10 +89,13 @@ enum class EventKind
     grant_celo_bonus,
     debit_usage,
     refund_usage,
-    admin_adjust
+    admin_adjust,
+    top_up
 };
 
 const char* name_of(EventKind kind); // "grant_base"
+// Throws Error(internal) for what is none.
+EventKind event_kind_named(const std::string& name);
 
 struct Event
 {
@@ -94,7 +104,7 @@ struct Event
     std::int64_t delta_seconds = 0;
     std::int64_t balance_after_seconds = 0;
     std::optional<std::string> connection_id; // of a debit or a refund
-    std::optional<std::string> reason;        // an operator's words
+    std::optional<std::string> reason;        // an operator's words, the backend's, or "left_early"
     base::UnixSeconds created_at = 0;
 
     bool operator==(const Event&) const = default;

@@ -16,6 +16,7 @@ struct SeenEvent
     std::string wallet;
     std::int64_t event_id = 0;
     std::string connection_id; // empty: no debit, or too young, so that nothing is merged with it
+    std::string reason;
     base::UnixSeconds day = 0;
     std::int64_t delta_seconds = 0;
     bool has_grown = false;
@@ -23,8 +24,8 @@ struct SeenEvent
     // Whether both are old debits of one stay on one day.
     bool goes_with(const SeenEvent& other) const
     {
-        return !connection_id.empty() && connection_id == other.connection_id && wallet == other.wallet &&
-               day == other.day;
+        return !connection_id.empty() && connection_id == other.connection_id && reason == other.reason &&
+               wallet == other.wallet && day == other.day;
     }
 };
 
@@ -42,9 +43,9 @@ SeenEvent read_event(const database::Statement& row, base::UnixSeconds created_b
     const auto created_at = row.integer("created_at");
     const bool is_old_debit =
         row.text("kind") == name_of(EventKind::debit_usage) && created_at < created_before;
-    return {row.text("wallet"), row.integer("event_id"),
-            is_old_debit ? row.text("connection_id") : std::string(), day_of(created_at),
-            row.integer("delta_seconds")};
+    return {
+        row.text("wallet"), row.integer("event_id"), is_old_debit ? row.text("connection_id") : std::string(),
+        row.text("reason"), day_of(created_at),      row.integer("delta_seconds")};
 }
 
 // From that event on, in the order of the ledger: by wallet, and each wallet's one after the other.
@@ -56,7 +57,8 @@ Batch look_at(database::Connection& db, const SeenEvent& first, base::UnixSecond
         if (event.has_grown)
             batch.to_update.push_back(event);
     };
-    auto row = db.prepare("SELECT wallet, event_id, delta_seconds, connection_id, created_at, kind "
+    auto row = db.prepare("SELECT wallet, event_id, delta_seconds, connection_id, reason, created_at, "
+                          "kind "
                           "FROM credit_events WHERE (wallet, event_id) >= (:wallet, :event_id) "
                           "ORDER BY wallet, event_id LIMIT :limit");
     row.bind(":wallet", first.wallet).bind(":event_id", first.event_id).bind(":limit", limit);
@@ -100,7 +102,7 @@ void apply(database::Connection& db, const Batch& batch, base::UnixSeconds creat
 
 } // namespace
 
-std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, bool rehearse,
+std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, bool is_rehearsal,
                    std::int64_t batch_size)
 {
     assert(created_before == day_of(created_before) && batch_size > 1);
@@ -110,13 +112,14 @@ std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, b
         const auto seen = look_at(db, first, created_before, batch_size);
         if (!seen.to_delete.empty()) {
             // No total changes by what a power cut may take back.
-            database::Transaction tx(db, database::Durability::relaxed);
-            const auto batch = look_at(db, first, created_before, batch_size);
-            if (!batch.to_delete.empty())
-                apply(db, batch, created_before);
-            if (!rehearse)
-                tx.commit();
-            merged += static_cast<std::int64_t>(batch.to_delete.size());
+            const auto merge = [&] {
+                const auto batch = look_at(db, first, created_before, batch_size);
+                if (!batch.to_delete.empty())
+                    apply(db, batch, created_before);
+                return static_cast<std::int64_t>(batch.to_delete.size());
+            };
+            merged += is_rehearsal ? database::rehearse(db, merge)
+                                   : database::transact(db, database::Durability::relaxed, merge);
         }
         if (seen.is_end)
             return merged;

@@ -19,9 +19,9 @@ constexpr std::int64_t pruning_batch = 5000;
 
 // Merges what is older than `created_before`, the beginning of a day, and returns how many events are gone.
 // Works in small transactions of at most `batch` events, between which others get their turn. May be killed
-// anywhere and run again, or twice at once; each transaction is rolled back if `rehearse`. Call outside a
+// anywhere and run again, or twice at once; each transaction is rolled back if `is_rehearsal`. Call outside a
 // Transaction.
-std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, bool rehearse = false,
+std::int64_t prune(database::Connection& db, base::UnixSeconds created_before, bool is_rehearsal = false,
                    std::int64_t batch = pruning_batch);
 
 } // namespace credits

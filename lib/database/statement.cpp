@@ -45,10 +45,14 @@ bool Statement::step()
     return cursor_->step();
 }
 
-std::int64_t Statement::run()
+void Statement::run()
 {
-    while (step()) {
-    }
+    cursor_->run();
+}
+
+std::int64_t Statement::run_and_count()
+{
+    run();
     return cursor_->rows_changed();
 }
 

@@ -19,6 +19,7 @@ class Cursor
     virtual void bind_null(const char* parameter) = 0;
 
     virtual bool step() = 0;
+    virtual void run() = 0;
     virtual std::int64_t rows_changed() const = 0; // by the last run
 
     virtual int column(std::string_view name) const = 0; // in the result; an unknown one is a bug
@@ -52,8 +53,11 @@ class Statement
     Statement& bind(const char* parameter, const std::optional<std::string>& value);
     Statement& bind(const char* parameter, const char*) = delete; // would bind as bool or integer by accident
 
-    bool step();        // true while there is a row
-    std::int64_t run(); // to the end; how many rows it inserted, updated or deleted
+    bool step(); // true while there is a row
+    // To the end. It may be sent with the next statement or with the commit only, which throws then what is
+    // wrong with it.
+    void run();
+    std::int64_t run_and_count(); // how many rows it inserted, updated or deleted
 
     // Of the row, by the name of a column.
     std::int64_t integer(std::string_view name) const { return integer(cursor_->column(name)); }

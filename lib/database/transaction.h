@@ -10,8 +10,7 @@
 namespace database {
 
 // What is done to the database while it lives, rolled back unless committed. In a TransactionGroup it is a
-// part of that. transact() is what a use case wants; this is for rehearsals, and for those who step through
-// one.
+// part of that. transact() is what a use case wants; this is for those who step through one.
 class Transaction
 {
   public:
@@ -59,34 +58,60 @@ class TransactionGroup
     Connection& connection_;
 };
 
+// Runs `body` again as long as it is Contended and the connection finds another attempt worth while. The body
+// has no effect but on the database, and on what it sets anew each time.
+template <class Body>
+auto retry_while_contended(Connection& connection, Body&& body)
+{
+    for (int attempt = 0;; ++attempt) {
+        try {
+            return body();
+        } catch (const Contended&) {
+            if (connection.is_grouped() || !connection.pauses_to_retry(attempt))
+                throw;
+        }
+    }
+}
+
 // Runs `body` as one transaction and gives back what it gives. A refusal that it throws (base::is_refusal)
-// commits what was settled on the way to it; anything else rolls back. The body may be run again, so it has
-// no effect but on the database, and on what it sets anew each time.
+// commits what was settled on the way to it; anything else rolls back. The body may be run again.
 template <class Body>
 auto transact(Connection& connection, Durability durability, Body&& body)
 {
-    Transaction transaction(connection, durability);
-    const auto before = connection.rows_written();
-    try {
-        if constexpr (std::is_void_v<decltype(body())>) {
-            body();
-            transaction.commit();
-        } else {
-            auto result = body();
-            transaction.commit();
-            return result;
+    return retry_while_contended(connection, [&] {
+        const auto before = connection.rows_written();
+        Transaction transaction(connection, durability);
+        try {
+            if constexpr (std::is_void_v<decltype(body())>) {
+                body();
+                transaction.commit();
+            } else {
+                auto result = body();
+                transaction.commit();
+                return result;
+            }
+        } catch (const base::Error& error) {
+            if (base::is_refusal(error.code()) && connection.rows_written() != before)
+                transaction.commit();
+            throw;
         }
-    } catch (const base::Error& error) {
-        if (base::is_refusal(error.code()) && connection.rows_written() != before)
-            transaction.commit();
-        throw;
-    }
+    });
 }
 
 template <class Body>
 auto transact(Connection& connection, Body&& body)
 {
     return transact(connection, Durability::synced, std::forward<Body>(body));
+}
+
+// As transact(), but nothing is committed.
+template <class Body>
+auto rehearse(Connection& connection, Body&& body)
+{
+    return retry_while_contended(connection, [&] {
+        const Transaction transaction(connection, Durability::relaxed);
+        return body();
+    });
 }
 
 } // namespace database

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ethereum {
 
@@ -59,6 +60,11 @@ class Chain
     // getBooking(uint256) and getSlot(uint256) of the escrow.
     virtual Booking booking(const Uint256& booking_id) = 0;
     virtual Slot slot(const Uint256& slot_id) = 0;
+    // Whether a wallet that is a contract, or will be one, says that it signed one of the hashes (one or two
+    // of 32 raw bytes), of which the first is asked about first. `signature` is raw; see
+    // contract_signature.h.
+    virtual bool is_signed_by_contract(const std::string& wallet, const std::vector<std::string>& hashes,
+                                       const std::string& signature) = 0;
 
     // ---- for the oracle's transactions ----
 
@@ -84,9 +90,9 @@ class Chain
     virtual std::optional<Receipt> receipt(const std::string& tx_hash) = 0;
 };
 
-// For development without a network: every wallet has a name and is verified, every booking is one of the
-// two given wallets whose slot starts at the second that is its id and lasts twenty minutes, and every
-// transaction is mined at once.
+// For development without a network: every wallet has a name and is verified, none is a contract, every
+// booking is one of the two given wallets whose slot starts at the second that is its id and lasts twenty
+// minutes, and every transaction is mined at once.
 class MockChain : public Chain
 {
   public:
@@ -100,6 +106,11 @@ class MockChain : public Chain
     bool is_celo_verified(const std::string&) override { return true; }
     Booking booking(const Uint256& booking_id) override;
     Slot slot(const Uint256& slot_id) override;
+    bool is_signed_by_contract(const std::string&, const std::vector<std::string>&,
+                               const std::string&) override
+    {
+        return false;
+    }
 
     std::uint64_t chain_id() override { return chain_id_; }
     base::UnixSeconds last_block_at() override { return 0; }

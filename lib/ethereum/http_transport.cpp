@@ -3,11 +3,10 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/shared_file.h"
+#include "http_client/curl_library.h"
 
 #include <algorithm>
 #include <chrono>
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <string_view>
 #include <thread>
@@ -54,10 +53,11 @@ class Place
     bool take_soon(const HttpOptions& options) const
     {
         using Steady = std::chrono::steady_clock;
-        const auto count = options.max_concurrent;
+        const auto count = options.max_concurrent - options.left_to_others;
+        const auto waiting_byte = options.max_concurrent;
         if (take_one_of(count))
             return true;
-        if (!options.waits_beside_others && !lock(count, F_WRLCK))
+        if (!options.waits_beside_others && !lock(waiting_byte, F_WRLCK))
             return false;
         const auto give_up_at = Steady::now() + std::chrono::milliseconds(options.slot_wait_ms);
         bool is_taken = false;
@@ -66,7 +66,7 @@ class Place
             is_taken = take_one_of(count);
         }
         if (!options.waits_beside_others)
-            lock(count, F_UNLCK);
+            lock(waiting_byte, F_UNLCK);
         return is_taken;
     }
 
@@ -118,56 +118,35 @@ std::size_t collect(char* bytes, std::size_t size, std::size_t count, void* into
 class HttpTransport::Curl
 {
   public:
-    Curl()
+    Curl() : library(load())
     {
-        library_ = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-        if (library_ == nullptr)
-            refuse("libcurl.so.4 cannot be loaded; install the package libcurl4");
-        load(easy_init, "curl_easy_init");
-        load(easy_setopt, "curl_easy_setopt");
-        load(easy_perform, "curl_easy_perform");
-        load(easy_getinfo, "curl_easy_getinfo");
-        load(easy_reset, "curl_easy_reset");
-        load(easy_strerror, "curl_easy_strerror");
-        load(slist_append, "curl_slist_append");
-        load(easy_cleanup, "curl_easy_cleanup");
-        load(slist_free_all, "curl_slist_free_all");
-        handle = easy_init();
-        headers = slist_append(nullptr, "Content-Type: application/json"); // some nodes refuse a POST without
+        handle = library.easy_init();
+        // Some nodes refuse a POST without.
+        headers = library.slist_append(nullptr, "Content-Type: application/json");
         if (handle == nullptr || headers == nullptr)
             refuse("libcurl cannot start");
     }
-    // The library stays loaded: its own at-exit handlers may still run.
     ~Curl()
     {
-        slist_free_all(headers);
-        easy_cleanup(handle);
+        library.slist_free_all(headers);
+        library.easy_cleanup(handle);
     }
     Curl(const Curl&) = delete;
     Curl& operator=(const Curl&) = delete;
 
-    decltype(&curl_easy_init) easy_init = nullptr;
-    decltype(&curl_easy_setopt) easy_setopt = nullptr;
-    decltype(&curl_easy_perform) easy_perform = nullptr;
-    decltype(&curl_easy_getinfo) easy_getinfo = nullptr;
-    decltype(&curl_easy_reset) easy_reset = nullptr;
-    decltype(&curl_easy_strerror) easy_strerror = nullptr;
-    decltype(&curl_easy_cleanup) easy_cleanup = nullptr;
-    decltype(&curl_slist_append) slist_append = nullptr;
-    decltype(&curl_slist_free_all) slist_free_all = nullptr;
+    const http_client::CurlLibrary& library;
     CURL* handle = nullptr;
     curl_slist* headers = nullptr;
 
   private:
-    template <class Function>
-    void load(Function& function, const char* name)
+    static const http_client::CurlLibrary& load()
     {
-        function = reinterpret_cast<Function>(::dlsym(library_, name));
-        if (function == nullptr)
-            refuse(std::string("libcurl.so.4 has no ") + name);
+        try {
+            return http_client::curl_library();
+        } catch (const base::Error& error) {
+            refuse(error.what());
+        }
     }
-
-    void* library_ = nullptr;
 };
 
 HttpTransport::HttpTransport(HttpOptions options) : options_(std::move(options)) {}
@@ -179,35 +158,28 @@ std::string HttpTransport::post(const std::string& body)
     const Place slot(options_);
     if (!curl_)
         curl_ = std::make_unique<Curl>();
-    Curl& curl = *curl_;
+    const auto& curl = curl_->library;
+    auto* const handle = curl_->handle;
 
     std::string answer;
     const auto set = [&](CURLoption option, auto value) {
-        if (curl.easy_setopt(curl.handle, option, value) != CURLE_OK)
-            refuse("libcurl refuses a setting");
+        return curl.easy_setopt(handle, option, value) == CURLE_OK;
     };
-    curl.easy_reset(curl.handle); // keeps the connection to the node open
-    set(CURLOPT_URL, options_.url.c_str());
-    set(CURLOPT_POSTFIELDS, body.c_str());
-    set(CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
-    set(CURLOPT_HTTPHEADER, curl.headers);
-    set(CURLOPT_WRITEFUNCTION, collect);
-    set(CURLOPT_WRITEDATA, static_cast<void*>(&answer));
-    set(CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_ms));
-    set(CURLOPT_NOSIGNAL, 1L);
-    set(CURLOPT_FOLLOWLOCATION, 0L);
-    set(CURLOPT_PROTOCOLS_STR, "http,https");
-    set(CURLOPT_PROXY, ""); // a client's "Proxy:" header arrives as HTTP_PROXY
-    set(CURLOPT_NOPROXY, "*");
-    // Reading the whole bundle costs 20 ms a process; the hashed directory is read by need.
-    set(CURLOPT_CAINFO, static_cast<const char*>(nullptr));
-    set(CURLOPT_CAPATH, "/etc/ssl/certs");
+    curl.easy_reset(handle); // keeps the connection to the node open
+    const bool is_set = curl.set_common(handle) && set(CURLOPT_URL, options_.url.c_str()) &&
+                        set(CURLOPT_POSTFIELDS, body.c_str()) &&
+                        set(CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size())) &&
+                        set(CURLOPT_HTTPHEADER, curl_->headers) && set(CURLOPT_WRITEFUNCTION, collect) &&
+                        set(CURLOPT_WRITEDATA, static_cast<void*>(&answer)) &&
+                        set(CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_ms));
+    if (!is_set)
+        refuse("libcurl refuses a setting");
 
-    const CURLcode code = curl.easy_perform(curl.handle);
+    const CURLcode code = curl.easy_perform(handle);
     if (code != CURLE_OK)
         refuse(std::string("the node cannot be asked: ") + curl.easy_strerror(code));
     long status = 0;
-    curl.easy_getinfo(curl.handle, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
     if (status == 429)
         refuse("the node is asked too much: HTTP status 429");
     if (status != 200 && !(status == 400 && is_rpc_error(answer)))

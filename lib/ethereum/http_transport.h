@@ -1,5 +1,4 @@
-// The way to the node: HTTP(S) by libcurl, which is loaded when the first request needs it, because linking
-// it would cost every start of a plain CGI process several milliseconds.
+// The way to the node: HTTP(S) by libcurl.
 #pragma once
 
 #include "ethereum/json_rpc.h"
@@ -16,6 +15,7 @@ struct HttpOptions
     // Calls under way at once over all processes that share `slots_path`; one more is refused after a short
     // wait. So a node that hangs can hold up only so many workers. Empty: no limit.
     std::int64_t max_concurrent = 3;
+    std::int64_t left_to_others = 0; // of these places
     std::string slots_path;
     std::int64_t slot_wait_ms = 100; // that wait
     // Or else it is refused at once if another call waits already.

@@ -92,6 +92,8 @@ base::Json JsonRpc::call(const std::string& method, const base::Json& params)
 std::variant<base::Json, RpcError> JsonRpc::try_call(const std::string& method, const base::Json& params)
 {
     using Steady = std::chrono::steady_clock;
+    if (observer_ != nullptr)
+        observer_->before_call();
     const auto begun = Steady::now();
     const auto report = [&](const char* outcome) {
         const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Steady::now() - begun);

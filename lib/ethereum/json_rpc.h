@@ -38,11 +38,12 @@ void log_answer(const std::string& method, const RpcError& error);
 // Of what a contract or a node says, printable ASCII is kept, and not without end.
 std::string readable(const std::string& text);
 
-// Is told of every call when it is over.
+// Is told of every call, when it begins and when it is over.
 class CallObserver
 {
   public:
     virtual ~CallObserver() = default;
+    virtual void before_call() {}
     // `outcome` is "ok", "error" (the node answered with one) or "unavailable" (no answer of use).
     virtual void on_call(const std::string& method, const char* outcome, std::int64_t microseconds) = 0;
 };

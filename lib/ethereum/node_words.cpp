@@ -123,6 +123,12 @@ bool is_full(const RpcError& error)
                        "account limit exceeded", "there are too many transactions in the queue"});
 }
 
+bool is_out_of_gas(const RpcError& error)
+{
+    const auto words = lower(error.message);
+    return words.find("out of gas") != std::string::npos || words.find("outofgas") != std::string::npos;
+}
+
 bool is_indexing(const RpcError& error)
 {
     return say(words_of(error), "transaction indexing is in progress");

@@ -20,6 +20,9 @@ SendResult classify(const RpcError& error);
 // A pool that has no room now may have some later.
 bool is_full(const RpcError& error);
 
+// A call that used up what gas it was given.
+bool is_out_of_gas(const RpcError& error);
+
 // geth after a restart: which transactions are mined is not known yet.
 bool is_indexing(const RpcError& error);
 

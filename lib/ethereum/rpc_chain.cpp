@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "ethereum/abi.h"
 #include "ethereum/address.h"
+#include "ethereum/contract_signature.h"
 #include "ethereum/http_transport.h"
 #include "ethereum/keccak256.h"
 #include "ethereum/node_words.h"
@@ -51,9 +52,13 @@ std::uint64_t decode_verified_at(std::string_view data)
 }
 
 RpcChain::RpcChain(std::unique_ptr<Transport> transport, std::string registry,
-                   std::string verification_mirror, std::string escrow, CallObserver* observer)
-    : transport_(std::move(transport)), rpc_(*transport_, observer), registry_(std::move(registry)),
-      verification_mirror_(std::move(verification_mirror)), escrow_(std::move(escrow))
+                   std::string verification_mirror, std::string escrow, CallObserver* observer,
+                   std::unique_ptr<Transport> sign_in_transport)
+    : transport_(std::move(transport)), sign_in_transport_(std::move(sign_in_transport)),
+      rpc_(*transport_, observer),
+      sign_in_rpc_(sign_in_transport_ ? *sign_in_transport_ : *transport_, observer),
+      registry_(std::move(registry)), verification_mirror_(std::move(verification_mirror)),
+      escrow_(std::move(escrow))
 {
 }
 
@@ -92,6 +97,30 @@ Booking RpcChain::booking(const Uint256& booking_id)
 Slot RpcChain::slot(const Uint256& slot_id)
 {
     return decode_slot(ask_escrow("getSlot(uint256)", slot_id));
+}
+
+bool RpcChain::is_signed_by_contract(const std::string& wallet, const std::vector<std::string>& hashes,
+                                     const std::string& signature)
+{
+    const auto read = read_contract_signature(signature);
+    if (!read)
+        return false;
+    // Enough to make a wallet and to check a passkey in it, and under what a transaction may use (EIP-7825).
+    // A contract that never ends costs the node no more.
+    constexpr std::uint64_t gas = 16'000'000;
+    const base::Json call{{"data", "0x" + base::to_hex(validation_call(wallet, hashes, *read))},
+                          {"gas", to_quantity(gas)}};
+    const auto answer = sign_in_rpc_.try_call("eth_call", base::Json::array({call, "latest"}));
+    if (const auto* error = std::get_if<RpcError>(&answer)) {
+        log_answer("eth_call", *error);
+        if (is_out_of_gas(*error))
+            return false; // the contract's doing
+        refuse_answer("eth_call failed with code " + std::to_string(error->code));
+    }
+    const auto& verdict = std::get<base::Json>(answer);
+    if (verdict != "0x00" && verdict != "0x01")
+        refuse_answer("the node gave no verdict on a signature");
+    return verdict == "0x01";
 }
 
 std::uint64_t RpcChain::chain_id()
@@ -270,9 +299,15 @@ std::unique_ptr<Chain> make_chain(const base::Config& config, const Patience& pa
     options.slot_wait_ms = patience.wait_ms;
     options.waits_beside_others = patience.beside_others;
     options.slots_path = config.shared_path("rpc-slots");
+    auto sign_in_options = options;
+    if (!config.sign_in_rpc_url.empty())
+        sign_in_options.url = config.sign_in_rpc_url;
+    // Anybody can send a signature that only a node can judge. The last place is not for those.
+    sign_in_options.left_to_others = options.max_concurrent > 1 ? 1 : 0;
     return std::make_unique<RpcChain>(std::make_unique<HttpTransport>(std::move(options)),
                                       config.registry_address, config.verification_mirror_address,
-                                      config.escrow_address, observer);
+                                      config.escrow_address, observer,
+                                      std::make_unique<HttpTransport>(std::move(sign_in_options)));
 }
 
 } // namespace ethereum

@@ -20,14 +20,18 @@ class RpcChain : public Chain
   public:
     // The contracts' addresses. Any may be `no_contract`, and `escrow` empty: without a registry nobody has a
     // name, without a mirror nobody is verified, without an escrow bookings cannot be looked up, and the node
-    // is asked nothing. `observer` may be null.
+    // is asked nothing. `observer` may be null, as may `sign_in_transport`: wallets that are contracts are
+    // looked for behind that, or else where the rest is.
     RpcChain(std::unique_ptr<Transport> transport, std::string registry, std::string verification_mirror,
-             std::string escrow = {}, CallObserver* observer = nullptr);
+             std::string escrow = {}, CallObserver* observer = nullptr,
+             std::unique_ptr<Transport> sign_in_transport = nullptr);
 
     std::optional<std::string> heaven_name(const std::string& wallet) override;
     bool is_celo_verified(const std::string& wallet) override;
     Booking booking(const Uint256& booking_id) override;
     Slot slot(const Uint256& slot_id) override;
+    bool is_signed_by_contract(const std::string& wallet, const std::vector<std::string>& hashes,
+                               const std::string& signature) override;
 
     std::uint64_t chain_id() override;
     base::UnixSeconds last_block_at() override;
@@ -48,7 +52,9 @@ class RpcChain : public Chain
     std::string ask_escrow(std::string_view signature, const Uint256& number);
 
     std::unique_ptr<Transport> transport_;
+    std::unique_ptr<Transport> sign_in_transport_;
     JsonRpc rpc_;
+    JsonRpc sign_in_rpc_;
     std::string registry_;
     std::string verification_mirror_;
     std::string escrow_;

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "credits/ledger.h"
+#include "outbox/standing.h"
 #include "rooms/listing.h"
 #include "rooms/room.h"
 #include "rooms/standing.h"
@@ -41,8 +42,14 @@ constexpr const char* requests = "session_voice_http_requests_total";
 constexpr const char* request_duration = "session_voice_http_request_duration_seconds";
 constexpr const char* chain_calls = "session_voice_chain_calls_total";
 constexpr const char* chain_call_duration = "session_voice_chain_call_duration_seconds";
+constexpr const char* round_trips = "session_voice_database_round_trips_total";
+constexpr const char* retries = "session_voice_database_retries_total";
+constexpr const char* connections = "session_voice_database_connections_total";
+constexpr const char* sign_ins = "session_voice_sign_ins_total";
+constexpr const char* sign_in_foreign_domains = "session_voice_sign_in_foreign_domains_total";
 constexpr const char* sweeps = "session_voice_sweeps_total";
 constexpr const char* sweep_last_duration = "session_voice_sweep_last_duration_seconds";
+constexpr const char* deliveries = "session_voice_outbox_attempts_total";
 
 constexpr Counted counted[] = {
     {requests, "counter", "Answered requests, by the pattern of the route and the HTTP status.", Unit::one},
@@ -51,6 +58,17 @@ constexpr Counted counted[] = {
     {chain_calls, "counter",
      "Questions to the node: ok, error (it answered with one) or unavailable (no answer of use).", Unit::one},
     {chain_call_duration, "histogram", "How long the node took, by JSON-RPC method.", Unit::microseconds},
+    {round_trips, "counter", "How often a database server was waited for; none with SQLite.", Unit::one},
+    {retries, "counter", "Transactions that were run again, since two were at the same rows.", Unit::one},
+    {connections, "counter", "Connections to a database server that were made.", Unit::one},
+    {sign_ins, "counter",
+     "Wallets that signed in: by a nonce, a signed message (siwe), or by the word of a contract.", Unit::one},
+    {sign_in_foreign_domains, "counter",
+     "Signed messages for another domain than the web server's Host, while SIGN_IN_DOMAINS is not set.",
+     Unit::one},
+    {deliveries, "counter",
+     "Attempts to tell others what happened: delivered, failed, given_up (the last one) or void (too late).",
+     Unit::one},
     {sweeps, "counter", "Sweeps of the programs that cron runs, by result: ok or failed.", Unit::one},
     {sweep_last_duration, "gauge", "How long the last sweep took.", Unit::microseconds},
 };
@@ -137,6 +155,32 @@ void write_total(Text& text, shared::Counters& counters, const char* name, const
     text.sample(name, std::to_string(counters.raise(name, static_cast<std::uint64_t>(value))));
 }
 
+// What waits to be told.
+void write_outbox(Text& text, database::Connection& db, base::UnixSeconds now)
+{
+    using outbox::Destination;
+    constexpr Destination destinations[] = {Destination::webhook, Destination::agora};
+    std::vector<outbox::Standing> standings;
+    for (const auto destination : destinations)
+        standings.push_back(outbox::standing(db, destination));
+    const auto gauge = [&](const char* name, const char* help, const auto& value_of) {
+        text.family(name, "gauge", help);
+        for (std::size_t i = 0; i < standings.size(); ++i)
+            text.sample(shared::series(name, {{"destination", outbox::name_of(destinations[i])}}),
+                        std::to_string(value_of(standings[i])));
+    };
+    gauge("session_voice_outbox_waiting", "Messages that wait to be delivered.",
+          [](const outbox::Standing& standing) { return standing.waiting; });
+    gauge("session_voice_outbox_oldest_waiting_seconds", "How long the oldest of them has waited.",
+          [&](const outbox::Standing& standing) {
+              return std::max<std::int64_t>(0, now - standing.oldest_waiting_at.value_or(now));
+          });
+    gauge("session_voice_outbox_given_up", "Messages that were tried in vain, and are kept.",
+          [](const outbox::Standing& standing) { return standing.given_up; });
+    gauge("session_voice_outbox_paused", "Whether the destination wanted no more.",
+          [](const outbox::Standing& standing) { return standing.paused_at ? 1 : 0; });
+}
+
 void write_database(Text& text, shared::Counters& counters, database::Connection& db,
                     const base::Config& config, base::UnixSeconds now)
 {
@@ -176,6 +220,8 @@ void write_database(Text& text, shared::Counters& counters, database::Connection
         text.sample(shared::series(attestations, {{"state", sessions::name_of(state)}}),
                     std::to_string(sessions::count_attestations(db, state)));
 
+    write_outbox(text, db, now);
+
     text.gauge("session_voice_schema_version", "The version of the database's schema.", db.schema_version());
 }
 
@@ -187,11 +233,55 @@ void count_request(shared::Counters& counters, const char* route, int status, st
     counters.observe(shared::series(request_duration, {{"route", route}}), microseconds);
 }
 
+void count_sign_in(shared::Counters& counters, const char* way)
+{
+    counters.add(shared::series(sign_ins, {{"by", way}}));
+}
+
+void count_foreign_domain(shared::Counters& counters)
+{
+    counters.add(sign_in_foreign_domains);
+}
+
+std::uint64_t foreign_domains(shared::Counters& counters)
+{
+    const auto numbers = counters.numbers();
+    const auto found = numbers.find(sign_in_foreign_domains);
+    return found == numbers.end() ? 0 : found->second;
+}
+
 void count_sweep(shared::Counters& counters, const char* sweep, bool worked, std::int64_t microseconds)
 {
     counters.add(shared::series(sweeps, {{"sweep", sweep}, {"result", worked ? "ok" : "failed"}}));
     counters.set(shared::series(sweep_last_duration, {{"sweep", sweep}}),
                  static_cast<std::uint64_t>(std::max<std::int64_t>(0, microseconds)));
+}
+
+void count_deliveries(shared::Counters& counters, outbox::Destination destination, const outbox::Tally& tally)
+{
+    const auto count = [&](const char* result, std::int64_t number) {
+        if (number > 0)
+            counters.add(shared::series(deliveries,
+                                        {{"destination", outbox::name_of(destination)}, {"result", result}}),
+                         static_cast<std::uint64_t>(number));
+    };
+    count("delivered", tally.delivered);
+    count("failed", tally.failed);
+    count("given_up", tally.given_up);
+    count("void", tally.voided);
+}
+
+void DatabaseTraffic::look_at(const database::Traffic& traffic)
+{
+    const auto count = [&](const char* name, std::int64_t before, std::int64_t after) {
+        if (after > before)
+            counters_.add(name, static_cast<std::uint64_t>(after - before));
+    };
+    if (seen_.round_trips == 0 && traffic.round_trips > 0)
+        counters_.add(connections);
+    count(round_trips, seen_.round_trips, traffic.round_trips);
+    count(retries, seen_.retries, traffic.retries);
+    seen_ = traffic;
 }
 
 void ChainCalls::on_call(const std::string& method, const char* outcome, std::int64_t microseconds)
@@ -209,11 +299,13 @@ std::string report(shared::Counters& counters, database::Connection* db, const b
     text.sample(shared::series(build_info, {{"version", base::version}}), "1");
     write_counted(text, counters);
 
+    auto size = storage::size_of(config, nullptr);
     bool is_up = db != nullptr;
     if (is_up) {
         try {
             Text said;
             write_database(said, counters, *db, config, now);
+            size = storage::size_of(config, db);
             text.append(said);
         } catch (const base::Error& error) {
             base::log(std::string("the metrics go without the database: ") + error.what());
@@ -221,9 +313,9 @@ std::string report(shared::Counters& counters, database::Connection* db, const b
         }
     }
     text.gauge("session_voice_database_up", "Whether the database answers.", is_up);
-    const auto size = storage::size_of(config);
-    text.gauge("session_voice_database_size_bytes", "The SQLite file.", size.database_bytes);
-    text.gauge("session_voice_database_wal_size_bytes", "Its write-ahead log.", size.log_bytes);
+    text.gauge("session_voice_database_size_bytes", "The SQLite file, or the database in PostgreSQL.",
+               size.database_bytes);
+    text.gauge("session_voice_database_wal_size_bytes", "SQLite's write-ahead log.", size.log_bytes);
     return text.text();
 }
 

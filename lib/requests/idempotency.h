@@ -22,7 +22,10 @@ constexpr std::int64_t answer_ttl_seconds = 24 * 3600;
 // harm: when it ends after all, either it is the first to keep an answer or it is rolled back.
 constexpr std::int64_t lease_seconds = 30;
 
-// How many keys a wallet may have at a time, which is what it can make us keep.
+// Whose keys those of the application's backend are: no wallet's, since nobody can sign for this address.
+extern const std::string backend;
+
+// How many keys a wallet may have at a time, which is what it can make us keep. The backend has no limit.
 constexpr std::int64_t most_keys = 1000;
 
 // 1 to 255 visible ASCII characters.
@@ -30,7 +33,7 @@ bool is_idempotency_key(std::string_view text);
 
 struct KeyedRequest
 {
-    std::string wallet; // whose key it is
+    std::string wallet; // whose key it is, or `backend`
     std::string idempotency_key;
     std::string fingerprint;   // see fingerprint_of()
     base::UnixSeconds now = 0; // when this attempt began

@@ -78,7 +78,7 @@ bool lift_ban(database::Connection& db, const std::string& wallet, base::UnixSec
         db.prepare("UPDATE bans SET lifted_at = CASE WHEN banned_at > :now THEN banned_at ELSE :now END "
                    "WHERE wallet = :wallet AND lifted_at IS NULL "
                    "AND (expires_at IS NULL OR expires_at > :now)");
-    return update.bind(":wallet", wallet).bind(":now", now).run() > 0;
+    return update.bind(":wallet", wallet).bind(":now", now).run_and_count() > 0;
 }
 
 } // namespace rooms

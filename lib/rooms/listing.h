@@ -17,6 +17,7 @@ struct Participant
     std::string wallet;
     std::int64_t agora_uid = 0;
     base::UnixSeconds joined_at = 0;
+    bool is_connected = false; // as Agora says
 };
 
 struct RoomView
@@ -29,6 +30,28 @@ struct RoomView
 // neither hosts it nor is present in it. Writes nothing.
 std::optional<RoomView> view(database::Connection& db, const base::Rules& rules, const std::string& wallet,
                              const std::string& room_id, base::UnixSeconds now);
+
+// The active free room that the wallet hosts.
+std::optional<RoomView> hosted_view(database::Connection& db, const base::Rules& rules,
+                                    const std::string& wallet, base::UnixSeconds now);
+
+// A place in the list of all free rooms, in the order in which they were made.
+struct RoomPlace
+{
+    base::UnixSeconds created_at = 0;
+    std::int64_t ordinal = 0;
+};
+
+struct RoomPage
+{
+    std::vector<RoomView> rooms;
+    std::optional<RoomPlace> next; // the last one of them; none: there are no more
+};
+
+// Up to `limit` active free rooms behind that place, private ones too, the first to be made first. So who
+// turns the pages sees every room that is there all the while.
+RoomPage list_all(database::Connection& db, const base::Rules& rules, const RoomPlace& after,
+                  std::int64_t limit, base::UnixSeconds now);
 
 struct ActiveRoom
 {

@@ -6,17 +6,17 @@ namespace rooms {
 
 namespace {
 
+const std::string columns = std::string("SELECT ") + room_columns + ", " + connection_columns;
 // However many have been in a room: that uids are positive leads to the index of the open connections.
-const std::string select_loaded = std::string("SELECT ") + room_columns + ", " + connection_columns +
-                                  " FROM rooms r LEFT JOIN connections c ON c.room_id = r.room_id "
-                                  "AND c.agora_uid > 0 AND c.left_at IS NULL ";
+constexpr const char* from_rooms = " FROM rooms r LEFT JOIN connections c ON c.room_id = r.room_id "
+                                   "AND c.agora_uid > 0 AND c.left_at IS NULL ";
 
 std::vector<LoadedRoom> read_loaded(database::Statement& row)
 {
     std::vector<LoadedRoom> rooms;
     while (row.step()) {
         if (rooms.empty() || rooms.back().stored.room.room_id != row.text("room_id"))
-            rooms.push_back({read_room(row), {}});
+            rooms.push_back({read_room(row), {}, row.integer("removals") > 0});
         if (!row.is_null("connection_id"))
             rooms.back().open.push_back(read_connection(row));
     }
@@ -38,7 +38,7 @@ Connection* LoadedRoom::find(const std::string& wallet)
 
 std::optional<LoadedRoom> load_room(database::Connection& db, const std::string& room_id)
 {
-    static const auto sql = select_loaded + "WHERE r.room_id = :room_id";
+    static const auto sql = columns + ", 0 AS removals" + from_rooms + "WHERE r.room_id = :room_id";
     auto row = db.prepare(sql);
     auto rooms = read_loaded(row.bind(":room_id", room_id));
     if (rooms.empty())
@@ -50,7 +50,10 @@ std::vector<LoadedRoom> load_rooms_around(database::Connection& db, const std::s
                                           const std::string& room_id)
 {
     static const auto sql =
-        select_loaded +
+        columns +
+        ", (SELECT count(*) FROM connections x WHERE x.room_id = r.room_id AND x.wallet = :wallet "
+        "AND x.removed = 1) AS removals" +
+        from_rooms +
         "WHERE r.room_id IN (SELECT room_id FROM connections WHERE wallet = :wallet AND left_at IS NULL "
         "AND kind = 'free' UNION SELECT room_id FROM rooms WHERE host_wallet = :wallet AND kind = 'free' "
         "AND closed_at IS NULL UNION SELECT :room_id) ORDER BY r.room_id";

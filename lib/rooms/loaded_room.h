@@ -14,6 +14,7 @@ struct LoadedRoom
 {
     StoredRoom stored;
     std::vector<Connection> open; // the first to lapse first
+    bool has_removed = false;     // the wallet around which it was loaded, see below
 
     // The wallet's open connection; null if it has none.
     Connection* find(const std::string& wallet);

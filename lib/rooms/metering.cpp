@@ -1,6 +1,7 @@
 #include "rooms/metering.h"
 
 #include "credits/ledger.h"
+#include "rooms/notices.h"
 
 #include <algorithm>
 #include <cassert>
@@ -41,9 +42,12 @@ std::int64_t meter(Context& context, Connection& connection, base::UnixSeconds u
     if (debit.remaining_seconds <= context.rules.low_credit_seconds && !connection.credits_low_at) {
         connection.credits_low_at = present_until;
         connection.credits_low_remaining_seconds = debit.remaining_seconds;
+        tell_event(context, connection, {"credits_low", debit.remaining_seconds, present_until});
     }
-    if (debit.remaining_seconds == 0 && !connection.credits_exhausted_at)
+    if (debit.remaining_seconds == 0 && !connection.credits_exhausted_at) {
         connection.credits_exhausted_at = present_until;
+        tell_event(context, connection, {"credits_exhausted", 0, present_until});
+    }
     return debit.remaining_seconds;
 }
 
@@ -76,17 +80,19 @@ std::int64_t book(Context& context, Connection& connection)
     return connection.debited_seconds - before.debited_seconds;
 }
 
-void end_stay(Context& context, Connection& connection, base::UnixSeconds until)
+void end_stay(Context& context, Connection& connection, base::UnixSeconds until, Ending reason)
 {
     meter(context, connection, until);
-    end_metered_stay(context, connection, until);
+    end_metered_stay(context, connection, until, reason);
 }
 
-void end_metered_stay(Context& context, Connection& connection, base::UnixSeconds until)
+void end_metered_stay(Context& context, Connection& connection, base::UnixSeconds until, Ending reason)
 {
     // Not before the mark, should the clock have stepped back: what is paid was presence.
     connection.left_at = std::clamp(until, connection.last_metered_at, connection.token_expires_at);
+    connection.is_removed = reason == Ending::removed;
     update_connection(context.db, connection);
+    tell_left(context, connection, reason);
 }
 
 } // namespace rooms

@@ -6,6 +6,7 @@
 
 #include "rooms/connection.h"
 #include "rooms/context.h"
+#include "rooms/ending.h"
 
 #include <vector>
 
@@ -43,9 +44,9 @@ std::vector<Event> take_events(Connection& connection);
 // Meters up to now, and stores that if it is anything. Returns the seconds that it booked.
 std::int64_t book(Context& context, Connection& connection);
 
-// Meters the last seconds, ends the stay at `until` or at the token's expiry, and stores it.
-void end_stay(Context& context, Connection& connection, base::UnixSeconds until);
+// Meters the last seconds, ends the stay at `until` or at the token's expiry, stores it and tells of it.
+void end_stay(Context& context, Connection& connection, base::UnixSeconds until, Ending reason);
 // The same for one that is metered up to then.
-void end_metered_stay(Context& context, Connection& connection, base::UnixSeconds until);
+void end_metered_stay(Context& context, Connection& connection, base::UnixSeconds until, Ending reason);
 
 } // namespace rooms

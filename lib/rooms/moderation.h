@@ -29,6 +29,8 @@ Removal remove_as_host(Context& context, const std::string& host_wallet, const s
 
 // The same for an operator, whatever free room the participant is in. Throws participant_not_found.
 Removal remove(Context& context, const std::string& connection_id);
+// The same in that room: throws room_not_found, then participant_not_found.
+Removal remove_from_room(Context& context, const std::string& room_id, const std::string& connection_id);
 
 struct Expulsion
 {
@@ -38,5 +40,14 @@ struct Expulsion
 
 // Ends the wallet's stay in a free room and closes the one that it hosts. Call inside a Transaction.
 Expulsion expel(Context& context, const std::string& wallet);
+
+// The longest ban that is not for good: a hundred years.
+constexpr std::int64_t max_ban_seconds = std::int64_t{100} * 366 * 86400;
+
+// Bans the wallet (rooms/ban.h) and expels it.
+Expulsion ban_and_expel(Context& context, const std::string& wallet, const std::string& reason,
+                        std::optional<std::int64_t> duration_seconds);
+// False if the wallet is not banned.
+bool unban(Context& context, const std::string& wallet);
 
 } // namespace rooms

@@ -2,7 +2,9 @@
 
 #include "base/error.h"
 #include "rooms/departure.h"
+#include "rooms/early_leave.h"
 #include "rooms/loaded_room.h"
+#include "rooms/notices.h"
 #include "rooms/settling.h"
 #include "rooms/standing.h"
 
@@ -48,6 +50,12 @@ void refuse_absent(Context& context, const Caller& caller, const Standing& stand
     throw not_callers();
 }
 
+// What the wallet has, when what it has used is booked and what it left too early is charged.
+credits::Account spendable(Context& context, const std::string& wallet, const Standing& standing)
+{
+    return is_beyond_budget(context, standing) ? charge_early_leaves(context, wallet) : standing.account();
+}
+
 LoadedRoom* find_room_of(std::vector<LoadedRoom>& around, const std::string& room_id)
 {
     const auto found = std::find_if(around.begin(), around.end(),
@@ -77,7 +85,8 @@ Room create(Context& context, const Mint& mint, const std::string& wallet, const
         refuse_banned(standing.ban);
         auto around = load_rooms_around(context.db, wallet);
         settle_wallet(context, wallet, around);
-        credits::expect_credit(context.db, context.rules, wallet, standing.account(), lookup, context.now);
+        credits::expect_credit(context.db, context.rules, wallet, spendable(context, wallet, standing),
+                               lookup, context.now);
         refuse_present(around, wallet);
         for (const auto& room : around) {
             if (room.stored.is_active_free() && room.stored.room.host_wallet == wallet)
@@ -89,6 +98,7 @@ Room create(Context& context, const Mint& mint, const std::string& wallet, const
                   context.now,           options.title,
                   options.ai_enabled};
         insert_room(context.db, Kind::free, room);
+        tell_opened(context, room);
         return room;
     });
 }
@@ -104,11 +114,13 @@ Seat join(Context& context, const Mint& mint, const std::string& wallet, const c
         auto* const room = find_room_of(around, room_id);
         if (room != nullptr)
             settle(context, *room);
-        const auto remaining_seconds = credits::expect_credit(context.db, context.rules, wallet,
-                                                              standing.account(), lookup, context.now);
+        const auto remaining_seconds = credits::expect_credit(
+            context.db, context.rules, wallet, spendable(context, wallet, standing), lookup, context.now);
         refuse_present(around, wallet);
         if (room == nullptr || room->stored.closed_at)
             throw Error(ErrorCode::not_found, "room_not_found");
+        if (room->has_removed)
+            throw Error(ErrorCode::permission_denied, "removed_from_room");
         if (room->stored.kind != Kind::free)
             throw Error(ErrorCode::invalid_argument, "room_type_mismatch");
         if (static_cast<std::int64_t>(room->open.size()) >= room->stored.room.capacity)
@@ -119,10 +131,12 @@ Seat join(Context& context, const Mint& mint, const std::string& wallet, const c
         connection.connection_id = mint.random.uuid_v4();
         connection.room_id = room_id;
         connection.wallet = wallet;
-        connection.agora_uid = choose_uid(context.db, room_id, room->open, wallet, context.now);
+        connection.agora_uid =
+            choose_uid(context.db, context.rules, room_id, room->open, wallet, context.now);
         connection.joined_at = connection.last_metered_at = context.now;
         connection.token_expires_at = context.now + ttl_seconds;
         insert_connection(context.db, connection);
+        tell_joined(context, connection);
         if (room->stored.emptied_at)
             record_emptied(context.db, room_id, std::nullopt);
         auto token = mint.tokens.issue(channel_of(room_id), connection.agora_uid, context.now, ttl_seconds,
@@ -169,7 +183,8 @@ Renewal renew(Context& context, const Mint& mint, const Caller& caller)
             // Not before the mark, should the clock have stepped back.
             connection.token_expires_at =
                 std::max(context.now + context.rules.free_token_ttl_seconds, connection.last_metered_at);
-        }
+        } else if (result.remaining_seconds < connection.token_expires_at - context.now)
+            turn_away(context, connection, context.now + result.remaining_seconds);
         uid = connection.agora_uid;
         result.token_expires_at = connection.token_expires_at;
         update_connection(context.db, connection);
@@ -199,7 +214,7 @@ Departure leave(Context& context, const Caller& caller)
         Departure result;
         result.remaining_seconds = meter(context, connection, context.now);
         result.events = take_events(connection);
-        const auto departed = depart(context, *room, connection);
+        const auto departed = depart(context, *room, connection, Ending::left);
         result.closed = departed.closed;
         result.debited_seconds = departed.connection.debited_seconds;
         return result;

@@ -23,13 +23,29 @@ void forget_tokens(database::Connection& db, base::UnixSeconds left_before)
                          "AND left_at < :left_before AND kind = 'free' LIMIT :limit)")
                 .bind(":left_before", left_before)
                 .bind(":limit", batch)
-                .run();
+                .run_and_count();
         });
+}
+
+Pruned remove_rooms(database::Connection& db, const std::vector<std::string>& room_ids)
+{
+    Pruned removed;
+    for (const auto& room_id : room_ids) {
+        db.prepare("DELETE FROM agora_presence WHERE connection_id IN "
+                   "(SELECT connection_id FROM connections WHERE room_id = :room_id)")
+            .bind(":room_id", room_id)
+            .run();
+        auto stays = db.prepare("DELETE FROM connections WHERE room_id = :room_id");
+        removed.connections += stays.bind(":room_id", room_id).run_and_count();
+        auto room = db.prepare("DELETE FROM rooms WHERE room_id = :room_id");
+        removed.rooms += room.bind(":room_id", room_id).run_and_count();
+    }
+    return removed;
 }
 
 } // namespace
 
-Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool rehearse)
+Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool is_rehearsal)
 {
     constexpr std::int64_t batch = 200;
     Pruned pruned;
@@ -50,18 +66,14 @@ Pruned prune(database::Connection& db, base::UnixSeconds closed_before, bool reh
         }
         if (room_ids.empty())
             break;
-        database::Transaction tx(db, database::Durability::relaxed);
-        for (const auto& room_id : room_ids) {
-            auto stays = db.prepare("DELETE FROM connections WHERE room_id = :room_id");
-            pruned.connections += stays.bind(":room_id", room_id).run();
-            auto room = db.prepare("DELETE FROM rooms WHERE room_id = :room_id");
-            pruned.rooms += room.bind(":room_id", room_id).run();
-        }
-        if (!rehearse)
-            tx.commit();
+        const auto remove = [&] { return remove_rooms(db, room_ids); };
+        const auto removed = is_rehearsal ? database::rehearse(db, remove)
+                                          : database::transact(db, database::Durability::relaxed, remove);
+        pruned.rooms += removed.rooms;
+        pruned.connections += removed.connections;
         after_room_id = room_ids.back();
     }
-    if (!rehearse)
+    if (!is_rehearsal)
         forget_tokens(db, closed_before);
     return pruned;
 }

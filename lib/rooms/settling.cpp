@@ -1,6 +1,7 @@
 #include "rooms/settling.h"
 
 #include "rooms/loaded_room.h"
+#include "rooms/notices.h"
 
 #include <cassert>
 
@@ -26,7 +27,7 @@ Tally settle(Context& context, LoadedRoom& room)
     auto lapsed = room.open.begin();
     for (; lapsed != room.open.end() && lapsed->is_lapsed(context.now); ++lapsed) {
         const auto debited_before = lapsed->debited_seconds;
-        end_stay(context, *lapsed, lapsed->token_expires_at);
+        end_stay(context, *lapsed, lapsed->token_expires_at, Ending::lapsed);
         tally.debited_seconds += lapsed->debited_seconds - debited_before;
         tally.connections_lapsed += 1;
         if (lapsed + 1 == room.open.end())
@@ -42,6 +43,7 @@ Tally settle(Context& context, LoadedRoom& room)
     if (context.now >= closes_at) {
         close_room(context.db, room_id, closes_at);
         stored.closed_at = closes_at;
+        tell_closed(context, room_id, Closing::expired, closes_at);
         tally.rooms_closed = 1;
     }
     return tally;

@@ -34,15 +34,21 @@ credits::Account Standing::account() const
 Standing load_standing(database::Connection& db, const std::string& wallet, base::UnixSeconds now)
 {
     static const auto sql =
-        std::string("SELECT w.wallet AS wallet, ") + ban_columns + ", " + account_and_stay +
+        std::string("SELECT w.wallet AS wallet, (SELECT coalesce(sum(c.token_expires_at - c.left_at), 0) "
+                    "FROM connections c WHERE ") +
+        left_early_lately + ") AS left_over_seconds, " + ban_columns + ", " + account_and_stay +
         " FROM (SELECT CAST(:wallet AS text) AS wallet) w "
         "LEFT JOIN credit_accounts a ON a.wallet = w.wallet "
         "LEFT JOIN bans b ON b.ban_id = (SELECT max(ban_id) FROM bans WHERE wallet = :wallet "
         "AND lifted_at IS NULL AND (expires_at IS NULL OR expires_at > :now)) "
         "LEFT JOIN connections c ON c.wallet = :wallet AND c.left_at IS NULL AND c.kind = 'free'";
     auto row = db.prepare(sql);
-    row.bind(":wallet", wallet).bind(":now", now).step();
+    row.bind(":wallet", wallet)
+        .bind(":now", now)
+        .bind(":left_after", now - early_leave_window_seconds)
+        .step();
     auto standing = read_standing(row, now);
+    standing.left_over_seconds = row.integer("left_over_seconds");
     if (!row.is_null("ban_id"))
         standing.ban = read_ban(row);
     return standing;

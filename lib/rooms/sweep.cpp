@@ -69,14 +69,17 @@ Tally sweep_connections(Context& context, const std::function<void()>& pause)
     const auto expiring_until = std::max(metered_until + context.rules.free_token_ttl_seconds, context.now);
     Tally tally;
     std::vector<std::string> due;
-    for (std::int64_t part = 0; part < parts_of_connections; ++part) {
+    for (std::optional<std::int64_t> part = 0; part;) {
         // Read before the transaction; what is found is looked at again inside it.
-        const auto more = find_due_connections(context.db, part, metered_until, expiring_until, context.now);
-        due.insert(due.end(), more.begin(), more.end());
-        if (due.size() >= static_cast<std::size_t>(batch) || part + 1 == parts_of_connections) {
+        const auto more = find_due_connections(context.db, *part, metered_until, expiring_until, context.now);
+        due.insert(due.end(), more.ids.begin(), more.ids.end());
+        part = more.part;
+        if (due.size() >= static_cast<std::size_t>(batch) || !part) {
             tally += sweep_these(context, due, pause);
             due.clear();
         }
+        if (part)
+            ++*part;
     }
     return tally;
 }

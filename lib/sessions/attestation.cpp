@@ -115,7 +115,7 @@ std::int64_t count_attestations(database::Connection& db, AttestationState state
 
 std::vector<Attestation> find_attestations_on_their_way(database::Connection& db)
 {
-    static const auto sql = select_attestation + "WHERE settled_at IS NULL ORDER BY nonce";
+    static const auto sql = select_attestation + "WHERE settled_at IS NULL ORDER BY nonce, booking_id";
     auto row = db.prepare(sql);
     std::vector<Attestation> found;
     while (row.step())

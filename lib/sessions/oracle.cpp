@@ -15,10 +15,11 @@ using base::Error;
 using base::ErrorCode;
 using ethereum::Uint256;
 
-Metrics measure_presence(database::Connection& db, const Session& session, base::UnixSeconds now)
+Metrics measure_presence(database::Connection& db, const base::Config& config, const Session& session,
+                         base::UnixSeconds now)
 {
     const auto stays = [&](const std::string& wallet) {
-        return unite(find_stays(db, session.booking_id, wallet, now), session.terms.ends_at);
+        return unite(find_stays(db, config, session.booking_id, wallet, now), session.terms.ends_at);
     };
     return measure(stays(session.host), stays(session.guest));
 }
@@ -102,7 +103,7 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
     Attestation attestation;
     attestation.metrics = seen;
     const auto decide_now = [&] {
-        const auto metrics = measure_presence(db_, session, now);
+        const auto metrics = measure_presence(db_, config_, session, now);
         if (is_lost(attestation.metrics, metrics))
             throw gone(session.booking_id);
         attestation.metrics = metrics;
@@ -180,7 +181,7 @@ void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::Uni
     if (known.terms) {
         const Session session{known.booking_id, known.host, known.guest, *known.terms,
                               known.looked_up_at.value_or(0)};
-        metrics = measure_presence(db_, session, now);
+        metrics = measure_presence(db_, config_, session, now);
         const auto outcome = decide(metrics, session.terms);
         // Too late now is too late for ever: the other outcomes need presence after the end.
         if (now > window_of(outcome, session.terms).closes_at && now > session.terms.ends_at) {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "database/transaction.h"
 #include "sessions/delivery.h"
+#include "sessions/notices.h"
 
 #include <algorithm>
 
@@ -65,6 +66,9 @@ void Delivery::settle(Attestation& attestation, const Verdict& verdict, base::Un
         if (settled.state == stored.state && settled.mined_hash == stored.mined_hash && !settled.is_settled())
             return settled; // nothing new
         update_attestation(db_, settled);
+        if (settled.mined_hash && settled.state != AttestationState::failed)
+            tell_attested(db_, config_, settled.booking_id, settled.outcome, *settled.mined_hash, is_for_good,
+                          now);
         has_failed_now =
             settled.state == AttestationState::failed && stored.state != AttestationState::failed;
         return settled;

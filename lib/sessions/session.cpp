@@ -5,6 +5,7 @@
 #include "database/transaction.h"
 #include "ethereum/keccak256.h"
 #include "rooms/loaded_room.h"
+#include "sessions/notices.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -46,14 +47,6 @@ std::vector<KnownSession> read_all(database::Statement& row)
     return found;
 }
 
-std::optional<std::string> find_room(database::Connection& db, const std::string& booking_id)
-{
-    auto row = db.prepare("SELECT room_id FROM sessions WHERE booking_id = :booking_id");
-    if (!row.bind(":booking_id", booking_id).step())
-        return std::nullopt;
-    return row.text(0);
-}
-
 // The session's room with those who are in it, made for the first who joins.
 rooms::LoadedRoom load_or_create_room(database::Connection& db, const base::Rules& rules,
                                       const Session& session, base::UnixSeconds now, base::Random& random)
@@ -78,17 +71,10 @@ rooms::LoadedRoom load_or_create_room(database::Connection& db, const base::Rule
     return made;
 }
 
-// Without charging anybody: the booking is paid for.
-void end_presence(database::Connection& db, rooms::Connection& connection, base::UnixSeconds now)
-{
-    connection.left_at = std::clamp(now, connection.joined_at, connection.token_expires_at);
-    rooms::update_connection(db, connection);
-}
-
 // Ends what stands in the way of the wallet: its own stay, those whose token has run out, and those of people
 // who are no party any more.
-void free_seats(database::Connection& db, rooms::LoadedRoom& room, const Session& session,
-                const std::string& wallet, base::UnixSeconds now)
+void free_seats(database::Connection& db, const base::Config& config, rooms::LoadedRoom& room,
+                const Session& session, const std::string& wallet, base::UnixSeconds now)
 {
     const auto is_in_the_way = [&](const rooms::Connection& connection) {
         const bool is_party = connection.wallet == session.host || connection.wallet == session.guest;
@@ -96,7 +82,8 @@ void free_seats(database::Connection& db, rooms::LoadedRoom& room, const Session
     };
     for (auto& connection : room.open) {
         if (is_in_the_way(connection))
-            end_presence(db, connection, now);
+            end_stay(db, config, session.booking_id, connection, now,
+                     connection.is_lapsed(now) ? "lapsed" : "replaced", now);
     }
     std::erase_if(room.open, [](const auto& connection) { return connection.left_at.has_value(); });
 }
@@ -172,7 +159,7 @@ Seat join(database::Connection& db, const base::Config& config, const agora::Tok
             throw Error(ErrorCode::invalid_argument, "session has ended");
         const auto& room_id = room.stored.room.room_id;
         remember(db, session);
-        free_seats(db, room, session, wallet, now);
+        free_seats(db, config, room, session, wallet, now);
         const auto ttl_seconds = std::min(
             std::max(rules.booked_token_ttl_seconds, session.terms.ends_at - now), max_token_ttl_seconds);
         rooms::Connection connection;
@@ -180,10 +167,11 @@ Seat join(database::Connection& db, const base::Config& config, const agora::Tok
         connection.room_id = room_id;
         connection.kind = rooms::Kind::booked;
         connection.wallet = wallet;
-        connection.agora_uid = rooms::choose_uid(db, room_id, room.open, wallet, now);
+        connection.agora_uid = rooms::choose_uid(db, rules, room_id, room.open, wallet, now);
         connection.joined_at = connection.last_metered_at = now;
         connection.token_expires_at = now + ttl_seconds;
         rooms::insert_connection(db, connection);
+        tell_joined(db, config, session.booking_id, connection);
 
         Seat seat;
         seat.channel = channel_of(config.chain_id, session.booking_id);
@@ -193,8 +181,8 @@ Seat join(database::Connection& db, const base::Config& config, const agora::Tok
     });
 }
 
-std::int64_t leave(database::Connection& db, const std::string& booking_id, const std::string& wallet,
-                   base::UnixSeconds now)
+std::int64_t leave(database::Connection& db, const base::Config& config, const std::string& booking_id,
+                   const std::string& wallet, base::UnixSeconds now)
 {
     return database::transact(db, [&]() -> std::int64_t {
         const auto room_id = find_room(db, booking_id);
@@ -202,31 +190,43 @@ std::int64_t leave(database::Connection& db, const std::string& booking_id, cons
         auto* const connection = room ? room->find(wallet) : nullptr;
         if (connection == nullptr)
             return 0;
-        end_presence(db, *connection, now);
+        end_stay(db, config, booking_id, *connection, now, "left", now);
         return *connection->left_at - connection->joined_at;
     });
 }
 
-std::vector<Stay> find_stays(database::Connection& db, const std::string& booking_id,
-                             const std::string& wallet, base::UnixSeconds now)
+std::vector<Stay> find_stays(database::Connection& db, const base::Config& config,
+                             const std::string& booking_id, const std::string& wallet, base::UnixSeconds now)
 {
     auto row = db.prepare(
         "SELECT joined_at, CASE WHEN left_at IS NOT NULL THEN left_at "
-        "WHEN token_expires_at < :now THEN token_expires_at ELSE :now END AS left_at FROM sessions "
-        "JOIN connections USING (room_id) WHERE booking_id = :booking_id "
-        "AND wallet = :wallet AND kind = 'booked' ORDER BY joined_at");
+        "WHEN token_expires_at < :now THEN token_expires_at ELSE :now END AS left_at, first_heard_at, "
+        "disconnected_at FROM sessions JOIN connections USING (room_id) LEFT JOIN agora_presence USING "
+        "(connection_id) WHERE booking_id = :booking_id AND wallet = :wallet AND kind = 'booked' "
+        "ORDER BY joined_at");
     row.bind(":now", now).bind(":booking_id", booking_id).bind(":wallet", wallet);
     std::vector<Stay> stays;
-    while (row.step())
-        stays.push_back({row.integer("joined_at"), row.integer("left_at")});
+    while (row.step()) {
+        Stay stay{row.integer("joined_at"), row.integer("left_at")};
+        if (config.agora_require_audio) {
+            const auto heard_at = row.optional_integer("first_heard_at");
+            if (!heard_at)
+                continue;
+            stay.joined_at = std::clamp(*heard_at, stay.joined_at, stay.left_at);
+            stay.left_at = std::clamp(row.optional_integer("disconnected_at").value_or(stay.left_at),
+                                      stay.joined_at, stay.left_at);
+        }
+        stays.push_back(stay);
+    }
     return stays;
 }
 
-std::int64_t close_ended(database::Connection& db, base::UnixSeconds now)
+std::int64_t close_ended(database::Connection& db, const base::Config& config, base::UnixSeconds now)
 {
     constexpr std::int64_t batch = 100;
     struct Ended
     {
+        std::string booking_id;
         std::string room_id;
         base::UnixSeconds ends_at = 0;
     };
@@ -235,11 +235,11 @@ std::int64_t close_ended(database::Connection& db, base::UnixSeconds now)
         std::vector<Ended> ended;
         {
             auto row =
-                db.prepare("SELECT room_id, ends_at FROM rooms JOIN sessions USING (room_id) "
+                db.prepare("SELECT booking_id, room_id, ends_at FROM rooms JOIN sessions USING (room_id) "
                            "WHERE closed_at IS NULL AND kind = 'booked' AND ends_at < :now LIMIT :limit");
             row.bind(":now", now).bind(":limit", batch);
             while (row.step())
-                ended.push_back({row.text("room_id"), row.integer("ends_at")});
+                ended.push_back({row.text("booking_id"), row.text("room_id"), row.integer("ends_at")});
         }
         if (ended.empty())
             return closed;
@@ -247,13 +247,21 @@ std::int64_t close_ended(database::Connection& db, base::UnixSeconds now)
             for (const auto& session : ended) {
                 if (auto room = rooms::load_room(db, session.room_id)) {
                     for (auto& connection : room->open)
-                        end_presence(db, connection, session.ends_at);
+                        end_stay(db, config, session.booking_id, connection, session.ends_at, "ended", now);
                 }
                 rooms::close_room(db, session.room_id, session.ends_at);
             }
         });
         closed += static_cast<std::int64_t>(ended.size());
     }
+}
+
+std::optional<std::string> find_room(database::Connection& db, const std::string& booking_id)
+{
+    auto row = db.prepare("SELECT room_id FROM sessions WHERE booking_id = :booking_id");
+    if (!row.bind(":booking_id", booking_id).step())
+        return std::nullopt;
+    return row.text(0);
 }
 
 std::optional<KnownSession> find_session(database::Connection& db, const std::string& booking_id)
@@ -276,7 +284,7 @@ std::vector<KnownSession> find_sessions_to_attest(database::Connection& db, base
 {
     static const auto sql = select_session +
                             "WHERE concluded IS NULL AND (start_at IS NULL OR start_at <= :now) "
-                            "ORDER BY start_at NULLS FIRST";
+                            "ORDER BY start_at NULLS FIRST, booking_id";
     auto row = db.prepare(sql);
     return read_all(row.bind(":now", now));
 }

@@ -61,17 +61,18 @@ Seat join(database::Connection& db, const base::Config& config, const agora::Tok
           const Session& session, const std::string& wallet, base::UnixSeconds now, base::Random& random);
 
 // Ends the wallet's stay and returns how long it lasted, in seconds; 0 if the wallet is not in that session.
-std::int64_t leave(database::Connection& db, const std::string& booking_id, const std::string& wallet,
-                   base::UnixSeconds now);
+std::int64_t leave(database::Connection& db, const base::Config& config, const std::string& booking_id,
+                   const std::string& wallet, base::UnixSeconds now);
 
 // The wallet's stays in the session up to `now`, the first first. A stay that nobody ended lasts to its
-// token's expiry; the slot's end is not looked at.
-std::vector<Stay> find_stays(database::Connection& db, const std::string& booking_id,
-                             const std::string& wallet, base::UnixSeconds now);
+// token's expiry; the slot's end is not looked at. With agora_require_audio only what Agora has heard counts:
+// from when the client came, to when it went for the last time.
+std::vector<Stay> find_stays(database::Connection& db, const base::Config& config,
+                             const std::string& booking_id, const std::string& wallet, base::UnixSeconds now);
 
 // Ends the stays in the rooms of sessions whose slot has ended, and closes the rooms. For the sweep; works in
 // small transactions of its own. Returns how many rooms were closed.
-std::int64_t close_ended(database::Connection& db, base::UnixSeconds now);
+std::int64_t close_ended(database::Connection& db, const base::Config& config, base::UnixSeconds now);
 
 // ---- what the oracle's sweep needs to know without asking the chain ----
 
@@ -86,6 +87,7 @@ struct KnownSession
     std::optional<std::string> concluded;          // why the sweep is done with it
 };
 
+std::optional<std::string> find_room(database::Connection& db, const std::string& booking_id);
 std::optional<KnownSession> find_session(database::Connection& db, const std::string& booking_id);
 // Those that begin last come first.
 std::vector<KnownSession> list_sessions(database::Connection& db, std::int64_t limit);

@@ -20,8 +20,6 @@ using base::Error;
 using base::ErrorCode;
 namespace fs = std::filesystem;
 
-constexpr std::int64_t page_bytes = 4096; // of every database of ours: SQLite's default
-
 Error file_exists(const std::string& path)
 {
     return Error(ErrorCode::conflict, "file_exists", path + " exists already");
@@ -165,9 +163,6 @@ Restoration::Restoration(const std::string& backup_path, const std::string& data
         backup_version_ = backup.schema_version();
         if (const auto problem = first_problem(backup); !problem.empty())
             not_a_backup(backup_path, problem);
-        // SQLite puts no content into a database whose pages have another size.
-        if (read_integer(backup, "PRAGMA page_size") != page_bytes)
-            not_a_backup(backup_path, "its pages do not have " + std::to_string(page_bytes) + " bytes");
         if (backup_version_ > newest)
             throw Error(ErrorCode::database_newer, "backup_is_newer",
                         backup_path + " has schema version " + std::to_string(backup_version_) +
@@ -194,7 +189,14 @@ void Restoration::replace(Connection& db)
     if (db.schema_version() > newest)
         throw Error(ErrorCode::database_newer, "database_unavailable",
                     "the database is newer than this program");
-    db.replace_with(*content_);
+    // SQLite puts no content into a database whose pages have another size.
+    const auto its_page_bytes = read_integer(db, "PRAGMA page_size");
+    if (its_page_bytes == read_integer(*content_, "PRAGMA page_size"))
+        return db.replace_with(*content_);
+    const ScratchFile fitting(scratch_.path());
+    content_->copy_into(fitting.path(), its_page_bytes);
+    Connection content(fitting.path());
+    db.replace_with(content);
 }
 
 } // namespace sqlite

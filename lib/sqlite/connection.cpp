@@ -124,8 +124,14 @@ void Connection::configure()
         },
         this);
 
-    run_script("PRAGMA foreign_keys = ON");
+    // Who only reads takes the file as it is, whoever made it.
+    if (options_.read_only) {
+        sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+        sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
+        sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
+    }
     run_script("PRAGMA trusted_schema = OFF");
+    run_script("PRAGMA foreign_keys = ON");
     // A commit leaves the log to sync(), which needs no lock: others write while the disk is waited for. What
     // SQLite needs for itself, around checkpoints, it syncs all the same.
     run_script("PRAGMA synchronous = NORMAL");
@@ -150,6 +156,8 @@ void Connection::use_wal()
     const bool is_new = read("PRAGMA page_count") == "0";
     if (!is_new && read("PRAGMA application_id") != std::to_string(application_id))
         return;
+    if (is_new)
+        run_script(("PRAGMA page_size = " + std::to_string(page_bytes)).c_str());
     write_lock_->lock(options_.busy_timeout_ms); // two first starts must not convert it at once
     try {
         files_->begin_writing();
@@ -223,7 +231,7 @@ void Connection::run_script(const char* script)
         fail(code, std::string_view(script).substr(0, 60));
 }
 
-std::int64_t Connection::rows_written() const
+std::int64_t Connection::rows_written()
 {
     return sqlite3_total_changes64(handle_.get());
 }
@@ -242,8 +250,14 @@ database::ChangeMark Connection::change_mark()
 
 void Connection::sync()
 {
-    if (!write_lock_) // in memory
-        return;
+    if (write_lock_) // else it is in memory
+        sync_log();
+    if (std::exchange(is_sync_due_, false))
+        wal_.synced();
+}
+
+void Connection::sync_log()
+{
     sqlite3_file* log = nullptr;
     sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
     if (log == nullptr || log->pMethods == nullptr) // nothing read or written yet

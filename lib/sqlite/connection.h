@@ -24,10 +24,18 @@ class Cursor;
 // Marks our files among SQLite's: "SVOC".
 constexpr std::int64_t application_id = 0x53564f43;
 
+// Of a new database. One of an older program keeps its 4,096. The log has a page for each row that a commit
+// changes, or nearly so; with half of the bytes half as many are written.
+constexpr std::int64_t page_bytes = 2048;
+
+// Added to the version of a schema whose database has moved: whatever program finds it, of this version or an
+// older one, refuses to write.
+constexpr std::int64_t moved = 1000000;
+
 struct Options
 {
     int busy_timeout_ms = 5000;
-    int checkpoint_after_pages = 1000; // of the write-ahead log, 4 KiB each
+    int checkpoint_after_pages = 2000; // of the write-ahead log, page_bytes each
     // For a file that nobody writes any more: nothing is created beside it, and nothing locked.
     bool read_only = false;
     // Make the file even if there are traces beside it of one that was taken away.
@@ -44,8 +52,7 @@ class Connection : public database::Connection
     ~Connection() override;
 
     database::Statement prepare(std::string_view sql) override;
-    // Runs a script of several statements. Call inside a Transaction.
-    void execute(const std::string& script);
+    void execute(const std::string& script) override;
 
     // From now on a Transaction, and a statement that was prepared before, throws Error(database_newer) if
     // another program has brought the schema to another version than this.
@@ -57,23 +64,41 @@ class Connection : public database::Connection
     bool is_problem_to_be_told() const override { return files_ && files_->is_to_be_told(); }
 
     void sync() override;
+    void defer_syncs(bool is_deferring) override { is_deferring_ = is_deferring; }
+    bool is_sync_due() const override { return is_sync_due_; }
     bool in_transaction() const override;
     bool is_awaited() const override { return write_lock_ && write_lock_->is_awaited(); }
-    std::int64_t rows_written() const override;
+    bool pauses_to_retry(int) override { return false; } // nobody gives way: they wait for the lock
+    std::int64_t rows_written() override;
+    database::Traffic traffic() const override { return {}; }
     database::ChangeMark change_mark() override;
 
     std::int64_t schema_version() override;
+    int bring_up_to_date() override;
     std::vector<std::string> integrity_problems() override;
+    std::optional<std::string> moved_to() override;
+    void pass_fence() override { passes_fence_ = true; }
+    // Throws Error(database_unavailable) if it has moved, and nobody may write to it.
+    void check_moved();
+    void set_moved_to(const std::optional<std::string>& destination) override;
+    void keep_others_out(const std::vector<std::string>&) override {} // its Transaction has the lock
+    void begin_filling() override;
+    void end_filling() override;
+
+    std::optional<std::int64_t> server_now_ms() override { return std::nullopt; }
+    std::int64_t size_bytes() override;
     std::int64_t free_bytes() override;
     void vacuum() override;
 
     // The following want to be called outside a Transaction.
 
     // Writes a copy of the newest committed state to `path`, which must be empty or not exist. Takes no write
-    // lock: others go on writing, and the log grows meanwhile.
-    void copy_into(const std::string& path);
+    // lock: others go on writing, and the log grows meanwhile. Its pages are as large as this database's, or
+    // have `new_page_bytes`.
+    void copy_into(const std::string& path, std::optional<std::int64_t> new_page_bytes = std::nullopt);
     // Makes the content of this database that of `source`, in one transaction: other connections see the
-    // whole of the one or of the other. Waits for the write lock, and holds it meanwhile.
+    // whole of the one or of the other. Waits for the write lock, and holds it meanwhile. Both have pages of
+    // one size.
     void replace_with(Connection& source);
 
   private:
@@ -100,10 +125,12 @@ class Connection : public database::Connection
     std::unique_ptr<Cursor> compile(std::string_view sql);
     void require_transaction() const;
     void check_schema_version();
+    std::int64_t user_version();
     // Runs a statement that prepare() has kept: it takes no memory then, of which there may be none left.
     bool run_kept(const char* sql) noexcept;
     void end() noexcept;
     void checkpoint() noexcept; // call under the write lock
+    void sync_log();
     template <class Work>
     void run_under_write_lock(Work&& work);
     [[noreturn]] void fail(int code, std::string_view what) const;
@@ -113,8 +140,12 @@ class Connection : public database::Connection
     std::unique_ptr<sqlite3, Closer> handle_;
     std::map<std::string, std::unique_ptr<Cursor>, std::less<>> statements_; // by their SQL
     std::optional<std::int64_t> expected_version_;
-    bool is_schema_changed_ = false; // and perhaps to another version
-    bool writing_ = false;           // between begin() and the end of the transaction
+    bool passes_fence_ = false;
+    std::vector<std::string> put_aside_; // triggers
+    bool is_schema_changed_ = false;     // and perhaps to another version
+    bool writing_ = false;               // between begin() and the end of the transaction
+    bool is_deferring_ = false;
+    bool is_sync_due_ = false;
     database::Durability durability_ = database::Durability::synced; // of that one
     Wal wal_;
     std::optional<DatabaseFiles> files_; // none for ":memory:"

@@ -91,6 +91,12 @@ bool Cursor::step()
     return code == SQLITE_ROW;
 }
 
+void Cursor::run()
+{
+    while (step()) {
+    }
+}
+
 std::int64_t Cursor::rows_changed() const
 {
     return sqlite3_changes64(sqlite3_db_handle(handle_));

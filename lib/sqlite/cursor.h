@@ -22,6 +22,7 @@ class Cursor : public database::Cursor
     void bind_null(const char* parameter) override;
 
     bool step() override;
+    void run() override;
     std::int64_t rows_changed() const override;
 
     int column(std::string_view name) const override;

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "sqlite/connection.h"
+#include "sqlite/migrate.h"
 
 #include <cassert>
 #include <sqlite3.h>
@@ -8,21 +9,77 @@ namespace sqlite {
 
 using base::Error;
 
-// SQLite's user_version.
-std::int64_t Connection::schema_version()
+std::int64_t Connection::user_version()
 {
     auto row = prepare("PRAGMA user_version");
     row.step();
     return row.integer(0);
 }
 
+std::int64_t Connection::schema_version()
+{
+    return user_version() % moved;
+}
+
+std::optional<std::string> Connection::moved_to()
+{
+    if (user_version() < moved)
+        return std::nullopt;
+    auto row = prepare("SELECT destination FROM moved");
+    return row.step() ? row.text("destination") : "another database";
+}
+
+void Connection::check_moved()
+{
+    if (passes_fence_)
+        return;
+    if (const auto destination = moved_to())
+        throw Error(base::ErrorCode::database_unavailable, "database_unavailable",
+                    "this database has moved to " + *destination);
+}
+
+void Connection::set_moved_to(const std::optional<std::string>& destination)
+{
+    execute("CREATE TABLE IF NOT EXISTS moved (destination TEXT NOT NULL) STRICT; DELETE FROM moved;");
+    if (destination)
+        prepare("INSERT INTO moved (destination) VALUES (:destination)")
+            .bind(":destination", *destination)
+            .run();
+    else
+        execute("DROP TABLE moved");
+    execute("PRAGMA user_version = " + std::to_string(schema_version() + (destination ? moved : 0)));
+}
+
+void Connection::begin_filling()
+{
+    std::string drops;
+    {
+        auto row = prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid");
+        while (row.step()) {
+            put_aside_.push_back(row.text("sql"));
+            drops += "DROP TRIGGER " + row.text("name") + ";";
+        }
+    }
+    execute(drops);
+}
+
+void Connection::end_filling()
+{
+    // A new room's number is its rowid.
+    execute("UPDATE rooms SET rowid = -ordinal; UPDATE rooms SET rowid = ordinal;");
+    for (const auto& sql : put_aside_)
+        execute(sql);
+    put_aside_.clear();
+}
+
+std::int64_t Connection::size_bytes()
+{
+    return read_integer(*this, "PRAGMA page_count") * read_integer(*this, "PRAGMA page_size");
+}
+
 std::int64_t Connection::free_bytes()
 {
-    auto pages = prepare("PRAGMA freelist_count");
-    auto page_size = prepare("PRAGMA page_size");
-    pages.step();
-    page_size.step();
-    return pages.integer(0) * page_size.integer(0);
+    return read_integer(*this, "PRAGMA freelist_count") * read_integer(*this, "PRAGMA page_size");
 }
 
 std::vector<std::string> Connection::integrity_problems()
@@ -61,9 +118,11 @@ void Connection::run_under_write_lock(Work&& work)
     sync();
 }
 
-void Connection::copy_into(const std::string& path)
+void Connection::copy_into(const std::string& path, std::optional<std::int64_t> new_page_bytes)
 {
     assert(!writing_);
+    if (new_page_bytes) // of what VACUUM makes
+        run_script(("PRAGMA page_size = " + std::to_string(*new_page_bytes)).c_str());
     sqlite3_stmt* handle = nullptr;
     constexpr const char* sql = "VACUUM INTO ?";
     if (const int code = sqlite3_prepare_v2(handle_.get(), sql, -1, &handle, nullptr); code != SQLITE_OK)

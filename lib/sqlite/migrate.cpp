@@ -39,6 +39,7 @@ void check_origin(Connection& db, std::int64_t version, std::int64_t newest)
 int migrate(Connection& db, const std::vector<Migration>& migrations)
 {
     const auto newest = static_cast<std::int64_t>(migrations.size());
+    db.check_moved();
     if (const auto version = db.schema_version(); version >= newest) {
         check_origin(db, version, newest);
         return 0;
@@ -60,13 +61,19 @@ int migrate(Connection& db, const std::vector<Migration>& migrations)
     return steps;
 }
 
+int Connection::bring_up_to_date()
+{
+    const int steps = migrate(*this);
+    expect_schema_version(static_cast<std::int64_t>(schema_migrations.size()));
+    return steps;
+}
+
 std::unique_ptr<Connection> open_migrated(const std::string& path, std::int64_t busy_timeout_ms)
 {
     Options options;
     options.busy_timeout_ms = static_cast<int>(busy_timeout_ms);
     auto db = std::make_unique<Connection>(path, options);
-    migrate(*db);
-    db->expect_schema_version(static_cast<std::int64_t>(schema_migrations.size()));
+    db->bring_up_to_date();
     return db;
 }
 

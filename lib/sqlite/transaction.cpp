@@ -48,8 +48,16 @@ void Connection::check_schema_version()
     is_schema_changed_ = false; // so that the question does not ask itself
     if (!expected_version_)
         return;
-    const auto version = schema_version();
-    is_schema_changed_ = version != *expected_version_;
+    const auto version = user_version();
+    if (version == *expected_version_)
+        return;
+    try {
+        check_moved();
+    } catch (...) {
+        is_schema_changed_ = true; // to be asked again
+        throw;
+    }
+    is_schema_changed_ = version % moved != *expected_version_;
     if (is_schema_changed_)
         throw Error(ErrorCode::database_newer, "database_unavailable",
                     "the schema has moved on to version " + std::to_string(version) +
@@ -57,7 +65,7 @@ void Connection::check_schema_version()
                         ", was at work");
 }
 
-// Lets go of the write lock, and then waits for the disk.
+// Lets go of the write lock, and then waits for the disk, unless that is put off.
 void Connection::commit()
 {
     require_transaction();
@@ -67,8 +75,9 @@ void Connection::commit()
         checkpoint();
     end();
     if (durability_ == database::Durability::synced || wal_.state() == Wal::State::to_be_synced) {
-        sync();
-        wal_.synced();
+        is_sync_due_ = true;
+        if (!is_deferring_)
+            sync();
     }
 }
 

@@ -22,6 +22,12 @@ std::string with_claims(const std::string& payload)
     return signed_token(R"({"alg":"HS256","typ":"JWT"})", payload);
 }
 
+// Empty if it was refused.
+std::string wallet_of(const std::optional<auth::AccessToken>& token)
+{
+    return token ? token->wallet : "";
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(access_token_tests)
@@ -47,37 +53,38 @@ BOOST_AUTO_TEST_CASE(the_published_vectors_hold)
             BOOST_REQUIRE((vector["expected"] == "valid" || vector["expected"] == "invalid"));
             BOOST_TEST(verified.has_value() == (vector["expected"] == "valid"));
             if (verified)
-                BOOST_TEST(*verified == vector["payload"]["sub"].get<std::string>());
+                BOOST_TEST(verified->wallet == vector["payload"]["sub"].get<std::string>());
         }
     }
 }
 
 BOOST_AUTO_TEST_CASE(an_issued_token_is_verified_until_the_second_it_expires)
 {
-    const auto token = auth::issue_access_token(secret, wallet, now, 3600);
-    BOOST_TEST((auth::verify_access_token(secret, token, now) == wallet));
-    BOOST_TEST((auth::verify_access_token(secret, token, now + 3599) == wallet));
+    const auto token = auth::issue_access_token(secret, {wallet, now}, now, 3600);
+    BOOST_TEST(wallet_of(auth::verify_access_token(secret, token, now)) == wallet);
+    BOOST_TEST(wallet_of(auth::verify_access_token(secret, token, now + 3599)) == wallet);
     BOOST_TEST(!auth::verify_access_token(secret, token, now + 3600).has_value());
     BOOST_TEST(!auth::verify_access_token(secret, token, now + 1000000000).has_value());
     // `iat` is not looked at: another machine's clock may be a little ahead of ours.
-    BOOST_TEST((auth::verify_access_token(secret, token, now - 5) == wallet));
+    BOOST_TEST(wallet_of(auth::verify_access_token(secret, token, now - 5)) == wallet);
 }
 
-BOOST_AUTO_TEST_CASE(its_claims_are_exactly_sub_iat_and_exp)
+BOOST_AUTO_TEST_CASE(its_claims_are_exactly_these)
 {
-    const auto token = auth::issue_access_token(secret, wallet, now, 3600);
+    const auto token = auth::issue_access_token(secret, {wallet, now}, now, 3600);
     const auto first_dot = token.find('.');
     const auto last_dot = token.rfind('.');
     const auto header = base::from_base64url(token.substr(0, first_dot));
     const auto claims = base::from_base64url(token.substr(first_dot + 1, last_dot - first_dot - 1));
     BOOST_REQUIRE((header && claims));
     BOOST_TEST((base::parse_json(*header) == base::Json{{"alg", "HS256"}, {"typ", "JWT"}}));
-    BOOST_TEST((base::parse_json(*claims) == base::Json{{"sub", wallet}, {"iat", now}, {"exp", now + 3600}}));
+    BOOST_TEST((base::parse_json(*claims) ==
+                base::Json{{"sub", wallet}, {"auth_time", now}, {"iat", now}, {"exp", now + 3600}}));
 }
 
 BOOST_AUTO_TEST_CASE(no_bit_of_a_token_can_be_flipped)
 {
-    const auto token = auth::issue_access_token(secret, wallet, now, 3600);
+    const auto token = auth::issue_access_token(secret, {wallet, now}, now, 3600);
     for (std::size_t at = 0; at < token.size(); ++at) {
         for (int bit = 0; bit < 8; ++bit) {
             auto flipped = token;
@@ -90,7 +97,7 @@ BOOST_AUTO_TEST_CASE(no_bit_of_a_token_can_be_flipped)
 
 BOOST_AUTO_TEST_CASE(nothing_can_be_cut_from_or_added_to_a_token)
 {
-    const auto token = auth::issue_access_token(secret, wallet, now, 3600);
+    const auto token = auth::issue_access_token(secret, {wallet, now}, now, 3600);
     for (std::size_t length = 0; length < token.size(); ++length) {
         BOOST_TEST(!auth::verify_access_token(secret, token.substr(0, length), now).has_value());
         BOOST_TEST(!auth::verify_access_token(secret, token.substr(token.size() - length), now).has_value());
@@ -113,7 +120,7 @@ BOOST_AUTO_TEST_CASE(a_token_has_4096_bytes_at_most)
     };
     const auto longest = padded_to(4096);
     BOOST_TEST_REQUIRE(longest.size() == 4096u);
-    BOOST_TEST((auth::verify_access_token(secret, longest, now) == wallet));
+    BOOST_TEST(wallet_of(auth::verify_access_token(secret, longest, now)) == wallet);
     const auto too_long = padded_to(4097);
     BOOST_TEST_REQUIRE(too_long.size() == 4097u);
     BOOST_TEST(!auth::verify_access_token(secret, too_long, now).has_value());
@@ -121,7 +128,7 @@ BOOST_AUTO_TEST_CASE(a_token_has_4096_bytes_at_most)
 
 BOOST_AUTO_TEST_CASE(another_secret_makes_another_token)
 {
-    const auto token = auth::issue_access_token(secret, wallet, now, 3600);
+    const auto token = auth::issue_access_token(secret, {wallet, now}, now, 3600);
     BOOST_TEST(!auth::verify_access_token("another secret", token, now).has_value());
     BOOST_TEST(!auth::verify_access_token("", token, now).has_value());
     BOOST_TEST(!auth::verify_access_token(std::string(secret) + " ", token, now).has_value());
@@ -130,13 +137,13 @@ BOOST_AUTO_TEST_CASE(another_secret_makes_another_token)
 BOOST_AUTO_TEST_CASE(a_token_of_the_previous_secret_is_still_good)
 {
     const std::string previous = "the secret before this one, for tests as well";
-    const auto token = auth::issue_access_token(previous, wallet, now, 3600);
-    BOOST_TEST((auth::verify_access_token(secret, token, now, previous) == wallet));
+    const auto token = auth::issue_access_token(previous, {wallet, now}, now, 3600);
+    BOOST_TEST(wallet_of(auth::verify_access_token(secret, token, now, previous)) == wallet);
     BOOST_TEST(!auth::verify_access_token(secret, token, now).has_value());
     BOOST_TEST(!auth::verify_access_token(secret, token, now + 3600, previous).has_value());
-    const auto present = auth::issue_access_token(secret, wallet, now, 3600);
-    BOOST_TEST((auth::verify_access_token(secret, present, now, previous) == wallet));
-    const auto foreign = auth::issue_access_token("another secret", wallet, now, 3600);
+    const auto present = auth::issue_access_token(secret, {wallet, now}, now, 3600);
+    BOOST_TEST(wallet_of(auth::verify_access_token(secret, present, now, previous)) == wallet);
+    const auto foreign = auth::issue_access_token("another secret", {wallet, now}, now, 3600);
     BOOST_TEST(!auth::verify_access_token(secret, foreign, now, previous).has_value());
     auto flipped = token;
     flipped[flipped.size() - 5] = flipped[flipped.size() - 5] == 'A' ? 'B' : 'A';
@@ -146,7 +153,7 @@ BOOST_AUTO_TEST_CASE(a_token_of_the_previous_secret_is_still_good)
 // The empty text is a key that everybody knows.
 BOOST_AUTO_TEST_CASE(no_previous_secret_is_not_an_empty_one)
 {
-    const auto token = auth::issue_access_token("", wallet, now, 3600);
+    const auto token = auth::issue_access_token("", {wallet, now}, now, 3600);
     BOOST_TEST(!auth::verify_access_token(secret, token, now).has_value());
     BOOST_TEST(!auth::verify_access_token(secret, token, now, "").has_value());
 }
@@ -157,7 +164,7 @@ BOOST_AUTO_TEST_CASE(the_subject_is_an_address_and_comes_out_in_lowercase)
         return auth::verify_access_token(secret, with_claims("{\"sub\":" + json + ",\"exp\":1767225601}"),
                                          now);
     };
-    BOOST_TEST((subject("\"0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A\"") == wallet));
+    BOOST_TEST(wallet_of(subject("\"0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A\"")) == wallet);
     for (const auto* wrong : {"\"\"", "\"alice\"", "\"0x19e7\"", "null", "7", "true", "[]", "{}",
                               "\" 0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a\"",
                               "\"0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a\\u0000\"",
@@ -212,6 +219,36 @@ BOOST_AUTO_TEST_CASE(the_header_must_say_hs256_and_demand_nothing_that_is_not_un
           R"({"alg":"HS256 "})", R"({"alg":"HS256","crit":["b64"],"b64":false})",
           R"({"alg":"HS256","crit":[]})", R"({"ALG":"HS256"})"})
         BOOST_TEST(!is_valid(wrong), "accepted: " << wrong);
+}
+
+BOOST_AUTO_TEST_CASE(a_token_says_when_its_wallet_signed)
+{
+    const auto refreshed = auth::issue_access_token(secret, {wallet, now - 5000}, now, 3600);
+    BOOST_TEST(auth::verify_access_token(secret, refreshed, now).value().signed_in_at == now - 5000);
+    const auto signed_in_at = [](const std::string& more) {
+        const auto claims = "{\"sub\":\"" + std::string(wallet) + "\",\"exp\":1767225601" + more + "}";
+        return auth::verify_access_token(secret, with_claims(claims), now).value().signed_in_at;
+    };
+    BOOST_TEST(signed_in_at(R"(,"iat":1767222000)") == 1767222000); // as tokens were before they had it
+    BOOST_TEST(signed_in_at(R"(,"iat":1767222000,"auth_time":1767111111)") == 1767111111);
+    for (const auto* nothing : {"", R"(,"iat":"1767222000")", R"(,"iat":1767222000,"auth_time":null)",
+                                R"(,"iat":1767222000,"auth_time":-1)"})
+        BOOST_TEST(signed_in_at(nothing) == 0, "an instant: " << nothing);
+}
+
+BOOST_AUTO_TEST_CASE(a_token_that_is_overdue_is_good_for_whoever_allows_that)
+{
+    const auto token = auth::issue_access_token(secret, {wallet, now}, now, 3600);
+    const auto is_good = [&](base::UnixSeconds at, std::int64_t overdue_seconds) {
+        return auth::verify_access_token(secret, token, at, {}, overdue_seconds).has_value();
+    };
+    BOOST_TEST(is_good(now + 3659, 60));
+    BOOST_TEST(!is_good(now + 3660, 60));
+    BOOST_TEST(is_good(now + 3600 + 86399, 86400));
+    BOOST_TEST(!is_good(now + 3600 + 86400, 86400));
+    auto forged = token;
+    forged.back() = forged.back() == 'A' ? 'E' : 'A';
+    BOOST_TEST(!auth::verify_access_token(secret, forged, now, {}, 86400).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -99,4 +99,13 @@ BOOST_AUTO_TEST_CASE(no_other_character_and_no_impossible_length_is_accepted)
         BOOST_TEST(!base::from_base64url(text).has_value(), "accepted: " << text);
 }
 
+BOOST_AUTO_TEST_CASE(the_standard_alphabet_is_read_as_strictly)
+{
+    for (const char* bytes : {"", "f", "fo", "foo", "\xfb\xff"})
+        BOOST_TEST(base::from_base64(base::base64(bytes)).value() == bytes);
+    for (const char* text :
+         {"Zg", "Zg=", "Zg===", "Zh==", "Zg==\n", " Zg==", "-_8=", "Z===", "=", "Zm9v=", "Z"})
+        BOOST_TEST(!base::from_base64(text).has_value(), text);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

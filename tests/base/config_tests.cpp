@@ -11,6 +11,7 @@ namespace {
 using base::Program;
 using Settings = std::map<std::string, std::string>;
 
+constexpr const char* webhook_secret = "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw"; // 24 times "0"
 constexpr const char* address = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A";
 
 // What a server in production cannot do without, and nothing else.
@@ -110,6 +111,7 @@ const Integer integers[] = {
     {"RATE_LIMIT_CHAIN_PER_ADDRESS_PER_MINUTE", 0, 6000,
      [](const auto& c) { return c.rate_limit_chain_per_address_per_minute; }},
     {"RATE_LIMIT_ATTEST_PER_MINUTE", 0, 6000, [](const auto& c) { return c.rate_limit_attest_per_minute; }},
+    {"AGORA_REQUIRE_AUDIO", 0, 1, [](const auto& c) { return std::int64_t{c.agora_require_audio}; }},
     {"BASE_GRANT_PER_NAME", 0, 1, [](const auto& c) { return std::int64_t{c.rules.base_grant_per_name}; }},
     {"BASE_GRANT_SECONDS", 1, year, [](const auto& c) { return c.rules.base_grant_seconds; }},
     {"CELO_BONUS_SECONDS", 1, year, [](const auto& c) { return c.rules.celo_bonus_seconds; }},
@@ -123,10 +125,14 @@ const Integer integers[] = {
     {"UNJOINED_ROOM_TTL_SECONDS", 1, year, [](const auto& c) { return c.rules.unjoined_room_ttl_seconds; }},
     {"NONCE_TTL_SECONDS", 1, 86400, [](const auto& c) { return c.rules.nonce_ttl_seconds; }},
     {"JWT_TTL_SECONDS", 1, year, [](const auto& c) { return c.rules.jwt_ttl_seconds; }},
+    {"SESSION_MAX_AGE_SECONDS", 1, year, [](const auto& c) { return c.rules.session_max_age_seconds; }},
     {"JOIN_WINDOW_SECONDS", 0, 86400, [](const auto& c) { return c.rules.join_window_seconds; }},
     {"SWEEP_STALE_AFTER_SECONDS", 1, year, [](const auto& c) { return c.rules.sweep_stale_after_seconds; }},
+    {"WEBHOOK_ALLOW_PRIVATE", 0, 1, [](const auto& c) { return std::int64_t{c.webhook_allow_private}; }},
     {"FREE_ROOM_CAPACITY", 2, 6, [](const auto& c) { return c.rules.free_room_capacity; }},
     {"BOOKED_ROOM_CAPACITY", 2, 2, [](const auto& c) { return c.rules.booked_room_capacity; }},
+    {"EARLY_LEAVE_BUDGET_SECONDS", 0, 86400,
+     [](const auto& c) { return c.rules.early_leave_budget_seconds; }},
 };
 
 } // namespace
@@ -175,6 +181,15 @@ BOOST_AUTO_TEST_CASE(each_needed_setting_that_is_missing_gives_one_line_with_its
     }
 }
 
+// Or no session would ever take place.
+BOOST_AUTO_TEST_CASE(to_require_audio_agora_has_to_tell)
+{
+    require_one_line_about("AGORA_REQUIRE_AUDIO", with(complete(), "AGORA_REQUIRE_AUDIO", "1"));
+    const auto told = with(complete(), "AGORA_NOTIFICATION_SECRET", "secret");
+    BOOST_TEST(load(with(told, "AGORA_REQUIRE_AUDIO", "1")).agora_require_audio);
+    BOOST_TEST(!load(told).agora_require_audio);
+}
+
 BOOST_AUTO_TEST_CASE(all_that_is_wrong_is_told_at_once)
 {
     BOOST_TEST(problems({}).size() == complete().size());
@@ -210,7 +225,7 @@ BOOST_AUTO_TEST_CASE(every_integer_is_read_within_its_bounds_and_refused_beyond_
 
 BOOST_AUTO_TEST_CASE(every_integer_lands_in_its_own_place)
 {
-    Settings settings = complete();
+    auto settings = with(complete(), "AGORA_NOTIFICATION_SECRET", "which AGORA_REQUIRE_AUDIO needs");
     std::map<std::string, std::int64_t> expected;
     // Values that differ from each other and keep the rules between settings.
     std::int64_t next = 40;
@@ -240,7 +255,20 @@ BOOST_AUTO_TEST_CASE(every_text_lands_in_its_own_place)
     settings["VERIFICATION_MIRROR_ADDRESS"] = numbered + "5";
     settings["ORACLE_PRIVATE_KEY"] = "0x" + std::string(64, '6');
     settings["ORACLE_SERVICE_TOKEN"] = "a service token of more than thirty-two bytes";
+    settings["AGORA_CUSTOMER_ID"] = "customer";
+    settings["AGORA_CUSTOMER_SECRET"] = "their secret";
+    settings["AGORA_API_URL"] = "https://api.example.org/";
+    settings["WEBHOOK_URL"] = "https://user:password@app.example.org/hooks?key=1";
+    settings["WEBHOOK_SECRET"] = webhook_secret;
     const auto config = load(settings);
+    BOOST_TEST(config.agora_customer_id == "customer");
+    BOOST_TEST(config.agora_customer_secret == "their secret");
+    BOOST_TEST(config.agora_api_url == "https://api.example.org");
+    BOOST_TEST(config.webhook_url == "https://user:password@app.example.org/hooks?key=1");
+    BOOST_TEST(config.webhook_secrets == std::vector<std::string>{std::string(24, '0')},
+               boost::test_tools::per_element());
+    BOOST_TEST(config.rules.tells_application);
+    BOOST_TEST(config.rules.tells_agora);
     BOOST_TEST(config.escrow_address == numbered + "1");
     BOOST_TEST(config.mock_host == numbered + "2");
     BOOST_TEST(config.mock_guest == numbered + "3");
@@ -267,6 +295,7 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
           "0x" + std::string(30, 'a')}},
         {"RPC_URL",
          {"rpc.example.org", "ftp://rpc.example.org", "file:///etc/passwd", "HTTPX://a", "://", "http:/a"}},
+        {"SIGN_IN_RPC_URL", {"rpc.example.org", "ftp://rpc.example.org", "http://"}},
         {"REGISTRY_ADDRESS",
          {"0x12", std::string(42, 'a'), std::string(40, 'a'), address + std::string("0"), "alice"}},
         {"VERIFICATION_MIRROR_ADDRESS",
@@ -279,6 +308,14 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
           "0x" + std::string(63, 'a') + "g"}},
         {"ENVIRONMENT", {"prod", "Production", "test", "dev"}},
         {"CHAIN_MODE", {"RPC", "none", "anvil"}},
+        {"WEBHOOK_SECRET",
+         {"MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "whsec_", "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
+          "whsec_" + std::string(87, 'A') + "=A", "whsec_" + std::string(88, 'A'),
+          webhook_secret + std::string("="), webhook_secret + std::string(",") + webhook_secret,
+          webhook_secret + std::string(" x"), "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMD-_",
+          webhook_secret + std::string(" ") + webhook_secret + " " + webhook_secret}},
+        {"AGORA_API_URL",
+         {"api.agora.io", "http://api.agora.io", "ftp://api.agora.io", "https://", "https:///"}},
     };
     for (const auto& row : table) {
         for (const auto& value : row.wrong) {
@@ -293,11 +330,58 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
     }
 }
 
+BOOST_AUTO_TEST_CASE(webhooks_go_to_https_or_to_this_machine)
+{
+    const auto settings = with(complete(), "WEBHOOK_SECRET", webhook_secret);
+    const std::vector<std::string> good = {"https://app.example.org/", "https://app.example.org:8443/a?b=c",
+                                           "https://8.8.8.8/",         "https://[2606:4700::1111]/",
+                                           "http://127.0.0.1:8080/",   "http://localhost/x",
+                                           "http://[::1]:1/",          "https://127.0.0.1/"};
+    for (const auto& url : good)
+        require_accepted(with(settings, "WEBHOOK_URL", url));
+    for (const char* url : {"app.example.org", "http://app.example.org/", "HTTPS://app.example.org/",
+                            "https://", "https:///x", "ftp://app.example.org/", "https://app.example.org/ x",
+                            "http://localhost.example.org/", "http://127.0.0.1.example.org/"})
+        require_one_line_about("WEBHOOK_URL", with(settings, "WEBHOOK_URL", url));
+    for (const char* url :
+         {"https://10.0.0.1/", "https://192.168.1.1:8443/", "https://169.254.169.254/latest",
+          "https://100.64.0.1/", "https://[fd00::1]/", "https://[fe80::1]/", "https://0.0.0.0/",
+          "https://[::ffff:10.0.0.1]/", "https://user:password@172.16.0.1/"}) {
+        const auto named = with(settings, "WEBHOOK_URL", url);
+        require_one_line_about("WEBHOOK_URL", named);
+        require_accepted(with(named, "WEBHOOK_ALLOW_PRIVATE", "1"));
+    }
+    require_one_line_about("WEBHOOK_SECRET", with(complete(), "WEBHOOK_URL", good.front()));
+    const auto two =
+        load(with(settings, "WEBHOOK_SECRET", webhook_secret + std::string(" ") + webhook_secret));
+    BOOST_TEST(two.webhook_secrets.size() == 2U);
+    BOOST_TEST(!two.rules.tells_application);
+    for (const char* bytes : {"+/", "AA"}) { // 64 bytes are the most
+        const auto longest = std::string("whsec_") + bytes + std::string(83, 'A') + "A==";
+        BOOST_TEST(load(with(complete(), "WEBHOOK_SECRET", longest)).webhook_secrets.at(0).size() == 64U);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(agoras_credentials_are_two_or_none)
+{
+    require_one_line_about("AGORA_CUSTOMER_ID", with(complete(), "AGORA_CUSTOMER_ID", "id"));
+    require_one_line_about("AGORA_CUSTOMER_ID", with(complete(), "AGORA_CUSTOMER_SECRET", "secret"));
+    require_one_line_about("AGORA_CUSTOMER_ID",
+                           with(with(complete(), "AGORA_CUSTOMER_SECRET", "x"), "AGORA_CUSTOMER_ID", "a:b"));
+    const auto config = load(complete());
+    BOOST_TEST(config.agora_api_url == "https://api.agora.io");
+    BOOST_TEST(!config.rules.tells_agora);
+    BOOST_TEST(!config.rules.tells_application);
+    BOOST_TEST(!config.webhook_allow_private);
+}
+
 BOOST_AUTO_TEST_CASE(no_line_quotes_a_secret)
 {
     const std::string secret = "hunter2hunter2";
-    for (const auto* name : {"JWT_SECRET", "JWT_SECRET_PREVIOUS", "AGORA_APP_CERTIFICATE",
-                             "ORACLE_PRIVATE_KEY", "ORACLE_SERVICE_TOKEN", "RPC_URL", "AGORA_APP_ID"}) {
+    for (const auto* name :
+         {"JWT_SECRET", "JWT_SECRET_PREVIOUS", "AGORA_APP_CERTIFICATE", "ORACLE_PRIVATE_KEY",
+          "ORACLE_SERVICE_TOKEN", "RPC_URL", "SIGN_IN_RPC_URL", "AGORA_APP_ID", "WEBHOOK_SECRET",
+          "WEBHOOK_URL", "AGORA_CUSTOMER_ID", "AGORA_CUSTOMER_SECRET", "AGORA_API_URL"}) {
         auto settings = with(complete(), name, secret);
         settings.erase("DATABASE_PATH"); // so that there is a message in any case
         for (const auto& line : problems(settings))
@@ -363,6 +447,16 @@ BOOST_AUTO_TEST_CASE(the_mock_chain_is_for_development_only)
 BOOST_AUTO_TEST_CASE(a_tool_needs_the_database_and_nothing_else)
 {
     require_accepted({{"DATABASE_PATH", "x.db"}}, Program::tool);
+    require_accepted({{"DATABASE_URL", "postgresql://voice:se%40me@db/voice"}, {"DATABASE_PREPARE", "off"}},
+                     Program::tool);
+    require_one_line_about("DATABASE_PATH and DATABASE_URL",
+                           {{"DATABASE_PATH", "x.db"}, {"DATABASE_URL", "postgresql://db/voice"}},
+                           Program::tool);
+    require_one_line_about("DATABASE_URL", {{"DATABASE_URL", "mysql://db/voice"}}, Program::tool);
+    require_one_line_about("DATABASE_PREPARE", {{"DATABASE_PATH", "x.db"}, {"DATABASE_PREPARE", "no"}},
+                           Program::tool);
+    require_one_line_about("STATE_DIRECTORY", {{"DATABASE_PATH", "x.db"}, {"STATE_DIRECTORY", "here"}},
+                           Program::tool);
     require_one_line_about("DATABASE_PATH", {}, Program::tool);
     require_one_line_about("CHAIN_ID", {{"DATABASE_PATH", "x.db"}, {"CHAIN_ID", "0"}}, Program::tool);
 }
@@ -455,6 +549,28 @@ BOOST_AUTO_TEST_CASE(a_list_of_origins_is_never_empty)
 {
     for (const auto* wrong : {",", ", ,", " , "})
         require_one_line_about("CORS_ALLOWED_ORIGINS", with(complete(), "CORS_ALLOWED_ORIGINS", wrong));
+}
+
+BOOST_AUTO_TEST_CASE(domains_and_chains_for_signing_in_are_lists)
+{
+    const auto config =
+        load(with(with(complete(), "SIGN_IN_DOMAINS", "App.example.org, localhost:8080 [::1]:3338"),
+                  "SIGN_IN_CHAIN_IDS", "1,8453"));
+    BOOST_TEST((config.sign_in_domains ==
+                std::vector<std::string>{"app.example.org", "localhost:8080", "[::1]:3338"}));
+    BOOST_TEST((config.sign_in_chain_ids == std::vector<std::string>{"1", "8453"}));
+    BOOST_TEST(load(complete()).sign_in_domains.empty());
+    BOOST_TEST(load(complete()).sign_in_chain_ids.empty());
+    BOOST_TEST(load(with(complete(), "SIGN_IN_RPC_URL", "https://other.example.org/key")).sign_in_rpc_url ==
+               "https://other.example.org/key");
+    for (const auto* wrong : {"https://app.example.org", "app.example.org/", "app.example.org:443",
+                              "app.example.org:80", "*.example.org", "*", "user@example.org",
+                              "ex\xc3\xa4mple.org", "example.org.", "example.org:0", "1.2.3"})
+        require_one_line_about("SIGN_IN_DOMAINS",
+                               with(complete(), "SIGN_IN_DOMAINS", std::string("good.example,") + wrong));
+    for (const auto* wrong : {"0", "01", "0x1", "-1", "mainnet", "1.0"})
+        require_one_line_about("SIGN_IN_CHAIN_IDS",
+                               with(complete(), "SIGN_IN_CHAIN_IDS", std::string("1,") + wrong));
 }
 
 BOOST_AUTO_TEST_CASE(a_file_is_read_with_comments_blanks_and_quotes)
@@ -652,11 +768,14 @@ BOOST_AUTO_TEST_CASE(watching_can_be_set)
     BOOST_TEST(load(with(complete(), "METRICS_TEXTFILE", "/a/b.prom")).metrics_textfile == "/a/b.prom");
     const std::string token = "0123456789abcdef0123456789abcdef";
     BOOST_TEST(load(with(complete(), "ORACLE_SERVICE_TOKEN", token)).oracle_service_token == token);
+    BOOST_TEST(load(with(complete(), "SERVICE_TOKEN", token)).service_token == token);
     const std::pair<const char*, const char*> wrong[] = {
         {"LOG_REQUESTS", "yes"},
         {"METRICS_TOKEN", "0123456789abcde"},
         {"METRICS_TOKEN", "0123456789abcdef 0123"},
         {"ORACLE_SERVICE_TOKEN", "0123456789abcdef0123456789abcde"},
+        {"SERVICE_TOKEN", "0123456789abcdef0123456789abcde"},
+        {"SERVICE_TOKEN", "0123456789abcdef 0123456789abcdef"},
         {"METRICS_TEXTFILE", "a.prom"},
         {"METRICS_TEXTFILE", "/a/b"},
         {"METRICS_TEXTFILE", ".prom"}};

@@ -5,7 +5,6 @@ set -eu
 # shellcheck disable=SC2034,SC2317 source=tests/bench/common.sh
 . tests/bench/common.sh
 participants=${BENCH_PARTICIPANTS:-10000}
-connections_at_once=8
 node=tests/bench/node
 
 heading
@@ -20,7 +19,7 @@ fi
 
 # Participants in $clients; for each round as many visitors as there are connections, who join and leave.
 settings "$var/ours"
-"$build/bench-seed" "$var/ours/session-voice.env" "$participants" $((rounds * connections_at_once)) >"$var/seeded"
+"$build/bench-seed" "$var/ours/session-voice.env" "$participants" $((rounds * visitors_at_once)) >"$var/seeded"
 clients=$var/clients visitors=$var/visitors
 grep -v ' -$' "$var/seeded" >"$clients"
 grep ' -$' "$var/seeded" >"$visitors"
@@ -100,13 +99,10 @@ compare "pairs of join and leave a second, of the do-nothing program's requests/
 # ---- beside libsecp256k1 ----
 
 recoveries() { rate=$("$build/bench-recover" "$seconds"); }
-# Each nonce is used once. No more of them are made than the service could take: it answers nothing faster than /health.
-sign_in() {
-    "$build/bench-sign" "$var/ours/session-voice.env" "$(calculate "16 + 1.1 * $health_rate * $seconds" 0)" \
-        >"$var/signed" && ask "$ours" none "$var/signed" verify
-}
+# No more of them are made than the service could take: it answers nothing faster than /health.
+wallets=$(calculate "16 + 1.1 * $health_rate * $seconds" 0)
 compare "POST /auth/verify, of libsecp256k1's recoveries/s on $cores cores" '>= 0.80' \
-    sign_in "recoveries && rate=\$(calculate \"\$rate * $cores\")" '/s'
+    "sign_in $ours $build $var/ours" "recoveries && rate=\$(calculate \"\$rate * $cores\")" '/s'
 
 # ---- beside the same heartbeat in Node ----
 

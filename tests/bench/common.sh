@@ -53,7 +53,9 @@ until_answers() {
 serve() {
     served=$port
     port=$((port + 1))
-    sed "s/-procs\" => var.cores,/-procs\" => ${3:-var.cores},/" lighttpd.conf >"$2/lighttpd.conf"
+    # Tokens that are good for a day are left over all the time here.
+    if grep -aq EARLY_LEAVE_BUDGET_SECONDS "$1"; then echo EARLY_LEAVE_BUDGET_SECONDS=0 >>"$2/session-voice.env"; fi
+    sed "s/-procs\" => var.cores,/-procs\" => ${3:-var.cores},/" "${web_server:-lighttpd.conf}" >"$2/lighttpd.conf"
     SESSION_VOICE_BIND=127.0.0.1 SESSION_VOICE_PORT=$served SESSION_VOICE_BIN=$1 SESSION_VOICE_VAR=$2 \
         SESSION_VOICE_SOCKETS=$2 SESSION_VOICE_CONFIG=$2/session-voice.env lighttpd -D -f "$2/lighttpd.conf" &
     served_pid=$!
@@ -87,14 +89,22 @@ ask() {
 }
 
 # join_and_leave PORT VISITORS: each round has its own of the visitors in that file, since the end of a run may leave them in
-# their rooms. A connection has a thread of its own, so that the script knows whose answer it reads.
+# their rooms. So many that nobody joins often, whose earlier stays would all be looked at. A connection has a thread of its
+# own, so that the script knows whose answer it reads.
+connections_at_once=8 visitors_at_once=200
 join_and_leave() {
-    tail -n +$(((round - 1) * connections_at_once + 1)) "$2" | head -n "$connections_at_once" >"$var/visiting"
+    tail -n +$(((round - 1) * visitors_at_once + 1)) "$2" | head -n "$visitors_at_once" >"$var/visiting"
     threads=$connections_at_once
     joined=no
     if ask "$1" none "$var/visiting" pair; then joined=yes; fi
     threads=''
     [ "$joined" = yes ]
+}
+
+# sign_in PORT BUILD FOLDER: with wallets, nonces and signatures that BUILD's programs make for the settings in FOLDER, so many that
+# none is used twice.
+sign_in() {
+    "$2/bench-sign" "$3/session-voice.env" "${wallets:-16000}" >"$var/signed" && ask "$1" none "$var/signed" verify
 }
 
 # load PORT SECONDS CLIENTS [KIND RATE]...: constant rates. Of an answer that is missing or an error sets $failure and
@@ -127,7 +137,7 @@ wal_written() {
     read_load || return 1
     frames=$(($(number_at 16 "$shm") - frames_before))
     latency_of heartbeat
-    rate=$(calculate "$frames * (4096 + 24) / ($asked / 120)" 0)
+    rate=$(calculate "$frames * ($(sqlite3 "$2" 'PRAGMA page_size') + 24) / ($asked / 120)" 0)
 }
 # number_at OFFSET FILE: of 32 bits. In SQLite's index of the log they are at 16 how many frames it has, at 96 how many of
 # them are in the database.

@@ -1,5 +1,5 @@
--- For wrk with one connection in each thread: a visitor of its own (from the file BENCH_CLIENTS) joins its room, leaves
--- it, joins again ... The two requests of a pair are counted as two.
+-- For wrk with one connection in each thread: its visitors (its share of the file BENCH_CLIENTS) join their rooms and leave
+-- them, one after the other, and then again. The two requests of a pair are counted as two.
 local at = 0
 local nobody = "00000000-0000-4000-8000-000000000000"
 
@@ -9,14 +9,25 @@ function setup(thread)
 end
 
 function init()
+    local threads = tonumber(os.getenv("BENCH_THREADS"))
     local number = 0
+    visitors = {}
     for line in io.lines(os.getenv("BENCH_CLIENTS")) do
-        if number == offset then token, room = line:match("(%S+) (%S+)") end
+        if number % threads == offset then
+            local token, room = line:match("(%S+) (%S+)")
+            local headers = { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" }
+            local join = wrk.format("POST", "/rooms/join", headers, ('{"room_id":"%s"}'):format(room))
+            visitors[#visitors + 1] = { headers = headers, room = room, join = join }
+        end
         number = number + 1
     end
-    headers = { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" }
-    join = wrk.format("POST", "/rooms/join", headers, ('{"room_id":"%s"}'):format(room))
-    next_request = join
+    at = 0
+    begin_next()
+end
+
+function begin_next()
+    at = at % #visitors + 1
+    next_request = visitors[at].join
 end
 
 function request()
@@ -24,11 +35,9 @@ function request()
 end
 
 function response(status, _, body)
-    if next_request ~= join then
-        next_request = join
-        return
-    end
+    local visitor = visitors[at]
+    if next_request ~= visitor.join then return begin_next() end
     local connection = body:match('"connection_id":"([^"]+)"') or nobody
-    next_request = wrk.format("POST", "/rooms/leave", headers,
-        ('{"room_id":"%s","connection_id":"%s"}'):format(room, connection))
+    next_request = wrk.format("POST", "/rooms/leave", visitor.headers,
+        ('{"room_id":"%s","connection_id":"%s"}'):format(visitor.room, connection))
 end

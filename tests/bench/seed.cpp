@@ -9,7 +9,7 @@
 #include "base/startup.h"
 #include "credits/ledger.h"
 #include "database/transaction.h"
-#include "sqlite/migrate.h"
+#include "storage/open.h"
 
 #include <iostream>
 #include <random>
@@ -35,7 +35,7 @@ class Sequence : public base::Random
 
 Sequence randomness;
 
-std::string new_wallet(sqlite::Connection& db, base::UnixSeconds now)
+std::string new_wallet(database::Connection& db, base::UnixSeconds now)
 {
     unsigned char bytes[20];
     randomness.fill(bytes, sizeof bytes);
@@ -54,7 +54,7 @@ std::string new_wallet(sqlite::Connection& db, base::UnixSeconds now)
     return wallet;
 }
 
-std::string new_room(sqlite::Connection& db, const std::string& host, base::UnixSeconds now)
+std::string new_room(database::Connection& db, const std::string& host, base::UnixSeconds now)
 {
     auto room_id = randomness.uuid_v4();
     db.prepare("INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at) "
@@ -66,7 +66,7 @@ std::string new_room(sqlite::Connection& db, const std::string& host, base::Unix
     return room_id;
 }
 
-std::string new_connection(sqlite::Connection& db, const std::string& room_id, const std::string& wallet,
+std::string new_connection(database::Connection& db, const std::string& room_id, const std::string& wallet,
                            std::size_t uid, base::UnixSeconds joined_at, base::UnixSeconds renewed_at,
                            std::int64_t ttl_seconds)
 {
@@ -92,7 +92,7 @@ int main(int argc, char** argv)
     if (argc < 3)
         return 2;
     const auto config = base::start(argv[1], base::Program::server);
-    const auto db = sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms);
+    const auto db = storage::open(config);
     const auto now = base::system_now();
     const auto minute_ago = now - 60;
     const std::size_t participants = std::stoul(argv[2]);
@@ -100,14 +100,15 @@ int main(int argc, char** argv)
     const std::size_t most_lines = argc > 4 ? std::stoul(argv[4]) : participants;
     const auto print = [&](const std::string& wallet, const std::string& room_id,
                            const std::string& connection_id) {
-        std::cout << auth::issue_access_token(config.jwt_secret, wallet, now, 86400) << " " << room_id << " "
-                  << connection_id << "\n";
+        std::cout << auth::issue_access_token(config.jwt_secret, {wallet, now}, now, 86400) << " " << room_id
+                  << " " << connection_id << "\n";
     };
 
     // One transaction, in memory as a whole: random keys written batch by batch would write every page each
     // time.
     database::Transaction tx(*db, database::Durability::relaxed);
-    db->prepare("PRAGMA cache_size = -4000000").step();
+    if (config.database_url.empty())
+        db->prepare("PRAGMA cache_size = -4000000").step();
     const auto line_every = std::max<std::size_t>(1, participants / most_lines);
     std::string room_id;
     for (std::size_t i = 0; i < participants; ++i) {

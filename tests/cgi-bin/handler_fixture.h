@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/base64.h"
+#include "base/hex.h"
 #include "base/hmac.h"
 #include "fixture.h"
 #include "routes.h"
@@ -19,12 +20,12 @@ struct KnownRoute
     bool needs_service_token;
 };
 
-// All but /metrics, which there is by a setting alone.
+// All but /metrics and /service, which there are by settings alone.
 inline std::vector<KnownRoute> make_known_routes()
 {
     std::vector<KnownRoute> known;
     for (const auto& route : all_routes()) {
-        if (route.access == Access::monitor)
+        if (route.access == Access::monitor || route.access == Access::backend)
             continue;
         std::string path = route.path;
         for (const auto& [name, id] :
@@ -33,8 +34,8 @@ inline std::vector<KnownRoute> make_known_routes()
             if (const auto at = path.find(name); at != std::string::npos)
                 path.replace(at, std::string_view(name).size(), id);
         }
-        known.push_back(
-            {route.method, path, route.access == Access::wallet, route.access == Access::service});
+        known.push_back({route.method, path, route.access == Access::wallet || route.access == Access::agora,
+                         route.access == Access::service});
     }
     return known;
 }
@@ -63,11 +64,19 @@ class HandlerFixture : public AppFixture
         return made;
     }
 
-    // With a good token of `wallet_address`, and the operator's.
+    // Agora's, of a body of its notification service.
+    std::string signature_of(const std::string& body) const
+    {
+        return base::to_hex(base::hmac_sha256(config.agora_notification_secret, body));
+    }
+
+    // With a good token of `wallet_address`, and the operator's or the backend's.
     http::Request signed_in(http::Request made, const std::string& wallet_address) const
     {
         made.authorization = "Bearer " + token_for(wallet_address);
-        made.service_token = config.oracle_service_token;
+        made.service_token =
+            made.path.rfind("/service/", 0) == 0 ? config.service_token : config.oracle_service_token;
+        made.agora_signature = signature_of(made.body);
         return made;
     }
 
@@ -95,12 +104,7 @@ class HandlerFixture : public AppFixture
     std::int64_t rows_stored()
     {
         std::int64_t rows = 0;
-        std::vector<std::string> tables;
-        {
-            auto row = db().prepare("SELECT name FROM sqlite_schema WHERE type = 'table'");
-            while (row.step())
-                tables.push_back(row.text(0));
-        }
+        const auto tables = engine::tables(db());
         BOOST_TEST_REQUIRE(tables.size() >= 6);
         for (const auto& table : tables)
             rows += query("SELECT count(*) FROM " + table);
@@ -127,10 +131,20 @@ inline std::string header_of(const Reply& reply, const std::string& name)
     return found == reply.headers.end() ? std::string() : found->second;
 }
 
+// A database that others can open, too: SQLite's at `path`.
 inline base::Config config_with_database(const std::string& path)
 {
     auto config = test_config();
     config.database_path = path;
+    config.database_busy_timeout_ms = 1;
+    return config;
+}
+
+// Its name is "/nonexistent/directory".
+inline base::Config config_without_database()
+{
+    auto config = test_config();
+    engine::choose_unreachable_database(config);
     config.database_busy_timeout_ms = 1;
     return config;
 }

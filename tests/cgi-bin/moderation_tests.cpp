@@ -2,6 +2,7 @@
 #include "auth/access_token.h"
 #include "handler_fixture.h"
 #include "rooms/ban.h"
+#include "rooms/moderation.h"
 #include "rooms/room.h"
 
 namespace {
@@ -39,9 +40,9 @@ class ModerationHandlerFixture : public HandlerFixture
     template <class Work>
     void changes_nothing(Work work)
     {
-        const auto changes_before = query("SELECT total_changes()");
+        const auto changes_before = db().rows_written();
         work();
-        BOOST_TEST(query("SELECT total_changes()") == changes_before);
+        BOOST_TEST(db().rows_written() == changes_before);
     }
     Reply sign_in(unsigned number, const std::string& nonce)
     {
@@ -131,11 +132,13 @@ BOOST_AUTO_TEST_CASE(a_room_is_described_with_everybody_in_it)
                                          {{{"connection_id", seat.at("connection_id")},
                                            {"wallet", host},
                                            {"agora_uid", seat.at("agora_uid")},
-                                           {"joined_at", "2026-01-31T12:00:00.000Z"}},
+                                           {"joined_at", "2026-01-31T12:00:00.000Z"},
+                                           {"connected", false}},
                                           {{"connection_id", guests.at("connection_id")},
                                            {"wallet", guest},
                                            {"agora_uid", guests.at("agora_uid")},
-                                           {"joined_at", "2026-01-31T12:00:05.000Z"}}}}});
+                                           {"joined_at", "2026-01-31T12:00:05.000Z"},
+                                           {"connected", false}}}}});
     now += 85; // the host lapses
     const auto participants = look(room_id, other).body.at("participants");
     BOOST_TEST(participants.size() == 1u);
@@ -212,7 +215,58 @@ BOOST_AUTO_TEST_CASE(a_host_removes_a_participant)
         check_refusal(post(path, caller(seat), guest), 403, "not_your_connection");
     BOOST_TEST(look(room_id, host).body.at("participants").size() == 1u);
     BOOST_TEST(remaining(guest) == 970);
-    join(guest, room_id); // it is no ban
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(who_was_removed_does_not_come_back_into_that_room)
+{
+    const auto room_id = create_room(host);
+    const auto host_seat = caller(join(host, room_id));
+    give(guest, 1000);
+    give(other, 1000);
+    kick(room_id, join(guest, room_id).at("connection_id"), host);
+    rooms::remove(context(), join(other, room_id).at("connection_id"));
+    for (int minutes = 0; minutes < 10; ++minutes) {
+        for (const auto& wallet : {guest, other})
+            changes_nothing([&] {
+                check_refusal(post("/rooms/join", {{"room_id", room_id}}, wallet), 403, "removed_from_room");
+            });
+        now += 60;
+        BOOST_TEST(post("/rooms/token/renew", host_seat, host).status == 200);
+    }
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_removal_is_of_one_wallet_and_one_room)
+{
+    give(guest, 1000);
+    give(other, 1000);
+    const auto room_id = create_room(host);
+    join(host, room_id);
+    kick(room_id, join(guest, room_id).at("connection_id"), host);
+    join(other, room_id);
+    post("/rooms/leave", caller(post("/rooms/join", {{"room_id", create_room(address(9))}}, guest).body),
+         guest);
+    remove("/rooms/" + room_id, host);
+    check_refusal(post("/rooms/join", {{"room_id", room_id}}, guest), 404, "room_not_found");
+    join(guest, create_room(host)); // it is no ban
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(who_left_or_lapsed_or_was_banned_comes_back)
+{
+    give(guest, 1000);
+    const auto room_id = create_room(host);
+    auto seat = caller(join(host, room_id));
+    post("/rooms/leave", caller(join(guest, room_id)), guest);
+    join(guest, room_id);
+    now += 80;
+    BOOST_TEST(post("/rooms/token/renew", seat, host).status == 200);
+    now += 20; // the guest has lapsed
+    join(guest, room_id);
+    // Whom a ban ended is kept out by that alone.
+    database::transact(db(), [&] { rooms::expel(context(), guest); });
+    join(guest, room_id);
     require_clean_audit();
 }
 

@@ -68,14 +68,10 @@ struct LedgerFixture : AppFixture
     std::vector<std::string> audit_after(const std::string& script)
     {
         database::Transaction tx(db());
-        db().execute("DROP TRIGGER credit_events_state_the_balance; DROP TRIGGER credit_events_no_update;"
-                     "DROP TRIGGER credit_events_no_delete; DROP TRIGGER credit_events_no_replace; DROP "
-                     "TRIGGER credit_accounts_no_delete;"
-                     "DROP INDEX credit_events_one_grant;"
-                     "PRAGMA defer_foreign_keys = ON; PRAGMA ignore_check_constraints = ON;");
+        lift_rules();
         db().execute(script);
         auto violations = credits::audit(db());
-        db().execute("PRAGMA ignore_check_constraints = OFF"); // is no part of the transaction
+        engine::heed_checks(db()); // is no part of the transaction
         return violations;
     }
     void require_one_violation(const std::string& part, const std::string& script)

@@ -4,6 +4,7 @@
 #include "rooms/audit.h"
 #include "rooms/room_fixture.h"
 #include "sqlite/child_process.h"
+#include "storage/open.h"
 #include "temporary_folder.h"
 
 #include <chrono>
@@ -24,7 +25,7 @@ struct View
     bool operator==(const View&) const = default;
 };
 
-View view(sqlite::Connection& db, const std::string& wallet)
+View view(database::Connection& db, const std::string& wallet)
 {
     const auto account = credits::account(db, wallet);
     return {credits::brief_statement(db, wallet, 0), credits::daily_totals(db, wallet, 0),
@@ -153,7 +154,8 @@ BOOST_AUTO_TEST_CASE(any_size_of_batches_gives_the_same_ledger)
         other.prune(credits::day_of(other.now) + day, false, batch);
         std::string ledger;
         auto row =
-            other.db().prepare("SELECT event_id, delta_seconds, balance_after_seconds FROM credit_events");
+            other.db().prepare("SELECT event_id, delta_seconds, balance_after_seconds FROM credit_events "
+                               "ORDER BY event_id");
         while (row.step())
             ledger += row.text(0) + " " + row.text(1) + " " + row.text(2) + "\n";
         if (expected.empty())
@@ -309,19 +311,18 @@ BOOST_AUTO_TEST_CASE(random_weeks_are_the_same_with_and_without_pruning)
 BOOST_AUTO_TEST_CASE(killed_anywhere_it_leaves_a_whole_ledger_and_can_be_run_again)
 {
     const TemporaryFolder folder;
-    const auto path = folder / "test.db";
+    auto settings = test_config();
+    settings.database_path = folder / "test.db";
     View before;
     base::UnixSeconds limit = 0;
     {
-        auto settings = test_config();
-        settings.database_path = path;
         PruningFixture service(settings);
         const auto seat = service.sit(alice, service.open_room(alice, 1000000));
         service.beat_for(seat, 30000);
         before = view(service.db(), alice);
         limit = credits::day_of(service.now) + day;
     }
-    const auto events_in = [](sqlite::Connection& db) {
+    const auto events_in = [](database::Connection& db) {
         auto row = db.prepare("SELECT count(*) FROM credit_events");
         row.step();
         return row.integer(0);
@@ -331,25 +332,25 @@ BOOST_AUTO_TEST_CASE(killed_anywhere_it_leaves_a_whole_ledger_and_can_be_run_aga
     for (int round = 0; round < 20; ++round) {
         {
             ChildProcess child([&] {
-                const auto db = sqlite::open_migrated(path, 5000);
+                const auto db = storage::open(settings);
                 credits::prune(*db, limit, false, 5);
                 return 0;
             });
-            const auto db = sqlite::open_migrated(path, 5000);
+            const auto db = storage::open(settings);
             const auto events_before = events_in(*db);
             comes_true([&] { return events_in(*db) < events_before || child.has_ended(); });
             ::usleep(static_cast<useconds_t>(dice() % 1000));
             child.kill();
             killed_midway += child.wait() == 128 + SIGKILL ? 1 : 0;
         }
-        const auto db = sqlite::open_migrated(path, 5000);
+        const auto db = storage::open(settings);
         BOOST_TEST((view(*db, alice) == before));
         BOOST_TEST(credits::audit(*db).empty());
         BOOST_TEST(rooms::audit(*db).empty());
         BOOST_TEST(db->integrity_problems().empty());
     }
     BOOST_TEST(killed_midway > 0);
-    const auto db = sqlite::open_migrated(path, 5000);
+    const auto db = storage::open(settings);
     credits::prune(*db, limit);
     BOOST_TEST((view(*db, alice) == before));
     BOOST_TEST(credits::statement(*db, alice, 100).size() == before.statement.size());
@@ -357,7 +358,7 @@ BOOST_AUTO_TEST_CASE(killed_anywhere_it_leaves_a_whole_ledger_and_can_be_run_aga
 
 // Rooms of five who talk twice a day for an hour, with a heartbeat every 30 s and a renewal every 45 s, the
 // second hour over midnight. PRUNING_PARTICIPANTS=1000 PRUNING_DAYS=30 is the full size (TMPDIR=/dev/shm).
-BOOST_AUTO_TEST_CASE(a_month_of_talk_takes_little_room_once_it_is_pruned)
+BOOST_AUTO_TEST_CASE(a_month_of_talk_takes_little_room_once_it_is_pruned, *boost::unit_test::label("sqlite"))
 {
     const auto participants = number_from_environment("PRUNING_PARTICIPANTS", 20);
     const auto days = number_from_environment("PRUNING_DAYS", 3);
@@ -422,7 +423,7 @@ BOOST_AUTO_TEST_CASE(a_month_of_talk_takes_little_room_once_it_is_pruned)
         talk(first_day + i * day + 23 * hour + hour / 2);
     }
 
-    service.db().copy_into(path);
+    service.sqlite_db().copy_into(path);
     const auto file = sqlite::open_migrated(path, 60000);
     auto& db = *file;
 

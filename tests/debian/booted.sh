@@ -41,7 +41,7 @@ it_waits_for_its_settings() {
     dpkg -i /root/first.deb || return 1
     systemctl is-active session-voice.socket session-voice-read.socket session-voice-chain.socket \
         session-voice-meter.timer || return 1
-    systemctl is-active session-voice-attest.timer && return 1
+    systemctl is-active session-voice-attest.timer session-voice-notify.service && return 1
     answers 200 /health &
     asking=$!
     sleep 1

@@ -166,8 +166,8 @@ an_old_database_is_upgraded() {
 check "a database of an older schema is upgraded without loss" an_old_database_is_upgraded
 
 processes() { readlink /proc/[0-9]*/exe | grep '/usr/bin/session-voice'; }
-# As many readers as cores, but at least two, eight and six more, and a supervisor for each pool.
-processes_of_three_pools() { cores=$(nproc); echo $(((cores > 2 ? cores : 2) + 8 + 6 + 3)); }
+# As many readers as cores, but at least two, three and six more, and a supervisor for each pool.
+processes_of_three_pools() { cores=$(nproc); echo $(((cores > 2 ? cores : 2) + 3 + 6 + 3)); }
 
 # The same package as it was when there were two pools, of an earlier version.
 two_pools() {
@@ -312,9 +312,9 @@ Type=oneshot
 ExecStart=/root/booted.sh
 StandardOutput=file:/root/booted.log
 StandardError=file:/root/booted.log
-TimeoutStartSec=90
+TimeoutStartSec=200
 UNIT
-    timeout 120 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$root" --boot \
+    timeout 240 systemd-nspawn --quiet --register=no --keep-unit --private-network --directory="$root" --boot \
         </dev/null >"$tmp/boot.log" 2>&1
     cat "$root/root/booted.log" && grep -qx booted "$root/root/booted.log" || { cat "$tmp/boot.log"; return 1; }
 }

@@ -76,7 +76,7 @@ the_pages_have_every_option() {
         grep -qE "^\.It Ic $command( |\$)" deploy/man/session-voice-admin.8 || { echo "no command $command"; wrong=1; }
     done <"$tmp/commands"
 
-    for program in session-voice session-voice-meter session-voice-attest session-voice-admin; do
+    for program in session-voice session-voice-meter session-voice-attest session-voice-notify session-voice-admin; do
         "$build/$program" --help >"$tmp/help" || return 1
         # shellcheck disable=SC2086 # two words
         [ $program != session-voice-admin ] ||
@@ -145,7 +145,7 @@ uninstall_removes_what_install_put_there() {
     mkdir -p "$tmp/dest/usr/local/bin" && touch "$tmp/dest/usr/local/bin/somebody-elses" || return 1
     install_tree install-strip DESTDIR="$tmp/dest" || return 1
     [ "$(find "$tmp/dest" -name 'session-voice*' -type f | wc -l)" -ge 19 ] || return 1
-    grep -q '^ExecStart=/usr/local/bin/session-voice --workers 8$' "$tmp/dest/usr/local/lib/systemd/system/session-voice.service" &&
+    grep -q '^ExecStart=/usr/local/bin/session-voice --workers writers$' "$tmp/dest/usr/local/lib/systemd/system/session-voice.service" &&
         ! grep -rl "/usr/bin/session-voice\|$tmp" "$tmp/dest/usr/local/lib" || return 1
     install_tree uninstall DESTDIR="$tmp/dest" || return 1
     left=$(find "$tmp/dest" ! -type d -o -name 'session-voice*')

@@ -1,7 +1,7 @@
 // The operator's program beside a running service.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { build, clockAt, environment, expect, ok, run, sleep, sqlite, startService } from './service.mjs';
@@ -290,6 +290,37 @@ describe('session-voice-admin', () => {
         assert.deepEqual(readdirSync(service.folder).sort(), files);
         ok(await host.leave());
         rmSync(saved);
+    });
+
+    it('brings the accounts of the first service along, once', async () => {
+        const [rich, own] = [await service.signedIn(), await service.signedIn()];
+        await admin('credits', 'grant', own.wallet, '5');
+        const file = path.join(service.folder, 'first-service.sql');
+        const row = (wallet, ...seconds) => `INSERT INTO "credit_accounts" VALUES('${wallet}',${seconds},'2025-11-02 10:00:00');\n`;
+        writeFileSync(
+            file,
+            'PRAGMA defer_foreign_keys=TRUE;\nCREATE TABLE credit_accounts (wallet TEXT PRIMARY KEY, base_granted_seconds INTEGER, ' +
+                'bonus_granted_seconds INTEGER, consumed_seconds INTEGER, updated_at TEXT);\n' +
+                row(rich.account.address, 1800, 1800, 700) + row(own.wallet, 1800, 0, 0) + row('\x1b[31malice', 1800, 0, 0),
+        );
+        const dry = await json('import', file, '--dry-run');
+        assert.equal((await rich.credits()).remaining_seconds, 0);
+        const { dry_run, ...rehearsed } = dry;
+        assert.equal(dry_run, true);
+        assert.deepEqual(await json('import', file), rehearsed);
+        assert.deepEqual([rehearsed.wallets_imported, rehearsed.remaining_seconds, rehearsed.notes], [1, 2900, []]);
+        assert.deepEqual(rehearsed.not_imported, [
+            { wallet: '?[31malice', reason: 'is no wallet: 0x and 40 hex digits' },
+            { wallet: own.wallet, reason: 'has credit of its own here' },
+        ]);
+        const { remaining_seconds, consumed_seconds } = await rich.credits();
+        assert.deepEqual([remaining_seconds, consumed_seconds], [2900, 700]);
+        assert.match(await admin('import', file), /0 wallets brought along .* 1 were here already/);
+        assert.match(await admin('credits', 'show', rich.wallet), /imported/);
+        assert.match(await admin('wallets', 'show', rich.wallet), /700/);
+        assert.match(await refused('import', service.config), /no dump of SQLite/);
+        assert.equal((await refusedJson('import', path.join(service.folder, 'none'))).error, 'cannot_read');
+        assert.equal((await rich.credits()).remaining_seconds, 2900);
     });
 
     it('prunes beside the service', async () => {

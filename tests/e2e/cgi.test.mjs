@@ -180,7 +180,7 @@ describe('plain CGI', () => {
     });
 
     it('is the only program that answers a request', async () => {
-        for (const name of ['session-voice-meter', 'session-voice-attest', 'session-voice-admin'])
+        for (const name of ['session-voice-meter', 'session-voice-attest', 'session-voice-notify', 'session-voice-admin'])
             for (const args of [[], ['--help'], ['--config', '/dev/zero'], ['migrate'], ['audit', '--json']]) {
                 const env = environment({ ...settings, GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET' });
                 const { code, stdout, stderr } = await run(path.join(build, name), args, { env });

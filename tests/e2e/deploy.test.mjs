@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { createSiweMessage } from 'viem/siwe';
 import { exchange, expect, ok, run, sleep, until } from './service.mjs';
 import { FakeNode, answerName, hang } from './node.mjs';
 import { Deployment, Host, cgiVariants, commands, isRoot, replaced, variants } from './servers.mjs';
@@ -66,6 +67,16 @@ function behavesAsAlways(copy, { chunked = 200, countsBytes = true }) {
         const participant = `/rooms/${next_id}/participants/${guest.seat.connection_id}`;
         expect(await copy().request('DELETE', participant, { token: guest.token }), 403, 'not_host');
         assert.equal(ok(await copy().request('DELETE', participant, { token: host.token })).closed, true);
+    });
+
+    it('passes the Host on, by which a signed message is judged', async () => {
+        const [client] = await copy().signedInMany(1);
+        const fields = { address: client.account.address, chainId: 1, nonce: await client.nonce(), version: '1' };
+        const message = createSiweMessage({ ...fields, domain: 'localhost', uri: 'https://localhost/' });
+        const body = { message, signature: await client.account.signMessage({ message }) };
+        const at = (Host) => copy().post('/auth/verify', body, { headers: { Host } });
+        expect(await at('127.0.0.1'), 401, 'wrong domain');
+        ok(await at('localhost'));
     });
 
     it('answers HEAD, preflights, wrong methods and strangers as the program means it', async () => {
@@ -386,7 +397,7 @@ describe('deployment', { concurrency: 3 }, () => {
                     it("is swept by the page's line for crontab", async () => {
                         const before = ok(await copy().get('/health')).last_sweep_age_seconds;
                         await sleep(2100); // by two seconds older, if it is not swept; one may begin after a sweep
-                        const [line] = commands('* * * * * ', 1);
+                        const [line] = commands('* * * * * ', 2); // the other is for webhooks
                         const once = replaced(line, { '* * * * * ': '', ' --every 30 --for 60': '' });
                         const env = { SHELL: '/bin/sh', PATH: '/usr/bin:/bin', HOME: host.home };
                         const cron = await run('/bin/sh', ['-c', once], { env, cwd: '/', user: host.user });

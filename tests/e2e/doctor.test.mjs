@@ -5,7 +5,8 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { zeroAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { build, environment, root, run, sqlite, startService, temporaryFolder } from './service.mjs';
+import { createSiweMessage } from 'viem/siwe';
+import { build, environment, ok, root, run, sqlite, startService, temporaryFolder } from './service.mjs';
 import { Anvil, FakeNode, chainId, hang, json } from './node.mjs';
 
 const oracleKey = `0x${'7'.repeat(64)}`;
@@ -80,6 +81,8 @@ describe('doctor', () => {
             /^the registry answers$/,
             /^the verification mirror answers$/,
             /^the escrow answers$/,
+            /^wallets that are contracts can be asked$/,
+            /^SIGN_IN_DOMAINS is not set; a signed message must name the Host of its request$/,
             new RegExp(`^the oracle ${oracle} holds 5 wei$`),
             /^a name that is passed on brings its next owner the base grant, too; BASE_GRANT_PER_NAME=1 would change that$/,
         ])
@@ -256,6 +259,28 @@ describe('doctor', () => {
         };
         assert.deepEqual(await warned('3300'), []);
         assert.match((await warned('3299'))[0], /^JWT_TTL_SECONDS is 3299; clients of the first service keep .* 55 minutes/);
+    });
+
+    it('sees that a proxy changes the Host', async () => {
+        const about = ({ oks, warnings }) => [...oks, ...warnings].filter((line) => line.includes('named another domain'));
+        const account = privateKeyToAccount(`0x${'5'.repeat(64)}`);
+        const { nonce } = ok(await service.post('/auth/nonce', { wallet: account.address }));
+        const fields = { address: account.address, chainId, nonce, version: '1', uri: 'https://app.example.org/' };
+        const message = createSiweMessage({ ...fields, domain: 'app.example.org' });
+        const body = { message, signature: await account.signMessage({ message }) };
+        const refused = await service.post('/auth/verify', body);
+        assert.deepEqual([refused.status, refused.json.error], [401, 'wrong domain']);
+        assert.deepEqual(about(await doctor()), ['1 signed messages named another domain than the Host of their request']);
+        assert.deepEqual(about(await doctor({ SIGN_IN_DOMAINS: 'app.example.org' })), []);
+    });
+
+    it('asks the node for wallets that are contracts', async () => {
+        await fails({ SIGN_IN_RPC_URL: 'http://127.0.0.1:9/' }, /^the node of SIGN_IN_RPC_URL answers: /);
+        const other = await FakeNode.start((request, response, call) => json(response, { jsonrpc: '2.0', id: call.id, result: '0x' }));
+        await fails({ SIGN_IN_RPC_URL: `${other.url}/secret-key` }, /^the node of SIGN_IN_RPC_URL answers: (?!.*secret-key)/);
+        await other.stop();
+        const { oks } = await doctor({ SIGN_IN_RPC_URL: anvil.url });
+        assert.ok(oks.includes('the node of SIGN_IN_RPC_URL answers'));
     });
 
     it('asks the chain', async () => {

@@ -70,13 +70,14 @@ describe('a node that hangs', () => {
         return times;
     }
 
-    // Strangers ask again and again, and the node hangs, for as long as `meanwhile` takes. Then it hangs up.
-    async function whileHanging(meanwhile) {
+    // Strangers ask again and again what the node must be asked about, and it hangs, for as long as `meanwhile` takes. Then it
+    // hangs up.
+    async function whileHanging(meanwhile, question = (client) => client.create()) {
         node.answer = hang;
         let over = false;
         const asking = strangers.map(async (client) => {
             for (let i = 0; i < 1000 && !over; i += 1) {
-                const reply = await client.create();
+                const reply = await question(client);
                 assert.deepEqual([reply.status, reply.json.error], [503, 'chain_unavailable']);
             }
         });
@@ -126,6 +127,34 @@ describe('a node that hangs', () => {
         const slowest = Math.max(...replies.map((reply) => reply.ms));
         t.diagnostic(`${replies.length} joins, the slowest ${slowest.toFixed(0)} ms`);
         assert.ok(slowest < joinBoundMs, `a join took ${slowest} ms`);
+    });
+
+    it('who signs by their own key signs in', async (t) => {
+        // Any signature that is not the key's may be a contract's.
+        const byContract = ({ wallet }) =>
+            service.post('/auth/verify', { wallet, nonce: '0'.repeat(64), signature: `0x${'17'.repeat(65)}` });
+        const times = { without: [], hanging: [] };
+        const signIns = (into) =>
+            Promise.all(
+                talkers.map((client) =>
+                    repeat(roundMs, async () => {
+                        const nonce = await client.nonce();
+                        const signature = await client.sign(nonce);
+                        const reply = await service.post('/auth/verify', { wallet: client.wallet, nonce, signature });
+                        ok(reply);
+                        into.push(reply.ms);
+                    }),
+                ),
+            );
+        for (let round = 0; round < rounds; round += 1) {
+            await signIns(times.without);
+            await whileHanging(() => signIns(times.hanging), byContract);
+        }
+        const [without, hanging] = [quantile(times.without, 0.99), quantile(times.hanging, 0.99)];
+        t.diagnostic(`${times.without.length} without and ${times.hanging.length} with hanging questions`);
+        t.diagnostic(`p99 ${without.toFixed(2)} ms without, ${hanging.toFixed(2)} ms with: ratio ${(hanging / without).toFixed(2)}`);
+        const slowest = Math.max(quantile(times.without, 1), quantile(times.hanging, 1));
+        assert.ok(slowest < beatBoundMs, `signing in took ${slowest} ms`);
     });
 
     it('goes on as before once the node answers', async () => {

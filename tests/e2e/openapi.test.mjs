@@ -23,7 +23,13 @@ const example = (template) =>
 describe('the document', () => {
     let service;
     before(async () => {
-        service = await startService({ settings: { METRICS_TOKEN: 'only-for-this-test' } });
+        service = await startService({
+            settings: {
+                METRICS_TOKEN: 'only-for-this-test',
+                SERVICE_TOKEN: 'only-for-this-test-and-the-backend',
+                AGORA_NOTIFICATION_SECRET: 'only-for-this-test',
+            },
+        });
     });
     after(() => service.stop());
 

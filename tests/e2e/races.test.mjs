@@ -1,19 +1,9 @@
 // Many requests at once, through the real web server and its workers: each rule still holds once.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { expect, ok, sleep, startService } from './service.mjs';
+import { count, expect, ok, sleep, startService } from './service.mjs';
 
 const rounds = 3;
-
-// How often each came: { "200": 1, "401 invalid or expired nonce": 99 }.
-function count(replies) {
-    const counts = {};
-    for (const { status, json } of replies) {
-        const kind = status === 200 ? '200' : `${status} ${json.error}`;
-        counts[kind] = (counts[kind] ?? 0) + 1;
-    }
-    return counts;
-}
 
 const atOnce = (times, request) => Promise.all(Array.from({ length: times }, (_, i) => request(i)));
 
@@ -87,7 +77,9 @@ describe('races', () => {
                 assert.ok(consumed_seconds > shortest - 1 && consumed_seconds < longest + 1, `${consumed_seconds} s`);
                 assert.equal(remaining_seconds + consumed_seconds, 1800);
                 for (const reply of replies) assert.ok(ok(reply).remaining_seconds >= remaining_seconds);
-                assert.equal(Math.min(...replies.map((reply) => reply.json.remaining_seconds)), remaining_seconds);
+                // A second may have passed since.
+                const last = Math.min(...replies.map((reply) => reply.json.remaining_seconds));
+                assert.ok(last === remaining_seconds || last === remaining_seconds + 1, `${last}, then ${remaining_seconds}`);
                 const left = ok(await client.leave());
                 assert.equal(left.debited_seconds, (await client.credits()).consumed_seconds);
             });

@@ -1,12 +1,12 @@
 // Replacing the program while it serves, and a program that is older than the database.
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { build, exchange, ok, run, sleep, startService, temporaryFolder, until, workerCount } from './service.mjs';
 
-const programs = ['session-voice', 'session-voice-meter', 'session-voice-attest', 'session-voice-admin'];
+const programs = ['session-voice', 'session-voice-meter', 'session-voice-attest', 'session-voice-notify', 'session-voice-admin'];
 const seconds = Number(process.env.REPLACE_SECONDS ?? 10);
 const replacements = 10;
 
@@ -52,11 +52,11 @@ describe('the program', { concurrency: 2 }, () => {
                 count(await client.leave({ agent }));
             }
         });
-        const before = service.workers();
+        const before = service.started();
         // The file that a process runs; a replaced one has lost its name.
         const isCurrent = (pid) => readlinkSync(`/proc/${pid}/exe`) === path.join(folder, 'session-voice');
         try {
-            assert.equal(before.length, workerCount);
+            assert.equal(service.workers().length, workerCount);
             for (let i = 0; i < replacements; i += 1) {
                 await sleep((seconds * 1000) / (replacements + 1));
                 install(path.join(build, 'session-voice'), folder);
@@ -70,23 +70,36 @@ describe('the program', { concurrency: 2 }, () => {
         }
         await Promise.all(loads);
         agent.destroy();
-        assert.deepEqual(service.workers().sort(), before.sort());
+        assert.deepEqual(service.started().sort(), before.sort());
         console.log(`${answers} answers while it was replaced ${replacements} times in ${seconds} s, none lost, the slowest after ${Math.round(slowest.ms)} ms`);
         assert.ok(answers > 100 * seconds, `${answers} answers`);
         await service.audit();
         await service.stop();
     });
 
+    // A handler that only takes a note of it would let a service live on that is stopped while it starts.
+    it('handles no signal to end before it has workers to tell', async () => {
+        const service = await startService();
+        const sigterm = 1n << 14n;
+        for (const pid of service.started()) {
+            const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+            const set = (name) => BigInt(`0x${status.match(new RegExp(`^${name}:\\s+(\\w+)$`, 'm'))[1]}`);
+            const isSupervisor = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--workers');
+            assert.equal((set('SigCgt') & sigterm) === 0n, isSupervisor, `${pid}`);
+        }
+        await service.stop();
+    });
+
     it('goes on as it is when its successor would not start', async () => {
         const folder = copyOfPrograms();
         const service = await startService({ programs: folder });
-        const workers = service.workers();
+        const started = service.started();
         const broken = path.join(folder, 'broken');
         writeFileSync(broken, 'no program');
         install(broken, folder);
-        for (const pid of workers) process.kill(pid, 'SIGHUP');
-        await until(() => (service.logs().match(/would not start/g) ?? []).length === workerCount, 'all have tried');
-        assert.deepEqual(service.workers().sort(), workers.sort());
+        for (const pid of started) process.kill(pid, 'SIGHUP');
+        await until(() => (service.logs().match(/would not start/g) ?? []).length === started.length, 'all have tried');
+        assert.deepEqual(service.started().sort(), started.sort());
         ok(await (await service.signedIn()).create());
         await service.stop();
     });

@@ -38,6 +38,7 @@ function everything(folder) {
         ['session-voice', [], { ...signing, SCRIPT_NAME: '', CONTENT_LENGTH: '2', CONTENT_TYPE: 'application/json' }],
         ['session-voice-meter', [], {}],
         ['session-voice-attest', [], {}],
+        ['session-voice-notify', [], {}],
         admin('migrate'),
         admin('audit'),
         admin('doctor'),
@@ -66,6 +67,8 @@ describe('root in a folder of the service’s user', { skip, concurrency: 2 }, (
         writeFileSync(victim, content, { mode: 0o600 });
         const config = path.join(base, 'session-voice.env');
         const settings = {
+            WEBHOOK_URL: 'http://127.0.0.1:9/', // or the notifier has nobody to tell
+            WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
             DATABASE_PATH: path.join(data, 'session-voice.db'),
             METRICS_TEXTFILE: path.join(data, 'session-voice.prom'),
             JWT_SECRET: 'a-jwt-secret-of-more-than-thirty-two-bytes',

@@ -31,7 +31,9 @@ const secretSettings = [
     'AGORA_APP_CERTIFICATE',
     'ORACLE_PRIVATE_KEY',
     'ORACLE_SERVICE_TOKEN',
+    'SERVICE_TOKEN',
     'METRICS_TOKEN',
+    'AGORA_CUSTOMER_SECRET',
 ];
 
 export function rememberSettings(settings) {
@@ -39,10 +41,13 @@ export function rememberSettings(settings) {
         remember(settings[name]);
         remember(settings[name]?.replace(/^0x/, ''));
     }
-    // A node's access key is somewhere behind or before its name.
-    const rpc = String(settings.RPC_URL ?? '').match(/^\w+:\/\/(?:([^@/]*)@)?[^/?]*(.*)$/);
-    if (rpc === null) return;
-    for (const part of `${rpc[1] ?? ''}/${rpc[2]}`.split(/[/?&=:@#]/)) remember(part);
+    for (const secret of String(settings.WEBHOOK_SECRET ?? '').split(' ')) remember(secret.replace(/^whsec_/, ''));
+    // A node's access key is somewhere behind or before its name, as is a receiver's.
+    for (const url of [settings.RPC_URL, settings.WEBHOOK_URL]) {
+        const parts = String(url ?? '').match(/^\w+:\/\/(?:([^@/]*)@)?[^/?]*(.*)$/);
+        if (parts === null) continue;
+        for (const part of `${parts[1] ?? ''}/${parts[2]}`.split(/[/?&=:@#]/)) remember(part);
+    }
 }
 
 export function rememberSettingsFile(file) {

@@ -30,9 +30,14 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const build = path.resolve(root, process.env.SESSION_VOICE_BUILD ?? 'build');
 // As many as cores, at least two.
 export const readerCount = Math.max(availableParallelism(), 2);
-// How many lighttpd keeps, over all pools.
-export const workerCount = [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/"max-procs" => (.*),/g)]
-    .reduce((sum, [, processes]) => sum + (processes === 'var.cores' ? readerCount : Number(processes)), 0);
+// How many there are, over all pools, if so many write. What lighttpd starts is a worker, or keeps as many as its options say.
+const workersWith = (writers) =>
+    [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/SESSION_VOICE_BIN \+ "(.*)",[^]*?"max-procs" => (.*),/g)]
+        .map(([, options, processes]) => [Number(options.match(/--workers (\d+)/)?.[1] ?? 1), processes])
+        .reduce((sum, [kept, processes]) => sum + kept * ({ 'var.cores': readerCount, 'var.writers': writers }[processes] ?? Number(processes)), 0);
+export const workerCount = workersWith(3);
+// Where the settings file names a PostgreSQL.
+export const workerCountOnPostgres = workersWith(12);
 
 const startMs = 30_000;
 const stopMs = 15_000;
@@ -73,7 +78,7 @@ export async function sqlite(database, sql) {
 }
 
 // A tool that shows a test what is stored.
-const isTestsOwn = (program) => path.basename(program) === 'sqlite3';
+const isTestsOwn = (program) => ['sqlite3', 'psql'].includes(path.basename(program));
 
 // What a CGI program answers is the client's, and an answer like any other; everything else is for whoever reads logs.
 function checkOutput(program, args, { stdout, stderr }) {
@@ -230,6 +235,16 @@ export function expect(reply, status, error) {
 
 export const ok = (reply) => expect(reply, 200);
 
+// How often each came: { "200": 1, "401 invalid or expired nonce": 99 }.
+export function count(replies) {
+    const counts = {};
+    for (const { status, json } of replies) {
+        const kind = status === 200 ? '200' : `${status} ${json.error}`;
+        counts[kind] = (counts[kind] ?? 0) + 1;
+    }
+    return counts;
+}
+
 // Waits until `condition` gives something true, and gives that back.
 export async function until(condition, what, withinMs = 10_000) {
     const deadline = performance.now() + withinMs;
@@ -357,9 +372,20 @@ export class Service {
         return statusOf(pid).name;
     }
 
-    // The workers, of all pools.
+    // The workers of all pools.
     workers() {
-        return this.processes().filter((pid) => statusOf(pid).name === 'session-voice' && statusOf(statusOf(pid).parent).name === 'lighttpd');
+        const programs = this.programProcesses();
+        const parents = programs.map((pid) => statusOf(pid).parent);
+        return programs.filter((pid) => !parents.includes(pid));
+    }
+
+    // What the web server started: workers, and what keeps the workers of a pool.
+    started() {
+        return this.programProcesses().filter((pid) => statusOf(statusOf(pid).parent).name === 'lighttpd');
+    }
+
+    programProcesses() {
+        return this.processes().filter((pid) => statusOf(pid).name === 'session-voice');
     }
 
     // Those for reads and heartbeats.
@@ -503,6 +529,11 @@ class Client {
         const nonce = await this.nonce();
         const signature = await this.sign(nonce, as);
         this.token = ok(await this.service.post('/auth/verify', { wallet: this.wallet, signature, nonce })).token;
+    }
+
+    // The same wallet with the same token and seat, at another machine.
+    at(service) {
+        return Object.assign(new Client(service, this.account), { token: this.token, seat: this.seat });
     }
 
     get(rawPath, options = {}) {

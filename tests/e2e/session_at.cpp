@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "base/startup.h"
 #include "sessions/oracle.h"
-#include "sqlite/migrate.h"
+#include "storage/open.h"
 
 #include <iostream>
 #include <sstream>
@@ -67,7 +67,7 @@ class SessionAt
 {
   public:
     explicit SessionAt(const base::Config& config)
-        : config_(config), db_(sqlite::open_migrated(config.database_path, config.database_busy_timeout_ms)),
+        : config_(config), db_(storage::open(config)),
           chain_(ethereum::make_chain(config, {config.rpc_timeout_ms, true})),
           tokens_(config.agora_app_id, config.agora_app_certificate)
     {
@@ -95,7 +95,7 @@ class SessionAt
         if (command == "leave") {
             const auto booking_id = words.booking().to_decimal();
             const auto wallet = words.text();
-            return {{"seconds", sessions::leave(*db_, booking_id, wallet, words.instant())}};
+            return {{"seconds", sessions::leave(*db_, config_, booking_id, wallet, words.instant())}};
         }
         if (command == "attest")
             return attest(words);
@@ -196,7 +196,7 @@ class SessionAt
     }
 
     const base::Config& config_;
-    const std::unique_ptr<sqlite::Connection> db_;
+    const std::unique_ptr<database::Connection> db_;
     const std::unique_ptr<ethereum::Chain> chain_;
     const agora::TokenIssuer tokens_;
     base::SystemRandom random_;

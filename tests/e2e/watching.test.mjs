@@ -224,6 +224,7 @@ describe('secrets', () => {
             METRICS_TEXTFILE: textfile,
             JWT_SECRET: mark('jwtsecret'),
             ORACLE_SERVICE_TOKEN: mark('servicetoken'),
+            SERVICE_TOKEN: mark('applicationsbackendtoken'),
             CHAIN_MODE: 'rpc',
             RPC_URL: `http://127.0.0.1:${deadPort}/${mark('rpckey')}`,
             REGISTRY_ADDRESS: `0x${'c0'.repeat(20)}`,
@@ -248,10 +249,11 @@ describe('secrets', () => {
             `Bearer ${mark('wrongtoken')}`,
             `Basic ${mark('basic')}`,
         ];
-        const services = [settings.ORACLE_SERVICE_TOKEN, mark('wrongservicetoken')];
+        const services = [settings.ORACLE_SERVICE_TOKEN, settings.SERVICE_TOKEN, mark('wrongservicetoken')];
         const bodies = [
             { wallet: client.wallet, signature, nonce, room_id: mark('room'), connection_id: mark('connection') },
             { wallet: mark('wallet'), signature: mark('signature'), nonce: mark('nonce') },
+            { wallet: client.wallet, seconds: 1, reference: mark('reference'), reason: mark('reason') },
             { room_id: '00000000-0000-4000-8000-000000000000', booking_id: '7', visibility: mark('visibility') },
             `{"${mark('broken')}`,
         ];

@@ -282,6 +282,7 @@ BOOST_AUTO_TEST_CASE(an_observer_is_told_of_every_call_and_how_it_ended)
 {
     struct Observer : ethereum::CallObserver
     {
+        void before_call() override { told.emplace_back("begins"); }
         void on_call(const std::string& method, const char* outcome, std::int64_t microseconds) override
         {
             BOOST_TEST(microseconds >= 0);
@@ -296,7 +297,8 @@ BOOST_AUTO_TEST_CASE(an_observer_is_told_of_every_call_and_how_it_ended)
     BOOST_CHECK_THROW(watched.call("eth_call", base::Json::array()), base::Error);
     answer("<html>");
     BOOST_CHECK_THROW(watched.call("eth_call", base::Json::array()), base::Error);
-    const std::vector<std::string> expected = {"eth_chainId ok", "eth_call error", "eth_call unavailable"};
+    const std::vector<std::string> expected = {"begins",         "eth_chainId ok", "begins",
+                                               "eth_call error", "begins",         "eth_call unavailable"};
     BOOST_TEST(observer.told == expected, boost::test_tools::per_element());
 }
 

@@ -222,6 +222,7 @@ BOOST_AUTO_TEST_CASE(the_settings_choose_the_chain)
 
     const TemporaryFolder folder;
     config.chain_mode = base::ChainMode::rpc;
+    config.database_url = "";
     config.database_path = folder / "test.db";
     config.rpc_url = "http://127.0.0.1:1/5ca1ab1e"; // nobody listens there
     config.registry_address = registry;

@@ -96,7 +96,7 @@ std::int64_t stride()
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(allocation_faults_tests)
+BOOST_AUTO_TEST_SUITE(allocation_faults_tests, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(an_allocation_of_sqlites_that_fails_leaves_everything_or_nothing)
 {

@@ -38,7 +38,7 @@ std::string schema(const std::string& path)
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(io_faults_tests)
+BOOST_AUTO_TEST_SUITE(io_faults_tests, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(every_endpoint_that_writes_is_among_the_operations)
 {

@@ -212,7 +212,7 @@ class Round
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(power_cut_tests)
+BOOST_AUTO_TEST_SUITE(power_cut_tests, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(a_power_cut_takes_back_no_more_than_it_may)
 {
@@ -248,7 +248,7 @@ BOOST_AUTO_TEST_CASE(a_vacuum_and_a_restoration_are_on_the_disk_when_they_are_ov
         const TemporaryFolder folder("/dev/shm");
         town.found(folder.path());
         const auto world = town.open(folder.path());
-        sqlite::Backup(world->db(), folder / "backup.db", nothing_wrong).keep();
+        sqlite::Backup(world->sqlite_db(), folder / "backup.db", nothing_wrong).keep();
         sqlite::Restoration restoration(folder / "backup.db", folder / "town.db", nothing_wrong);
         world->db().vacuum(); // nothing of the log is left to be moved
         vfs.track();
@@ -275,7 +275,7 @@ BOOST_AUTO_TEST_CASE(a_restoration_that_loses_its_power_was_done_or_not_done)
         const TemporaryFolder image("/dev/shm");
         town.found(folder.path());
         const auto world = town.open(folder.path());
-        sqlite::Backup(world->db(), folder / "backup.db", nothing_wrong).keep();
+        sqlite::Backup(world->sqlite_db(), folder / "backup.db", nothing_wrong).keep();
         const auto restored = contents(world->path);
         BOOST_TEST(town.operation("POST /rooms/create").run(*world) != unavailable);
         const auto before = contents(world->path);

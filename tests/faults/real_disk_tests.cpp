@@ -62,7 +62,7 @@ bool is_served(const std::string& answer)
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(real_disk_tests)
+BOOST_AUTO_TEST_SUITE(real_disk_tests, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(a_full_disk_refuses_what_it_cannot_keep_and_nothing_once_there_is_space)
 {

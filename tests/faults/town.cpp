@@ -4,11 +4,13 @@
 #include "credits/pruning.h"
 #include "requests/idempotency.h"
 #include "rooms/audit.h"
+#include "rooms/ban.h"
 #include "rooms/history.h"
 #include "rooms/pruning.h"
 #include "rooms/sweep.h"
 #include "sessions/oracle.h"
 #include "sqlite/backup.h"
+#include "usage/daily.h"
 
 #include <fcntl.h>
 #include <filesystem>
@@ -46,10 +48,12 @@ std::string answer_to(World& world, http::Request request)
 {
     request.now = world.now;
     request.now_ms = world.now * 1000;
+    asked = &world;
     const auto response = [&] {
         const Serving serving;
         return dispatch(world.app, request);
     }();
+    asked = nullptr;
     if (response.status == 503 && response.body.find("\"database_unavailable\"") != std::string::npos)
         return unavailable;
     return std::to_string(response.status) + " " + response.body;
@@ -77,9 +81,19 @@ std::vector<std::string> audit_all(database::Connection& db)
     return found;
 }
 
-std::int64_t purge_all(sqlite::Connection& db, base::UnixSeconds now)
+std::int64_t purge_all(database::Connection& db, base::UnixSeconds now)
 {
     return auth::purge_spent_nonces(db, now, 1000) + requests::purge(db, now, 1000);
+}
+
+// The same of a program of cron's, which connects anew the next time.
+template <class Work>
+std::string outcome_of(World& world, Work work)
+{
+    const auto outcome = outcome_of(work);
+    if (outcome == unavailable && engine::is_postgresql())
+        world.app.close_database();
+    return outcome;
 }
 
 void book(ScriptedChain& chain, const std::string& id, const std::string& host, const std::string& guest,
@@ -113,6 +127,7 @@ void checkpoint(const std::string& path)
 } // namespace
 
 bool is_serving = false;
+World* asked = nullptr;
 const std::string unavailable = "503 database_unavailable";
 const std::string no_memory = "500 {\"error\":\"internal_error\"}";
 
@@ -129,6 +144,8 @@ Town::Town()
     chain_ = world_->chain;
     now_ = world_->now;
     world_.reset();
+    if (engine::is_postgresql())
+        engine::keep_contents();
 }
 
 void Town::live()
@@ -173,12 +190,17 @@ void Town::live()
     w.post("/session/join", {{"booking_id", "7"}}, w.address(8));
     room_ = w.create_room(w.address(1), 0);
     w.create_room(w.address(4), 0);
-    sqlite::Backup(w.db(), backup_path(), audit_all).keep();
+    if (!engine::is_postgresql())
+        sqlite::Backup(w.sqlite_db(), backup_path(), audit_all).keep();
     const auto host = w.caller(w.join(w.address(1), room_));
-    const auto guest = w.caller(w.join(w.address(2), room_));
+    const auto seat = w.join(w.address(2), room_);
+    guest_uid_ = seat["agora_uid"];
+    const auto guest = w.caller(seat);
     w.join(w.address(3), room_);
-    w.app.close_database();
-    checkpoint(w.path); // a long log would be read anew by every start
+    if (!engine::is_postgresql()) {
+        w.app.close_database();
+        checkpoint(w.path); // a long log would be read anew by every start
+    }
     w.now += 60;
     const auto low = w.caller(w.join(w.address(11), room_));
     w.give(w.address(11), -1500); // few seconds are left, and nobody has told it so
@@ -189,6 +211,7 @@ void Town::live()
     guest_connection_ = guest["connection_id"];
     low_connection_ = low["connection_id"];
     nonce_ = w.app.nonces.issue(w.address(7), w.now, w.random);
+    database::transact(w.db(), [&] { rooms::ban(w.db(), w.address(20), "spam", std::nullopt, w.now); });
     w.require_clean_audit();
 }
 
@@ -225,10 +248,12 @@ void Town::list_operations()
         post("/auth/verify",
              {{"wallet", w.address(7)}, {"nonce", nonce_}, {"signature", w.wallet(7).personal_sign(nonce_)}}),
         w.address(7));
+    add("POST /auth/refresh", post("/auth/refresh", Json::object()), w.address(7));
     add("POST /credits/verify-celo", post("/credits/verify-celo", Json::object()), w.address(6), true);
     add("POST /rooms/create", post("/rooms/create", {{"title", "Music"}}), w.address(5), true);
     add("POST /rooms/join", post("/rooms/join", {{"room_id", room_}}), w.address(5), true);
     add("POST /rooms/heartbeat", post("/rooms/heartbeat", guest), w.address(2));
+    operations_.back().is_relaxed = true; // with time it, too, has something to tell
     add("POST /rooms/heartbeat of one who is told something", post("/rooms/heartbeat", low), w.address(11));
     operations_.back().is_relaxed = true;
     add("POST /rooms/token/renew", post("/rooms/token/renew", guest), w.address(2));
@@ -241,6 +266,36 @@ void Town::list_operations()
     add("POST /session/:id/leave", post("/session/7/leave", Json::object()), w.address(8));
     add("POST /session/:id/attest", post("/session/9/attest", Json::object()), w.address(8));
     operations_.back().is_single = false;
+    add("POST /service/credits/grant",
+        post("/service/credits/grant",
+             {{"wallet", w.address(2)}, {"seconds", 600}, {"reference", "payment-1"}}),
+        w.address(1), true);
+    add("POST /service/credits/refund",
+        post("/service/credits/refund",
+             {{"connection_id", guest_connection_}, {"seconds", 5}, {"reference", "complaint-1"}}),
+        w.address(1), true);
+    const auto ban_path = "/service/wallets/" + w.address(1) + "/ban";
+    add("PUT /service/wallets/:wallet/ban", w.request("PUT", ban_path, R"({"reason": "spam"})"), w.address(1),
+        true);
+    add("DELETE /service/wallets/:wallet/ban",
+        w.request("DELETE", "/service/wallets/" + w.address(20) + "/ban"), w.address(1), true);
+    add("DELETE /service/rooms/:room_id", w.request("DELETE", "/service/rooms/" + room_), w.address(1), true);
+    add("DELETE /service/rooms/:room_id/participants/:connection_id",
+        w.request("DELETE", "/service/rooms/" + room_ + "/participants/" + guest_connection_), w.address(1),
+        true);
+    add("GET /service/wallets/:wallet of one who lapsed",
+        w.request("GET", "/service/wallets/" + w.address(3)), w.address(1));
+    operations_.back().is_single = false; // settles, then reads
+
+    add("POST /agora/events",
+        post("/agora/events", {{"eventType", 108},
+                               {"payload",
+                                {{"channelName", "heaven-free-" + room_},
+                                 {"uid", guest_uid_},
+                                 {"clientSeq", 1},
+                                 {"reason", 1},
+                                 {"ts", w.now}}}}),
+        w.address(2));
 
     // What needs no database cannot find it faulty.
     for (const auto& route : all_routes()) {
@@ -248,6 +303,12 @@ void Town::list_operations()
         if (route.method == std::string("GET") && path.find(':') == std::string::npos &&
             route.access != Access::monitor && path != "/openapi.json")
             add("GET " + path, w.request("GET", path), w.address(10));
+        if (path == "/service/usage") {
+            auto usage_request = w.request("GET", path);
+            usage_request.query = "from=2026-01-01&to=2026-01-02";
+            operations_.pop_back();
+            add("GET " + path, usage_request, w.address(10));
+        }
     }
     add("GET /rooms/:room_id", w.request("GET", "/rooms/" + room_), w.address(1));
     add("GET /credits of one who lapsed", w.request("GET", "/credits"), w.address(3));
@@ -255,10 +316,11 @@ void Town::list_operations()
 
     operations_.push_back({"the sweep",
                            [](World& world) {
-                               return outcome_of([&] {
+                               return outcome_of(world, [&] {
                                    rooms::sweep(world.db(), world.config.rules, world.now);
-                                   sessions::close_ended(world.db(), world.now);
+                                   sessions::close_ended(world.db(), world.config, world.now);
                                    purge_all(world.db(), world.now);
+                                   usage::book_days(world.db(), world.now);
                                    rooms::record_sweep(world.db(), world.now);
                                    return "swept";
                                });
@@ -266,7 +328,7 @@ void Town::list_operations()
                            false, true});
     operations_.push_back({"the oracle's sweep",
                            [](World& world) {
-                               return outcome_of([&] {
+                               return outcome_of(world, [&] {
                                    sessions::Oracle(world.db(), world.chain, world.config).sweep(world.now);
                                    return "swept";
                                });
@@ -274,7 +336,7 @@ void Town::list_operations()
                            false, true});
     operations_.push_back({"prune",
                            [](World& world) {
-                               return outcome_of([&] {
+                               return outcome_of(world, [&] {
                                    const auto before = credits::day_of(world.now);
                                    credits::prune(world.db(), before);
                                    rooms::prune(world.db(), before);
@@ -283,6 +345,8 @@ void Town::list_operations()
                                });
                            },
                            false, true});
+    if (engine::is_postgresql())
+        return;
     operations_.push_back({"a transaction that finds a checkpoint due, and one that does it",
                            [](World& world) {
                                return outcome_of([&] {
@@ -303,16 +367,17 @@ void Town::list_operations()
             outcome.find("damaged") != std::string::npos || outcome.find("not_a_backup") != std::string::npos;
         return is_told ? unavailable : outcome;
     };
-    operations_.push_back({"backup", [done_or_not](World& world) {
-                               return done_or_not([&] {
-                                   sqlite::Backup(world.db(), world.folder + "/backup.db", audit_all).keep();
-                                   return "backed up";
-                               });
-                           }});
+    operations_.push_back(
+        {"backup", [done_or_not](World& world) {
+             return done_or_not([&] {
+                 sqlite::Backup(world.sqlite_db(), world.folder + "/backup.db", audit_all).keep();
+                 return "backed up";
+             });
+         }});
     operations_.push_back({"restore", [done_or_not, backup = backup_path()](World& world) {
                                return done_or_not([&] {
                                    sqlite::Restoration restoration(backup, world.path, audit_all);
-                                   restoration.replace(world.db());
+                                   restoration.replace(world.sqlite_db());
                                    return "restored";
                                });
                            }});
@@ -331,7 +396,11 @@ std::string Town::backup_path() const
 
 void Town::found(const std::string& folder) const
 {
-    copy_database(folder_.path(), folder);
+    if (!engine::is_postgresql())
+        return copy_database(folder_.path(), folder);
+    auto config = town_config(folder);
+    const engine::Place place(config);
+    engine::put_back_contents();
 }
 
 std::unique_ptr<World> Town::open(const std::string& folder) const
@@ -420,7 +489,8 @@ std::string other_files(const std::string& folder, bool but_for_half_made)
 
 std::string violations(const std::string& path)
 {
-    sqlite::Connection db(path);
+    const auto connection = engine::is_postgresql() ? nullptr : std::make_unique<sqlite::Connection>(path);
+    auto& db = engine::is_postgresql() ? engine::observer() : *connection;
     std::string all;
     for (const auto& found : {audit_all(db), db.integrity_problems()}) {
         for (const auto& violation : found)

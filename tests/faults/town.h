@@ -20,6 +20,8 @@ class World : public HandlerFixture
 
 // Whether the service is at work now, or the test is.
 extern bool is_serving;
+// Whose request it is at work for.
+extern World* asked;
 
 // The answer of who cannot use the database,
 extern const std::string unavailable;
@@ -65,10 +67,11 @@ class Town
     base::UnixSeconds now_ = 0;
     std::vector<Operation> operations_;
     std::string room_, host_connection_, guest_connection_, low_connection_, nonce_;
+    std::int64_t guest_uid_ = 0;
 };
 
-// Every row of every table, but for keys of requests that were begun and not ended: two databases with the
-// same text say the same.
+// Every row of every table of SQLite's, but for keys of requests that were begun and not ended: two databases
+// with the same text say the same.
 class Reader
 {
   public:
@@ -84,13 +87,13 @@ class Reader
 
 inline std::string contents(const std::string& path)
 {
-    return Reader(path).contents();
+    return engine::is_postgresql() ? engine::contents() : Reader(path).contents();
 }
 
 // What is in the folder beside the database and what belongs to it: the names of files, and what they say. A
 // killed backup or restoration may leave a half-made one, which the next takes away.
 std::string other_files(const std::string& folder, bool but_for_half_made);
-// The rules of ledger and rooms that are broken, one a line, and what SQLite finds damaged.
+// The rules of ledger and rooms that are broken, one a line, and what the engine finds damaged.
 std::string violations(const std::string& path);
 
 // A whole number from the environment.

@@ -24,6 +24,8 @@ struct Sort
     // A COMMIT whose frames have reached the log, and fails then, may or may not be found done at the next
     // start: as a whole.
     bool may_be_done = false;
+    // Once, it is not even noticed: the transaction is run again.
+    bool is_invisible = false;
     // The process may end by it, so it happens once, and in a process of its own.
     bool may_end_process = false;
 };
@@ -62,6 +64,7 @@ class Trials
     const Operation* operation_ = nullptr;
     bool is_open_ = false;
     bool audits_always_ = false;
+    bool is_to_be_invisible_ = false; // the fault of this attempt
     Expected expected_;
     std::set<std::string> audited_;
     std::int64_t places_ = 0;

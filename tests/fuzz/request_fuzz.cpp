@@ -168,6 +168,7 @@ base::Config settings()
     config.agora_app_id = "0123456789abcdef0123456789abcdef";
     config.agora_app_certificate = "fedcba9876543210fedcba9876543210";
     config.oracle_service_token = "the operator's token";
+    config.service_token = "the backend's token";
     config.oracle_private_key = "0x" + std::string(63, '0') + "9";
     config.escrow_address = wallet(0).address();
     config.metrics_token = "the monitor's token";
@@ -298,7 +299,8 @@ class Service
 
     std::string token(unsigned number) const
     {
-        return "Bearer " + auth::issue_access_token(config_.jwt_secret, wallet(number).address(), now_, 3600);
+        return "Bearer " +
+               auth::issue_access_token(config_.jwt_secret, {wallet(number).address(), now_}, now_, 3600);
     }
 
     std::string substitute(std::string_view text) const
@@ -322,6 +324,8 @@ class Service
                 substituted += connection_id_;
             else if (next == 'o')
                 substituted += config_.oracle_service_token;
+            else if (next == 'b')
+                substituted += config_.service_token;
             else {
                 substituted += text[i];
                 continue;

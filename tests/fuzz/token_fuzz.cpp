@@ -20,9 +20,10 @@ std::string signature_of(std::string_view signed_part, std::string_view key)
 
 void check(const std::string& token)
 {
-    const auto wallet = auth::verify_access_token(secret, token, now, previous);
-    if (!wallet)
+    const auto accepted = auth::verify_access_token(secret, token, now, previous);
+    if (!accepted)
         return;
+    const std::optional wallet = accepted->wallet;
     fuzz::require(ethereum::parse_address(*wallet) == wallet, "not an address in lowercase");
     const auto last_dot = token.rfind('.');
     const auto signed_part = token.substr(0, last_dot);
@@ -61,7 +62,7 @@ FUZZ_TARGET(token)
         check(signed_part + "." + signature_of(signed_part, kind % 2 == 0 ? secret : previous));
     } else {
         const auto issued =
-            auth::issue_access_token(secret, "0x9e07903b62319682f51003922b2e7474783b5043", now, 3600);
+            auth::issue_access_token(secret, {"0x9e07903b62319682f51003922b2e7474783b5043", now}, now, 3600);
         const auto token = fuzz::edited(issued, input);
         fuzz::require(auth::verify_access_token(secret, token, now).has_value() == (token == issued),
                       "one that was changed is accepted, or one that was not is refused");

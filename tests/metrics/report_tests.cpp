@@ -37,10 +37,12 @@ BOOST_AUTO_TEST_CASE(every_line_is_of_the_text_format)
     metrics::count_request(counters, "/health", 200, 1500);
     metrics::count_sweep(counters, "meter", true, 2500);
     metrics::ChainCalls(counters).on_call("eth_call", "ok", 1);
-    counters.add("foreign_family{of=\"another\"}");
+    metrics::count_sign_in(counters, "siwe");
+    metrics::count_foreign_domain(counters);
+    counters.add("a_strangers_family{of=\"another\"}");
     const auto text = report();
     BOOST_TEST(text.back() == '\n');
-    BOOST_TEST(text.find("foreign") == std::string::npos);
+    BOOST_TEST(text.find("a_strangers_family") == std::string::npos);
     const std::regex sample(
         R"(([a-z_]+)(\{[a-z_]+="([^"\\\n]|\\.)*"(,[a-z_]+="([^"\\\n]|\\.)*")*\})? [0-9.]+)");
     std::istringstream lines(text);
@@ -66,7 +68,7 @@ BOOST_AUTO_TEST_CASE(every_line_is_of_the_text_format)
                     (rest.empty() || rest == "_bucket" || rest == "_sum" || rest == "_count")),
                    line << " among " << family);
     }
-    BOOST_TEST(seen.size() == 18);
+    BOOST_TEST(seen.size() == 28);
 }
 
 BOOST_AUTO_TEST_CASE(a_histogram_is_cumulative_and_in_seconds)
@@ -109,6 +111,37 @@ BOOST_AUTO_TEST_CASE(sweeps_and_chain_calls_are_counted_by_outcome)
     BOOST_TEST(value_in(text, "session_voice_chain_call_duration_seconds_count{method=\"eth_call\"}") == "2");
 }
 
+BOOST_AUTO_TEST_CASE(what_waits_to_be_told_is_said_by_destination)
+{
+    using outbox::Destination;
+    const std::string waiting = "session_voice_outbox_waiting{destination=\"webhook\"}";
+    const std::string oldest = "session_voice_outbox_oldest_waiting_seconds{destination=\"webhook\"}";
+    BOOST_TEST(value(waiting) == "0");
+    BOOST_TEST(value(oldest) == "0");
+    database::transact(db(), [&] {
+        outbox::write(db(), {Destination::webhook, std::nullopt, "t", base::Json::object(), now, now});
+    });
+    now += 7;
+    BOOST_TEST(value(waiting) == "1");
+    BOOST_TEST(value(oldest) == "7");
+    BOOST_TEST(value("session_voice_outbox_waiting{destination=\"agora\"}") == "0");
+    BOOST_TEST(value("session_voice_outbox_paused{destination=\"webhook\"}") == "0");
+    execute("INSERT INTO outbox_pauses (destination, paused_at) VALUES ('webhook', 1)");
+    execute("UPDATE outbox SET settled_at = 1, outcome = 'given_up'");
+    BOOST_TEST(value("session_voice_outbox_paused{destination=\"webhook\"}") == "1");
+    BOOST_TEST(value("session_voice_outbox_given_up{destination=\"webhook\"}") == "1");
+    BOOST_TEST(value(waiting) == "0");
+
+    metrics::count_deliveries(counters, Destination::agora, {3, 2, 1, 0});
+    const auto attempts = [&](const std::string& result) {
+        return value("session_voice_outbox_attempts_total{destination=\"agora\",result=\"" + result + "\"}");
+    };
+    BOOST_TEST(attempts("delivered") == "3");
+    BOOST_TEST(attempts("failed") == "2");
+    BOOST_TEST(attempts("given_up") == "1");
+    BOOST_TEST(attempts("void") == "");
+}
+
 BOOST_AUTO_TEST_CASE(the_gauges_are_the_databases)
 {
     BOOST_TEST(value("session_voice_active_rooms{kind=\"free\"}") == "0");
@@ -143,7 +176,7 @@ BOOST_AUTO_TEST_CASE(the_gauges_are_the_databases)
         value("session_voice_metered_seconds_total") ==
         std::to_string(query("SELECT -sum(delta_seconds) FROM credit_events WHERE kind = 'debit_usage'")));
     BOOST_TEST(value("session_voice_metered_seconds_total") == "190");
-    BOOST_TEST(value("session_voice_schema_version") == std::to_string(query("PRAGMA user_version")));
+    BOOST_TEST(value("session_voice_schema_version") == std::to_string(db().schema_version()));
     BOOST_TEST(value("session_voice_attestations{state=\"failed\"}") == "0");
     BOOST_TEST(value("session_voice_database_up") == "1");
 }
@@ -231,6 +264,7 @@ BOOST_AUTO_TEST_CASE(the_textfile_is_replaced_as_a_whole)
 BOOST_AUTO_TEST_CASE(the_files_are_measured_and_one_that_is_not_there_has_no_bytes)
 {
     const TemporaryFolder folder;
+    config.database_url = ""; // only SQLite's can be seen
     config.database_path = folder.write("test.db", std::string(1234, 'x'));
     const auto size = [&](const std::string& name) {
         return value_in(metrics::report(counters, nullptr, config, now), "session_voice_database_" + name);

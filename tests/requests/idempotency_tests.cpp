@@ -3,6 +3,7 @@
 #include "fixture.h"
 #include "sqlite/child_process.h"
 #include "sqlite/full_scans.h"
+#include "storage/open.h"
 #include "temporary_folder.h"
 
 namespace {
@@ -71,7 +72,9 @@ BOOST_AUTO_TEST_CASE(method_path_and_body_tell_requests_apart)
 
 BOOST_AUTO_TEST_CASE(an_answer_is_repeated_byte_for_byte)
 {
-    const std::string body("{\"a\": 1}\0\xc3\xa9\r\n", 13);
+    std::string body("{\"a\": 1}\0\xc3\xa9\r\n", 13);
+    if (engine::is_postgresql()) // takes no such byte, nor has any answer one
+        body.erase(body.find('\0'), 1);
     BOOST_TEST(start(request()) == Turn::ours);
     BOOST_TEST(keep(request(), 409, body));
     for (int i = 0; i < 3; ++i) {
@@ -240,7 +243,7 @@ BOOST_AUTO_TEST_CASE(keys_are_purged_after_a_day_so_many_at_a_time)
     BOOST_TEST(query("SELECT count(*) FROM idempotent_requests WHERE idempotency_key = 'young'") == 1);
 }
 
-BOOST_AUTO_TEST_CASE(purging_walks_an_index)
+BOOST_AUTO_TEST_CASE(purging_walks_an_index, *boost::unit_test::label("sqlite"))
 {
     FullScans scans;
     RequestFixture service; // whose connection is watched
@@ -280,23 +283,24 @@ BOOST_AUTO_TEST_CASE(the_schema_knows_which_answers_are_kept)
 BOOST_AUTO_TEST_CASE(who_waited_for_the_lock_looks_again_whether_the_key_is_free)
 {
     const TemporaryFolder folder;
-    const auto path = folder / "test.db";
-    sqlite::open_migrated(path, 1000);
+    auto settings = test_config();
+    settings.database_path = folder / "test.db";
+    storage::open(settings);
     Signal begins;
     ChildProcess second([&] {
         begins.await();
-        sqlite::Options patient;
-        patient.busy_timeout_ms = 60000;
-        sqlite::Connection other(path, patient);
-        return static_cast<int>(requests::start(other, request()).turn);
+        auto patient = settings;
+        patient.database_busy_timeout_ms = 60000;
+        const auto other = storage::connect(patient);
+        return static_cast<int>(requests::start(*other, request()).turn);
     });
-    const auto first = sqlite::open_migrated(path, 1000);
+    const auto first = storage::open(settings);
     database::TransactionGroup group(*first);
     BOOST_TEST(requests::start(*first, request()).turn == Turn::ours);
     begins.give();
     {
         const database::Transaction part(*first);
-        BOOST_TEST_REQUIRE(comes_true([&] { return first->is_awaited(); }));
+        BOOST_TEST_REQUIRE(comes_true([&] { return engine::is_awaited(*first); }));
     }
     group.commit();
     BOOST_TEST(second.wait() == static_cast<int>(Turn::in_progress));
@@ -306,14 +310,14 @@ BOOST_AUTO_TEST_CASE(who_waited_for_the_lock_looks_again_whether_the_key_is_free
 BOOST_AUTO_TEST_CASE(an_answer_is_repeated_without_waiting_for_a_writer)
 {
     const TemporaryFolder folder;
-    sqlite::Connection writer(folder / "test.db");
-    sqlite::migrate(writer);
-    sqlite::Options impatient;
-    impatient.busy_timeout_ms = 1;
-    sqlite::Connection other(folder / "test.db", impatient);
+    auto settings = test_config();
+    settings.database_path = folder / "test.db";
+    settings.database_busy_timeout_ms = 1;
+    const auto db = storage::open(settings);
+    auto& other = *db;
     requests::start(other, request());
     requests::keep_answer(other, request(), {200, "the answer"});
-    const database::Transaction tx(writer);
+    const engine::Writer writer(settings);
     BOOST_TEST(requests::start(other, request()).turn == Turn::answered);
     BOOST_TEST(requests::start(other, request("k", "another")).turn == Turn::key_reused);
     BOOST_CHECK_THROW(requests::start(other, request("fresh")), base::Error);

@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE(a_clock_that_steps_back_lifts_all_the_same)
 }
 
 // Every request of some routes asks for it.
-BOOST_AUTO_TEST_CASE(looking_for_a_ban_uses_the_index)
+BOOST_AUTO_TEST_CASE(looking_for_a_ban_uses_the_index, *boost::unit_test::label("sqlite"))
 {
     FullScans scans;
     BanFixture service;               // whose connection is watched

@@ -87,8 +87,7 @@ BOOST_AUTO_TEST_CASE(metering_that_fails_half_way_changes_nothing)
     const auto seat = sit(address(1), open_room(address(1), 1000));
     now += 60;
     // The last of the three changes fails.
-    execute("CREATE TRIGGER failing BEFORE UPDATE OF last_metered_at ON connections "
-            "BEGIN SELECT RAISE(ABORT, 'as if the disk failed'); END");
+    fail("UPDATE OF last_metered_at ON connections");
     const std::function<void()> attempts[] = {[&] { renew(seat); }, [&] { leave(seat); },
                                               [&] { sweep_now(); }, [&] { close(seat.room.room_id); }};
     for (const auto& attempt : attempts) {
@@ -98,7 +97,7 @@ BOOST_AUTO_TEST_CASE(metering_that_fails_half_way_changes_nothing)
         BOOST_TEST((stored(seat) == seat.connection));
         require_clean_audit();
     }
-    execute("DROP TRIGGER failing");
+    stop_failing();
     BOOST_TEST(renew(seat).remaining_seconds == 940);
     require_clean_audit();
 }
@@ -187,7 +186,7 @@ BOOST_AUTO_TEST_CASE(metering_late_charges_to_the_expiry_and_sets_the_mark_there
     BOOST_TEST(connection.last_metered_at == connection.token_expires_at);
     BOOST_TEST(connection.debited_seconds == 90);
     BOOST_TEST(rooms::meter(context(), connection, now + 100) == 910);
-    rooms::end_stay(context(), connection, now);
+    rooms::end_stay(context(), connection, now, rooms::Ending::left);
     BOOST_TEST((connection.left_at == connection.token_expires_at));
     rooms::close_room(db(), seat.room.room_id, connection.token_expires_at);
     tx.commit();

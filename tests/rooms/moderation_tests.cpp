@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(removing_is_refused_in_the_order_of_the_contract_and_change
     const auto unknown = random.uuid_v4();
     const auto id = guests.connection.connection_id;
     now += 10;
-    const auto changes_before = query("SELECT total_changes()");
+    const auto changes_before = db().rows_written();
     BOOST_TEST(refusal_of([&] { remove_as(host, unknown, id); }) == "room_not_found");
     BOOST_TEST(refusal_of([&] { remove_as(host, booked, id); }) == "room_not_found");
     BOOST_TEST(refusal_of([&] { remove_as(guest, room_id, unknown); }) == "not_host");
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(removing_is_refused_in_the_order_of_the_contract_and_change
                "participant_not_found");
     BOOST_TEST(refusal_of([&] { remove_as(host, elsewhere, others.connection.connection_id); }) ==
                "not_host");
-    BOOST_TEST(query("SELECT total_changes()") == changes_before);
+    BOOST_TEST(db().rows_written() == changes_before);
 
     BOOST_TEST(refusal_of([&] { remove_as(host, guests); }) == "");
     BOOST_TEST(refusal_of([&] { remove_as(host, guests); }) ==
@@ -187,11 +187,13 @@ BOOST_AUTO_TEST_CASE(only_the_host_closes_a_room_and_everybody_pays)
     const auto room_id = open_room(host);
     const auto guests = sit(guest, room_id, 1000);
     now += 12;
-    const auto changes_before = query("SELECT total_changes()");
+    const auto changes_before = db().rows_written();
     BOOST_TEST(refusal_of([&] { close_as(guest, room_id); }) == "not_host");
     BOOST_TEST(refusal_of([&] { close_as(host, random.uuid_v4()); }) == "room_not_found");
     BOOST_TEST(refusal_of([&] { close_as(host, insert_booked_room(host)); }) == "room_not_found");
-    BOOST_TEST(query("SELECT total_changes()") == changes_before + 2); // the booked room and its number
+    const int written =
+        engine::is_postgresql() ? 1 : 2; // the booked room; SQLite writes its number by itself
+    BOOST_TEST(db().rows_written() == changes_before + written);
     BOOST_TEST(refusal_of([&] { close_as(host, room_id); }) == "");
     BOOST_TEST((closed_at(room_id) == now));
     BOOST_TEST((stored(guests).left_at == now));
@@ -291,7 +293,7 @@ BOOST_AUTO_TEST_CASE(a_room_shows_those_who_are_present_in_the_order_of_their_co
     now += 40;
     sit(host, room_id);
     BOOST_TEST((seen(room_id, other) == Texts{guest, host}));
-    const auto changes_before = query("SELECT total_changes()");
+    const auto changes_before = db().rows_written();
     now += 50; // the guest lapses, and nobody writes it down
     BOOST_TEST((seen(room_id, other) == Texts{host}));
     now += 40;
@@ -299,7 +301,7 @@ BOOST_AUTO_TEST_CASE(a_room_shows_those_who_are_present_in_the_order_of_their_co
     now += 300;
     BOOST_TEST(!seen(room_id, other).has_value());
     BOOST_TEST(!seen(room_id, host).has_value());
-    BOOST_TEST(query("SELECT total_changes()") == changes_before);
+    BOOST_TEST(db().rows_written() == changes_before);
     BOOST_TEST(!stored(guests).left_at.has_value());
 }
 

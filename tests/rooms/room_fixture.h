@@ -47,8 +47,7 @@ class RoomFixture : public AppFixture
     }
     std::string create(const std::string& host, const rooms::CreateOptions& options = {})
     {
-        return rooms::create(context(), mint(), host, credits::NameLookup::no_name, options)
-            .room_id;
+        return rooms::create(context(), mint(), host, credits::NameLookup::no_name, options).room_id;
     }
     // A participant with `seconds` more joins.
     rooms::Seat sit(const std::string& wallet, const std::string& room_id, std::int64_t seconds = 0)
@@ -62,18 +61,9 @@ class RoomFixture : public AppFixture
     {
         return {seat.connection.wallet, seat.room.room_id, seat.connection.connection_id};
     }
-    rooms::Heartbeat beat(const rooms::Seat& seat)
-    {
-        return rooms::heartbeat(context(), caller_in(seat));
-    }
-    rooms::Renewal renew(const rooms::Seat& seat)
-    {
-        return rooms::renew(context(), mint(), caller_in(seat));
-    }
-    rooms::Departure leave(const rooms::Seat& seat)
-    {
-        return rooms::leave(context(), caller_in(seat));
-    }
+    rooms::Heartbeat beat(const rooms::Seat& seat) { return rooms::heartbeat(context(), caller_in(seat)); }
+    rooms::Renewal renew(const rooms::Seat& seat) { return rooms::renew(context(), mint(), caller_in(seat)); }
+    rooms::Departure leave(const rooms::Seat& seat) { return rooms::leave(context(), caller_in(seat)); }
     bool close(const std::string& room_id) { return rooms::close(context(), room_id); }
     rooms::Tally sweep_now() { return rooms::sweep(db(), config.rules, now); }
 
@@ -104,9 +94,8 @@ class RoomFixture : public AppFixture
     // Rows as the domain would never write them.
     void plant(const std::string& sql)
     {
-        execute("PRAGMA ignore_check_constraints = ON");
+        lift_rules();
         execute(sql);
-        execute("PRAGMA ignore_check_constraints = OFF");
     }
 
     // An address for each number, without the cost of a key.

@@ -204,7 +204,8 @@ BOOST_AUTO_TEST_CASE(signing_in_works_over_the_end_of_32_bit_time)
         {"wallet", wallet.address()}, {"nonce", nonce}, {"signature", wallet.personal_sign(nonce)}};
     const std::string token = service.post("/auth/verify", signed_nonce).body["token"];
     const auto& secret = service.config.jwt_secret;
-    BOOST_TEST((auth::verify_access_token(secret, token, first_overflow + 10 + 3599) == wallet.address()));
+    BOOST_TEST(auth::verify_access_token(secret, token, first_overflow + 10 + 3599).value().wallet ==
+               wallet.address());
     BOOST_TEST(!auth::verify_access_token(secret, token, first_overflow + 10 + 3600).has_value());
     BOOST_TEST(service.post("/auth/verify", signed_nonce).status == 401);
 }
@@ -353,8 +354,8 @@ BOOST_AUTO_TEST_CASE(a_visit_to_a_session_is_not_made_longer_by_a_clock_that_ste
         const auto start = service.now;
         sessions::join(service.db(), service.config, service.app.tokens, session, host, start,
                        service.random);
-        const auto left = sessions::leave(service.db(), "7", host, start + 300 + step);
-        const auto stays = sessions::find_stays(service.db(), "7", host, start + 300 + step);
+        const auto left = sessions::leave(service.db(), service.config, "7", host, start + 300 + step);
+        const auto stays = sessions::find_stays(service.db(), service.config, "7", host, start + 300 + step);
         BOOST_TEST_CONTEXT(step << " s off")
         {
             // The token of a slot of two hours is good until its end.

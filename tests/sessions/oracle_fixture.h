@@ -135,7 +135,7 @@ class OracleFixture : public AppFixture
     }
     void exit(const std::string& wallet, std::int64_t at, const std::string& id = "7")
     {
-        sessions::leave(db(), id, wallet, start + at);
+        sessions::leave(db(), config, id, wallet, start + at);
     }
     void stay(const std::string& wallet, std::int64_t from, std::int64_t to, const std::string& id = "7")
     {

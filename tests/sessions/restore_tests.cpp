@@ -12,7 +12,7 @@ base::Config config_in(const TemporaryFolder& folder)
     config.database_path = folder / ("live-" + std::to_string(++databases) + ".db");
     const auto empty = folder / "empty.db";
     if (!std::filesystem::exists(empty))
-        OracleFixture().db().copy_into(empty);
+        OracleFixture().sqlite_db().copy_into(empty);
     std::filesystem::copy_file(empty, config.database_path);
     return config;
 }
@@ -71,7 +71,7 @@ std::vector<std::string> make_backups(const TemporaryFolder& folder, const Story
     OracleFixture service;
     const auto copy = [&] {
         paths.push_back(folder / (std::to_string(paths.size()) + ".db"));
-        service.db().copy_into(paths.back());
+        service.sqlite_db().copy_into(paths.back());
     };
     copy();
     for (const auto& step : story.steps) {
@@ -89,7 +89,7 @@ bool restore_at(OracleFixture& service, const std::string& backup, int question,
         if (++asked != question)
             return;
         sqlite::Connection source(backup);
-        service.db().replace_with(source);
+        service.sqlite_db().replace_with(source);
     };
     try {
         work(service);
@@ -102,7 +102,7 @@ bool restore_at(OracleFixture& service, const std::string& backup, int question,
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(restore_tests)
+BOOST_AUTO_TEST_SUITE(restore_tests, *boost::unit_test::label("sqlite"))
 
 // They met: whatever is gone, nobody is ever said to have stayed away.
 BOOST_AUTO_TEST_CASE(an_attestation_may_be_gone_at_any_question)

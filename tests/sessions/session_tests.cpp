@@ -79,7 +79,7 @@ class SessionFixture : public AppFixture
     }
     std::int64_t exit(const std::string& wallet, base::UnixSeconds left_at)
     {
-        return sessions::leave(db(), "7", wallet, left_at);
+        return sessions::leave(db(), config, "7", wallet, left_at);
     }
 
     // All stays of the wallet, the first first.
@@ -122,7 +122,7 @@ class SessionFixture : public AppFixture
     {
         BOOST_CHECK_EXCEPTION(attempt(), base::Error, [&](const base::Error& error) {
             BOOST_TEST_MESSAGE(error.what());
-            return std::string(error.what()).find(reason) != std::string::npos;
+            return is_because(error, reason);
         });
     }
 };
@@ -346,7 +346,7 @@ BOOST_AUTO_TEST_CASE(the_slots_minutes_become_seconds)
 BOOST_AUTO_TEST_CASE(stays_are_those_of_one_party_in_one_session)
 {
     const sessions::Session other{"8", host, guest, session.terms, start};
-    BOOST_TEST(sessions::find_stays(db(), "7", host, start).empty());
+    BOOST_TEST(sessions::find_stays(db(), config, "7", host, start).empty());
     enter(host, start);
     exit(host, start + 100);
     enter(guest, start + 10);
@@ -355,7 +355,7 @@ BOOST_AUTO_TEST_CASE(stays_are_those_of_one_party_in_one_session)
     enter(host, start + 300); // another device
     const auto stays_at = [&](base::UnixSeconds at) {
         std::vector<std::pair<std::int64_t, std::int64_t>> found;
-        for (const auto& stay : sessions::find_stays(db(), "7", host, at))
+        for (const auto& stay : sessions::find_stays(db(), config, "7", host, at))
             found.emplace_back(stay.joined_at - start, stay.left_at - start);
         return found;
     };
@@ -363,10 +363,10 @@ BOOST_AUTO_TEST_CASE(stays_are_those_of_one_party_in_one_session)
     BOOST_TEST((stays_at(start + 400) == Stays{{0, 100}, {200, 300}, {300, 400}}));
     // To its token's expiry, not to the slot's end.
     BOOST_TEST((stays_at(start + 99999) == Stays{{0, 100}, {200, 300}, {300, 3900}}));
-    BOOST_TEST(sessions::find_stays(db(), "7", guest, start + 400).size() == 1u);
-    BOOST_TEST(sessions::find_stays(db(), "8", host, start + 400).size() == 1u);
-    BOOST_TEST(sessions::find_stays(db(), "8", guest, start + 400).empty());
-    BOOST_TEST(sessions::find_stays(db(), "9", host, start + 400).empty());
+    BOOST_TEST(sessions::find_stays(db(), config, "7", guest, start + 400).size() == 1u);
+    BOOST_TEST(sessions::find_stays(db(), config, "8", host, start + 400).size() == 1u);
+    BOOST_TEST(sessions::find_stays(db(), config, "8", guest, start + 400).empty());
+    BOOST_TEST(sessions::find_stays(db(), config, "9", host, start + 400).empty());
 }
 
 BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
@@ -376,9 +376,9 @@ BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
     enter(guest, start + 5);
     exit(guest, start + 90);
     sessions::join(db(), config, app.tokens, longer, host, start + 5, random);
-    BOOST_TEST(sessions::close_ended(db(), start + 1200) == 0); // its last second is one to talk in
-    BOOST_TEST(sessions::close_ended(db(), start + 1201) == 1);
-    BOOST_TEST(sessions::close_ended(db(), start + 1201) == 0);
+    BOOST_TEST(sessions::close_ended(db(), config, start + 1200) == 0); // its last second is one to talk in
+    BOOST_TEST(sessions::close_ended(db(), config, start + 1201) == 1);
+    BOOST_TEST(sessions::close_ended(db(), config, start + 1201) == 0);
     BOOST_TEST(query("SELECT closed_at FROM rooms JOIN sessions USING (room_id) WHERE booking_id = '7'") ==
                start + 1200);
     BOOST_TEST(query("SELECT count(*) FROM connections JOIN sessions USING (room_id) "
@@ -388,7 +388,7 @@ BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
     BOOST_TEST(stays(guest).back().left_at.value() == start + 90);
     BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 1); // the longer one's
     // The oracle sees the same stays as before.
-    BOOST_TEST(sessions::find_stays(db(), "7", host, start + 2000).back().left_at == start + 1200);
+    BOOST_TEST(sessions::find_stays(db(), config, "7", host, start + 2000).back().left_at == start + 1200);
     // Nobody comes in any more, should the clock step back.
     BOOST_CHECK_EXCEPTION(enter(host, start + 1100), base::Error,
                           is_refusal(ErrorCode::invalid_argument, "session has ended"));
@@ -402,7 +402,7 @@ BOOST_AUTO_TEST_CASE(a_stay_that_lapsed_before_the_end_ended_with_its_token)
     settings.rules.booked_token_ttl_seconds = 50;
     const sessions::Session day{"8", host, guest, {start, start + 2 * 86400, 300, 600}, start};
     sessions::join(db(), settings, app.tokens, day, host, start, random); // Agora's tokens last a day at most
-    BOOST_TEST(sessions::close_ended(db(), start + 3 * 86400) == 1);
+    BOOST_TEST(sessions::close_ended(db(), config, start + 3 * 86400) == 1);
     BOOST_TEST(stays(host).back().left_at.value() == start + 86400);
     require_clean_audit();
 }
@@ -413,7 +413,7 @@ BOOST_AUTO_TEST_CASE(many_rooms_are_closed_in_one_go)
         const sessions::Session one{std::to_string(i), host, guest, session.terms, start};
         sessions::join(db(), config, app.tokens, one, host, start, random);
     }
-    BOOST_TEST(sessions::close_ended(db(), start + 1201) == 250);
+    BOOST_TEST(sessions::close_ended(db(), config, start + 1201) == 250);
     BOOST_TEST(query("SELECT count(*) FROM rooms WHERE closed_at IS NULL") == 0);
     BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 0);
     require_clean_audit();

@@ -113,7 +113,7 @@ struct Traffic : simulation::QuickFolder, AppFixture
         now = second + 45;
         get("/rooms/active");
         rooms::sweep(db(), config.rules, now);
-        sessions::close_ended(db(), now);
+        sessions::close_ended(db(), config, now);
         auth::purge_spent_nonces(db(), now, 1000);
         requests::purge(db(), now, 1000);
         rooms::record_sweep(db(), now);
@@ -185,7 +185,7 @@ struct Traffic : simulation::QuickFolder, AppFixture
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(day_tests)
+BOOST_AUTO_TEST_SUITE(day_tests, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(a_day_of_traffic_leaves_nothing_behind_but_what_is_stored)
 {
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(a_day_of_traffic_leaves_nothing_behind_but_what_is_stored)
     // begun anew. That commit may be the largest there is: a batch of pruning, which writes each page of its
     // events once. They lie together in the table, and wallet by wallet in the index, where each wallet's
     // share begins and ends amid a page, and SQLite evens out each of these with the page beside it.
-    constexpr double page_bytes = 4096;
+    constexpr double page_bytes = sqlite::page_bytes;
     const auto largest_commit_pages =
         static_cast<double>(credits::pruning_batch) * bytes_per_row / page_bytes +
         4 * static_cast<double>(people);

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace simulation {
@@ -61,6 +63,7 @@ struct ModelRoom
     Seconds emptied = 0; // when the last of them lapsed; at first when it was created
     std::size_t capacity = 6;
     std::string title;
+    std::set<std::string> removed; // wallets
 };
 
 // A request that bore an idempotency key.
@@ -75,6 +78,13 @@ struct ModelRequest
     {
         return now < started + seconds && started < now + seconds;
     }
+};
+
+// A stay that was left before its token's end.
+struct ModelLeave
+{
+    std::string connection_id;
+    Seconds left = 0, expires = 0;
 };
 
 class Model
@@ -95,7 +105,7 @@ class Model
             charge(it->second, it->second.expires);
             auto& last_lapse = last_lapses[it->second.room_id];
             last_lapse = std::max(last_lapse, it->second.expires);
-            it = end(it);
+            it = end(it, it->second.expires);
         }
         for (const auto& [room_id, last_lapse] : last_lapses) {
             if (count(room_id) == 0)
@@ -176,12 +186,42 @@ class Model
         }
     }
 
+    // What of the tokens left within an hour is beyond the budget is charged, the newest stays first. Gives
+    // back how much.
+    Seconds charge_early_leaves(const std::string& wallet, Seconds now)
+    {
+        auto& list = leaves[wallet];
+        std::sort(list.begin(), list.end(), [](const auto& one, const auto& other) {
+            return one.left != other.left ? one.left > other.left : one.connection_id < other.connection_id;
+        });
+        const auto is_recent = [&](const ModelLeave& leave) {
+            return leave.left > now - 3600 && leave.left <= now;
+        };
+        Seconds beyond = -rules.early_leave_budget_seconds;
+        for (const auto& leave : list)
+            beyond += is_recent(leave) ? leave.expires - leave.left : 0;
+        Seconds charged = 0;
+        for (auto& leave : list) {
+            if (beyond <= 0 || !is_recent(leave))
+                continue;
+            const auto used = std::min(std::min(leave.expires, now) - leave.left, wallets[wallet].balance());
+            wallets[wallet].consumed += used;
+            leave.left += used;
+            beyond -= used;
+            charged += used;
+            if (const auto bill = bills.find(leave.connection_id); bill != bills.end())
+                bill->second.debited += used;
+        }
+        std::erase_if(list, [](const auto& leave) { return leave.left >= leave.expires; });
+        return charged;
+    }
+
     void close(const std::string& room_id, Seconds now)
     {
         for (auto it = stays.begin(); it != stays.end();) {
             if (it->second.room_id == room_id) {
                 meter(it->second, now);
-                it = end(it);
+                it = end(it, now);
             } else {
                 ++it;
             }
@@ -196,7 +236,7 @@ class Model
         meter(it->second, now);
         const auto room_id = it->second.room_id;
         const bool closes = active[room_id].host == wallet || count(room_id) == 1;
-        end(it);
+        end(it, now);
         if (closes)
             close(room_id, now);
         return closes;
@@ -241,14 +281,21 @@ class Model
 
     base::Rules rules;
     std::map<std::string, ModelWallet> wallets;
-    std::map<std::string, ModelStay> stays;  // by wallet: nobody is in two rooms
-    std::map<std::string, ModelRoom> active; // by room_id
-    std::map<std::string, ModelBill> bills;  // by connection_id, the latest
-    std::vector<ModelRequest> requests;      // the latest
+    std::map<std::string, ModelStay> stays;                         // by wallet: nobody is in two rooms
+    std::map<std::string, ModelRoom> active;                        // by room_id
+    std::map<std::string, ModelBill> bills;                         // by connection_id, the latest
+    std::map<std::string, std::vector<ModelLeave>> leaves;          // by wallet
+    std::vector<ModelRequest> requests;                             // the latest
+    std::map<std::string, std::pair<std::string, Seconds>> top_ups; // by reference: whose, and how much
 
   private:
-    std::map<std::string, ModelStay>::iterator end(std::map<std::string, ModelStay>::iterator stay)
+    std::map<std::string, ModelStay>::iterator end(std::map<std::string, ModelStay>::iterator stay,
+                                                   Seconds now)
     {
+        const auto& ended = stay->second;
+        const auto left = std::clamp(now, ended.mark, ended.expires);
+        if (left < ended.expires)
+            leaves[ended.wallet].push_back({ended.connection_id, left, ended.expires});
         if (bills.size() >= 100)
             bills.erase(bills.begin());
         bills[stay->second.connection_id] = {stay->second.wallet, stay->second.debited, 0};

@@ -1,7 +1,8 @@
 // Random clients, sweeps, operators, chains and faults against the model, with a clock that jumps. A seed
 // replays exactly, and so do the steps of it that matter:
 //   SIMULATION_SEED=n SIMULATION_STEPS=n [SIMULATION_ONLY=3,17,58] run_tests --run_test=simulation_tests
-// SIMULATION_SCENE=model or wild_clock leaves the other out.
+// SIMULATION_SCENE=model, engines or wild_clock leaves the others out.
+#include "postgresql/with_server.h"
 #include "simulation/world.h"
 
 #include <algorithm>
@@ -176,7 +177,7 @@ BOOST_AUTO_TEST_CASE(the_service_does_what_the_model_says)
 {
     if (!is_asked_for("model"))
         return;
-    const auto steps = number_from_environment("SIMULATION_STEPS", 60000);
+    const auto steps = number_from_environment("SIMULATION_STEPS", engine::is_postgresql() ? 6000 : 60000);
     const auto first_seed = number_from_environment("SIMULATION_SEED", std::random_device{}() % 1000000000);
     const auto only = steps_from_environment();
     std::cerr << "simulation of " << steps << " steps, SIMULATION_SEED=" << first_seed << std::endl;
@@ -223,6 +224,8 @@ BOOST_AUTO_TEST_CASE(the_service_does_what_the_model_says)
                                "kicked",
                                "closed by its host",
                                "banned",
+                               "removed_from_room",
+                               "left too early",
                                "unauthorized",
                                "replayed",
                                "idempotency_key_reused",
@@ -242,11 +245,32 @@ BOOST_AUTO_TEST_CASE(the_service_does_what_the_model_says)
         BOOST_TEST(World::answers[answer] > 0, "never answered: " << answer);
 }
 
+// Whoever asks cannot tell which of the two has answered.
+BOOST_AUTO_TEST_CASE(both_engines_answer_the_same, *boost::unit_test::precondition(with_server))
+{
+    if (!is_asked_for("engines"))
+        return;
+    const auto steps = number_from_environment("SIMULATION_STEPS", 4000) / 4;
+    const auto first_seed = number_from_environment("SIMULATION_SEED", std::random_device{}() % 1000000000);
+    std::cerr << "both engines for " << steps << " steps, SIMULATION_SEED=" << first_seed << std::endl;
+    for (std::uint64_t done = 0, seed = first_seed; done < steps; ++seed) {
+        World on_sqlite(seed, {.is_on_sqlite = true, .is_common = true, .is_held_at_times = false});
+        World on_postgresql(seed, {.is_on_sqlite = false, .is_common = true, .is_held_at_times = false});
+        for (std::uint64_t i = 0; i < 1000 && done < steps; ++i, ++done) {
+            on_sqlite.step(i);
+            on_postgresql.step(i);
+            BOOST_TEST_REQUIRE(on_sqlite.digest() == on_postgresql.digest(),
+                               "SIMULATION_SEED=" << seed << " step " << i << " is answered differently");
+        }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_wild_clock_breaks_no_rule)
 {
     if (!is_asked_for("wild_clock"))
         return;
-    const auto steps = number_from_environment("SIMULATION_STEPS", 100000) / 10;
+    const auto steps =
+        number_from_environment("SIMULATION_STEPS", engine::is_postgresql() ? 15000 : 100000) / 10;
     const auto first_seed = number_from_environment("SIMULATION_SEED", std::random_device{}() % 1000000000);
     std::cerr << "wild clock for " << steps << " steps, SIMULATION_SEED=" << first_seed << std::endl;
     for (std::uint64_t done = 0, seed = first_seed; done < steps; ++seed) {

@@ -41,11 +41,14 @@ void check(bool is_true, const char* what, const Reply& reply)
 
 std::map<std::string, std::uint64_t> World::answers;
 
-base::Config World::settings(const std::string& database_path)
+base::Config World::settings(const std::string& database_path, bool is_on_sqlite)
 {
     faulty_disk::install();
     auto config = test_config();
+    config.rules.early_leave_budget_seconds = 200; // or it would hardly ever count
     config.database_path = database_path;
+    if (is_on_sqlite)
+        config.database_url = "";
     config.database_busy_timeout_ms = 1;
     config.metrics_token = "a token for who watches";
     config.oracle_private_key = "0x" + std::string(64, '1');
@@ -53,9 +56,10 @@ base::Config World::settings(const std::string& database_path)
     return config;
 }
 
-World::World(std::uint64_t seed)
-    : AppFixture(settings(folder / "test.db")), seed_(seed), dice_(seed, UINT64_MAX), model_(config.rules),
-      escrow_(chain)
+World::World(std::uint64_t seed, const Setting& setting)
+    : AppFixture(settings(folder / "test.db", setting.is_on_sqlite)), seed_(seed),
+      is_common_(setting.is_common), is_held_at_times_(setting.is_held_at_times), dice_(seed, UINT64_MAX),
+      model_(config.rules), escrow_(chain)
 {
     if (roll(4) == 0)
         now = first_overflow - static_cast<Seconds>(roll(day));
@@ -89,7 +93,9 @@ void World::step(std::uint64_t number)
         static const std::vector<Fault> faults = {
             Fault::locked, Fault::full,   Fault::full,    Fault::killed,
             Fault::killed, Fault::killed, Fault::unheard, Fault::killed_amid_question};
-        with_fault(any(faults), wallet, due != nullptr);
+        static const std::vector<Fault> common = {Fault::locked, Fault::unheard, Fault::killed_amid_question};
+        static const std::vector<Fault> alike = {Fault::unheard, Fault::killed_amid_question};
+        with_fault(any(!is_common_ ? faults : is_held_at_times_ ? common : alike), wallet, due != nullptr);
         compare();
     } else {
         act(wallet, due != nullptr);
@@ -250,13 +256,9 @@ void World::arm(Fault fault)
 {
     fault_ = fault;
     switch (fault) {
-    case Fault::locked: {
-        sqlite::Options options;
-        options.busy_timeout_ms = 1;
-        other_ = std::make_unique<sqlite::Connection>(config.database_path, options);
-        other_transaction_.emplace(*other_);
+    case Fault::locked:
+        other_.emplace(config);
         break;
-    }
     case Fault::full:
         faulty_disk::fail_after(static_cast<std::int64_t>(roll(24)));
         break;
@@ -264,9 +266,10 @@ void World::arm(Fault fault)
         faulty_disk::die_after(static_cast<std::int64_t>(roll(24)));
         break;
     case Fault::killed_amid_question:
-        chain.before = [left = roll(6)](const char*) mutable {
+        chain.before = [this, left = roll(6)](const char*) mutable {
             if (left-- == 0) {
-                faulty_disk::die_after(0);
+                if (!is_common_)
+                    faulty_disk::die_after(0);
                 throw Crash();
             }
         };
@@ -290,9 +293,13 @@ bool World::is_something_to_settle(const std::string& wallet)
     const bool is_grant_due =
         chain.names.count(wallet) > 0 && credits::account(db(), wallet).base_granted_seconds == 0;
     const auto stay = rooms::find_open_connection(db(), wallet);
+    const auto balance_seconds = credits::account(db(), wallet).remaining_seconds;
     const bool is_something_used =
-        stay && (rooms::used_seconds(*stay, credits::account(db(), wallet).remaining_seconds, now) > 0 ||
-                 stay->last_metered_at < now);
+        stay && (rooms::used_seconds(*stay, balance_seconds, now) > 0 ||
+                 stay->last_metered_at != now || // later than that: the clock was set back
+                 (balance_seconds <= config.rules.low_credit_seconds &&
+                  !stay->credits_low_at) || // an operator took some
+                 (balance_seconds == 0 && !stay->credits_exhausted_at));
     return is_grant_due || is_something_used ||
            query("SELECT EXISTS (SELECT 1 FROM connections WHERE left_at IS NULL AND "
                  "token_expires_at <= " +
@@ -322,6 +329,10 @@ std::optional<Reply> World::ask(const char* method, const std::string& path, con
         if (fault_ != Fault::none && reply.status == 503 && reply.body["error"] == "database_unavailable")
             throw base::Error(base::ErrorCode::database_unavailable, "database_unavailable");
     });
+    if (path != "/metrics") {
+        for (const char byte : std::to_string(reply.status) + reply.text)
+            digest_ = (digest_ ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+    }
     if (key) {
         auto& requests = model_.requests;
         requests.erase(
@@ -336,14 +347,14 @@ std::optional<Reply> World::ask(const char* method, const std::string& path, con
             made.answer = reply.text;
             requests.push_back(made);
         } else { // a refusal is kept if something was settled on the way to it
-            auto row = db().prepare(
-                "SELECT ifnull(status, 0), ifnull(body, ''), started_at FROM idempotent_requests "
-                "WHERE wallet = :wallet AND idempotency_key = :idempotency_key");
+            auto row = db().prepare("SELECT coalesce(status, 0) AS status, coalesce(body, '') AS body, "
+                                    "started_at FROM idempotent_requests "
+                                    "WHERE wallet = :wallet AND idempotency_key = :idempotency_key");
             row.bind(":wallet", wallet).bind(":idempotency_key", *key);
             if (row.step()) {
-                made.status = static_cast<int>(row.integer(0));
-                made.answer = row.text(1);
-                made.started = row.integer(2);
+                made.status = static_cast<int>(row.integer("status"));
+                made.answer = row.text("body");
+                made.started = row.integer("started_at");
                 requests.push_back(made);
                 if (is_heard)
                     check(can_settle && made.answer == reply.text, "a refusal is kept for nothing", reply);
@@ -420,12 +431,21 @@ std::string World::any_room()
 }
 
 // The ladder of refusals before a wallet may spend. Grants on the way, as the service does.
-std::string World::refusal(const std::string& address)
+std::string World::refusal(const std::string& address, bool is_keyed)
 {
+    if (is_keyed && chain.is_down) { // an answer that is not the last word leaves nothing behind
+        const auto before = model_;
+        auto error = refusal(address, false);
+        if (error == "chain_unavailable")
+            model_ = before;
+        return error;
+    }
     auto& wallet = model_.wallets[address];
     if (wallet.is_banned(now))
         return "banned";
     model_.book(address, now);
+    if (model_.charge_early_leaves(address, now) > 0)
+        ++answers["left too early"];
     if (wallet.base == 0 && wallet.has_name && !chain.is_down)
         wallet.base = config.rules.base_grant_seconds;
     if (wallet.balance() >= config.rules.minimum_credit_seconds)
@@ -464,7 +484,7 @@ void World::create(const std::string& wallet)
 void World::create_as(const std::string& wallet, const base::Json& body,
                       const std::optional<std::string>& key)
 {
-    auto expected = refusal(wallet);
+    auto expected = refusal(wallet, key.has_value());
     const auto* hosted = model_.hosted_by(wallet);
     if (expected.empty() && model_.stays.count(wallet) > 0)
         expected = "already_in_free_room";
@@ -511,11 +531,13 @@ void World::join(const std::string& wallet)
 void World::join_as(const std::string& wallet, const base::Json& body, const std::optional<std::string>& key)
 {
     const std::string room_id = body["room_id"];
-    auto expected = refusal(wallet);
+    auto expected = refusal(wallet, key.has_value());
     if (expected.empty() && model_.stays.count(wallet) > 0)
         expected = "already_in_free_room";
     else if (expected.empty() && model_.active.count(room_id) == 0)
         expected = "room_not_found";
+    else if (expected.empty() && model_.active[room_id].removed.count(wallet) > 0)
+        expected = "removed_from_room";
     else if (expected.empty() && model_.count(room_id) >= model_.active[room_id].capacity)
         expected = "room_full";
     const auto reply = ask("POST", "/rooms/join", body, wallet, key);
@@ -664,7 +686,7 @@ void World::kick(const std::string& wallet)
         if (!is_lost_)
             check(error.empty() == (stay != model_.stays.end()), "the operator removes who is there");
         if (stay != model_.stays.end())
-            model_.depart(std::string(stay->first), now);
+            remove_from_model(stay->first);
         return;
     }
     const auto* hosted = model_.hosted_by(wallet);
@@ -695,11 +717,18 @@ void World::kick(const std::string& wallet)
     ++answers["kicked"];
     model_.meter(stay->second, now);
     const auto debited = stay->second.debited;
-    const bool closes = model_.depart(std::string(stay->first), now);
+    const bool closes = remove_from_model(stay->first);
     if (!reply)
         return;
     check(reply->body["debited_seconds"] == debited, "another sum", *reply);
     check(reply->body["closed"] == closes, "closed or not", *reply);
+}
+
+// Whether the room closes with that.
+bool World::remove_from_model(std::string wallet)
+{
+    model_.active[model_.stays[wallet].room_id].removed.insert(wallet);
+    return model_.depart(wallet, now);
 }
 
 void World::close_as_host(const std::string& wallet)

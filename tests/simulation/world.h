@@ -49,10 +49,20 @@ class Dice
     std::uint64_t state_;
 };
 
+struct Setting
+{
+    bool is_on_sqlite = !engine::is_postgresql();
+    // Whether nothing happens but what can on both engines: no fault of SQLite's disk, and no backup.
+    bool is_common = engine::is_postgresql();
+    // Whether somebody else may hold what a request wants to write. That is all of SQLite, and some rows of a
+    // server: one request waits in vain, and the other does not.
+    bool is_held_at_times = true;
+};
+
 class World : private QuickFolder, public AppFixture
 {
   public:
-    explicit World(std::uint64_t seed);
+    explicit World(std::uint64_t seed, const Setting& setting = {});
 
     // Throws Divergence.
     void step(std::uint64_t number);
@@ -61,6 +71,8 @@ class World : private QuickFolder, public AppFixture
 
     // How often each answer was given, over all worlds: a simulation that never fills a room proves little.
     static std::map<std::string, std::uint64_t> answers;
+    // Of everything that was answered so far.
+    std::uint64_t digest() const { return digest_; }
 
   private:
     enum class Fault
@@ -95,7 +107,7 @@ class World : private QuickFolder, public AppFixture
     };
     using Work = void (World::*)(const std::string&);
 
-    static base::Config settings(const std::string& database_path);
+    static base::Config settings(const std::string& database_path, bool is_on_sqlite);
 
     std::uint64_t roll(std::uint64_t sides) { return dice_() % sides; }
     template <class T>
@@ -125,7 +137,8 @@ class World : private QuickFolder, public AppFixture
 
     // ---- what clients do ----
     std::string any_room();
-    std::string refusal(const std::string& wallet);
+    std::string refusal(const std::string& wallet, bool is_keyed);
+    bool remove_from_model(std::string wallet);
     void require(const Reply& reply, const std::string& expected_error);
     void create(const std::string& wallet);
     void create_as(const std::string& wallet, const base::Json& body, const std::optional<std::string>& key);
@@ -165,6 +178,7 @@ class World : private QuickFolder, public AppFixture
     void operate(const std::string& wallet);
     void adjust(const std::string& wallet);
     void refund();
+    void top_up(const std::string& address);
     void ban(const std::string& wallet);
     void prune();
     void back_up();
@@ -181,6 +195,9 @@ class World : private QuickFolder, public AppFixture
     void audit();
 
     const std::uint64_t seed_;
+    const bool is_common_;
+    const bool is_held_at_times_;
+    std::uint64_t digest_ = 14695981039346656037u; // FNV-1a
     Dice dice_;
     Model model_;
     Escrow escrow_;
@@ -204,8 +221,7 @@ class World : private QuickFolder, public AppFixture
     Fault fault_ = Fault::none;
     bool is_lost_ = false; // the step's request was hit by the fault
     Left left_ = Left::either;
-    std::unique_ptr<sqlite::Connection> other_;
-    std::optional<database::Transaction> other_transaction_;
+    std::optional<engine::Writer> other_;
 };
 
 // False if the fault hit, and nobody knows what came of the work.
@@ -229,7 +245,6 @@ bool World::attempt(Do&& work)
         restart();
     faulty_disk::heal();
     chain.before = nullptr;
-    other_transaction_.reset();
     other_.reset();
     fault_ = Fault::none;
     is_lost_ = !is_done;

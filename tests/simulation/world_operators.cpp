@@ -5,6 +5,7 @@
 #include "requests/idempotency.h"
 #include "rooms/audit.h"
 #include "rooms/ban.h"
+#include "rooms/crediting.h"
 #include "rooms/history.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
@@ -13,6 +14,7 @@
 #include "sessions/oracle.h"
 #include "simulation/world.h"
 #include "sqlite/backup.h"
+#include "usage/daily.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -44,9 +46,10 @@ void World::sweep_at(Seconds instant)
     attempt([&] {
         rooms::sweep(db(), config.rules, instant);
         is_swept = true;
-        sessions::close_ended(db(), instant);
+        sessions::close_ended(db(), config, instant);
         auth::purge_spent_nonces(db(), instant, 1000);
         requests::purge(db(), instant, 1000);
+        usage::book_days(db(), instant);
         rooms::record_sweep(db(), instant);
     });
     if (is_swept)
@@ -116,6 +119,8 @@ void World::operate(const std::string& wallet)
         return roll(4) == 0 ? ban(wallet) : refund();
     case 2:
         return refund();
+    case 3:
+        return top_up(wallet);
     default:
         return adjust(wallet);
     }
@@ -159,6 +164,37 @@ void World::adjust(const std::string& address)
     if (is_done)
         check(applied == expected, "another adjustment than was asked for");
     wallet.adjusted += expected;
+}
+
+// The backend's, of which some are asked for again and some are asked for with another amount.
+void World::top_up(const std::string& address)
+{
+    const auto reference = "payment-" + std::to_string(roll(40));
+    const auto seconds = static_cast<Seconds>(60 * (1 + roll(2)));
+    model_.book(address, now);
+    const auto known = model_.top_ups.find(reference);
+    const auto asked = std::pair(address, seconds);
+    std::string answer;
+    const bool is_done = attempt([&] {
+        try {
+            const auto credited = rooms::top_up(context(), address, {seconds, reference, std::nullopt});
+            answer = credited.granted ? "granted" : "granted before";
+        } catch (const base::Error& error) {
+            if (error.code() != base::ErrorCode::conflict)
+                throw;
+            answer = error.name();
+        }
+    });
+    const auto* expected = known == model_.top_ups.end() ? "granted"
+                           : known->second == asked      ? "granted before"
+                                                         : "reference_reused";
+    if (is_done)
+        check(answer == expected, "another answer to a top-up");
+    if (known != model_.top_ups.end())
+        return;
+    ++answers["topped up"];
+    model_.top_ups.emplace(reference, asked);
+    model_.wallets[address].adjusted += seconds;
 }
 
 void World::refund()
@@ -231,16 +267,27 @@ void World::prune()
             rooms::prune(db(), before);
         }))
         ++answers["pruned"];
+    if (is_lost_)
+        return;
+    // How far it came: until when the tokens of those stays were good is forgotten.
+    for (auto& [wallet, leaves] : model_.leaves)
+        std::erase_if(leaves, [&](const auto& leave) {
+            const auto stay =
+                leave.left < before ? rooms::find_connection(db(), leave.connection_id) : std::nullopt;
+            return leave.left < before && (!stay || stay->token_expires_at == stay->left_at);
+        });
 }
 
 void World::back_up()
 {
+    if (is_common_)
+        return;
     model_.settle(now);
     sweep_at(now); // so that nothing has lapsed unnoticed, should the clock step back before it is restored
     if (is_lost_)
         return;
     const auto path = folder / ("backup-" + random.uuid_v4());
-    sqlite::Backup backup(db(), path, audit_all);
+    sqlite::Backup backup(sqlite_db(), path, audit_all);
     backup.keep();
     if (checkpoint_)
         std::filesystem::remove(checkpoint_->path);
@@ -255,7 +302,7 @@ void World::restore()
         return;
     check_new_events();
     sqlite::Restoration restoration(checkpoint_->path, config.database_path, audit_all);
-    restoration.replace(db());
+    restoration.replace(sqlite_db());
     for (const auto& [booking_id, booking] : bookings_)
         forgotten_.insert(booking_id);
     go_back_to(checkpoint_->model);
@@ -404,7 +451,8 @@ void World::check_new_events()
 {
     for (const auto& wallet : wallets_) {
         auto event = db().prepare("SELECT event_id, delta_seconds, balance_after_seconds, "
-                                  "e.kind = 'debit_usage' AND e.created_at > c.token_expires_at "
+                                  "e.kind = 'debit_usage' AND e.reason IS NULL AND e.created_at > "
+                                  "c.token_expires_at "
                                   "FROM credit_events e LEFT JOIN connections c USING (connection_id) "
                                   "WHERE e.wallet = :wallet AND event_id > :seen ORDER BY event_id");
         auto& seen = last_event_ids_[wallet];
@@ -456,9 +504,9 @@ void World::check_metrics()
     };
     check_totals(reply.text);
     const auto metered =
-        query("SELECT ifnull(-sum(delta_seconds), 0) FROM credit_events WHERE kind = 'debit_usage'");
+        query("SELECT coalesce(-sum(delta_seconds), 0) FROM credit_events WHERE kind = 'debit_usage'");
     const auto refunded =
-        query("SELECT ifnull(sum(delta_seconds), 0) FROM credit_events WHERE kind = 'refund_usage'");
+        query("SELECT coalesce(sum(delta_seconds), 0) FROM credit_events WHERE kind = 'refund_usage'");
     check(metered - refunded == model_.total_consumed(), "the metered seconds are not the model's");
     check(sample("session_voice_pending_seconds") == model_.total_pending(now), "other seconds are pending");
     // More than the ledger has is what it had before an older one took its place.
@@ -507,10 +555,14 @@ void World::audit()
     if (!violations.empty())
         throw Divergence("audit: " + violations.front());
     // Nobody pays for a second twice, nor for one in which no token of theirs was good. After the clock has
-    // stepped back a second may come twice.
-    auto stay = db().prepare("SELECT wallet, joined_at, last_metered_at, debited_seconds, "
-                             "ifnull(left_at, token_expires_at) FROM connections WHERE kind = 'free' "
-                             "ORDER BY wallet, joined_at, last_metered_at");
+    // stepped back a second may come twice. What was charged because leaving was not believed is of a token
+    // that was good beside the next seat.
+    auto stay = db().prepare(
+        "SELECT wallet, joined_at, last_metered_at, debited_seconds, coalesce(left_at, token_expires_at), "
+        "last_metered_at + coalesce((SELECT sum(delta_seconds) FROM credit_events e "
+        "WHERE e.wallet = connections.wallet AND e.connection_id = connections.connection_id "
+        "AND e.reason = 'left_early'), 0) FROM connections WHERE kind = 'free' "
+        "ORDER BY wallet, joined_at, last_metered_at");
     std::string wallet;
     Seconds paid_until = 0;
     while (stay.step()) {
@@ -521,7 +573,7 @@ void World::audit()
         check(has_stepped_back_ || stay.integer(1) >= paid_until, "two stays of one wallet at once");
         check(stay.integer(3) <= stay.integer(2) - stay.integer(1) && stay.integer(2) <= stay.integer(4),
               "paid for more than the token allowed");
-        paid_until = std::max(paid_until, stay.integer(2));
+        paid_until = std::max(paid_until, stay.integer(5));
     }
 }
 
@@ -543,7 +595,7 @@ void World::finish()
     }
     check_bookings();
     auto attestation =
-        db().prepare("SELECT booking_id, state, metrics_hash, ifnull(failure, '') FROM attestations");
+        db().prepare("SELECT booking_id, state, metrics_hash, coalesce(failure, '') FROM attestations");
     while (attestation.step()) {
         const auto booking_id = attestation.text(0);
         const auto& booking = chain.bookings.at(booking_id);

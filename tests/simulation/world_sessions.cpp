@@ -329,7 +329,7 @@ void World::check_bookings()
             auto expected = visits;
             std::stable_sort(expected.begin(), expected.end(),
                              [](const auto& a, const auto& b) { return a.joined < b.joined; });
-            const auto stays = sessions::find_stays(db(), booking_id, wallet, now);
+            const auto stays = sessions::find_stays(db(), config, booking_id, wallet, now);
             check(stays.size() == expected.size(), "other visits to a session");
             std::multiset<std::pair<Seconds, Seconds>> stored;
             std::multiset<std::pair<Seconds, Seconds>> wanted;

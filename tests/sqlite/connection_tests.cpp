@@ -108,7 +108,7 @@ void silence_stderr()
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(sqlite_connection_tests)
+BOOST_AUTO_TEST_SUITE(sqlite_connection_tests, *boost::unit_test::label("sqlite"))
 
 // ---- statements ----
 
@@ -221,9 +221,9 @@ BOOST_FIXTURE_TEST_CASE(a_statement_counts_the_rows_that_it_changed, MemoryFixtu
 {
     Transaction tx(db);
     const auto before = db.rows_written();
-    BOOST_TEST(db.prepare("INSERT INTO numbers VALUES (1), (2), (3)").run() == 3);
-    BOOST_TEST(db.prepare("INSERT INTO numbers VALUES (3) ON CONFLICT DO NOTHING").run() == 0);
-    BOOST_TEST(db.prepare("DELETE FROM numbers WHERE number < 3").run() == 2);
+    BOOST_TEST(db.prepare("INSERT INTO numbers VALUES (1), (2), (3)").run_and_count() == 3);
+    BOOST_TEST(db.prepare("INSERT INTO numbers VALUES (3) ON CONFLICT DO NOTHING").run_and_count() == 0);
+    BOOST_TEST(db.prepare("DELETE FROM numbers WHERE number < 3").run_and_count() == 2);
     BOOST_TEST(db.rows_written() == before + 5);
     tx.commit();
 }
@@ -377,6 +377,16 @@ BOOST_FIXTURE_TEST_CASE(durability_decides_what_is_on_the_disk_when_commit_retur
                    group.commit();
                }) == 1); // all of a group is synced, at once
     BOOST_TEST(count(db) == 5);
+    // Who puts it off says when.
+    db.defer_syncs(true);
+    BOOST_TEST(syncs_of([&] { insert(db, 6, Durability::relaxed); }) == 0);
+    BOOST_TEST(!db.is_sync_due());
+    BOOST_TEST(syncs_of([&] { insert(db, 7, Durability::synced); }) == 0);
+    BOOST_TEST(db.is_sync_due());
+    BOOST_TEST(syncs_of([&] { db.sync(); }) == 1);
+    BOOST_TEST(!db.is_sync_due());
+    db.defer_syncs(false);
+    BOOST_TEST(syncs_of([&] { insert(db, 8, Durability::synced); }) == 1);
 }
 
 BOOST_FIXTURE_TEST_CASE(others_write_while_one_waits_for_the_disk, FileFixture)
@@ -796,8 +806,8 @@ BOOST_FIXTURE_TEST_CASE(the_log_stays_short_because_commits_move_it_into_the_fil
         longest = std::max(longest, size_of("-wal"));
     }
     BOOST_TEST(size_of() > empty_size + 250000);
-    BOOST_TEST(longest < 40u * 4120);
-    BOOST_TEST(longest > 20u * 4096); // not at every commit, which would be slow
+    BOOST_TEST(longest < 40u * (sqlite::page_bytes + 24));
+    BOOST_TEST(longest > 20u * sqlite::page_bytes); // not at every commit, which would be slow
 }
 
 BOOST_FIXTURE_TEST_CASE(nothing_is_moved_before_the_log_is_long_enough, FileFixture)
@@ -812,7 +822,7 @@ BOOST_FIXTURE_TEST_CASE(nothing_is_moved_before_the_log_is_long_enough, FileFixt
     }
     // Nor when it is closed.
     BOOST_TEST(size_of() == before);
-    BOOST_TEST(size_of("-wal") > 10u * 4096);
+    BOOST_TEST(size_of("-wal") > 10u * sqlite::page_bytes);
     Connection again(path);
     BOOST_TEST(integer(again, "SELECT count(*) FROM fillers") == 10);
 }
@@ -844,7 +854,7 @@ BOOST_FIXTURE_TEST_CASE(a_long_log_is_emptied_at_the_end_unless_somebody_writes,
         Transaction tx(other);
         db.reset();
         BOOST_TEST(size_of() == emptied);
-        BOOST_TEST(size_of("-wal") > 100u * 4096);
+        BOOST_TEST(size_of("-wal") > 100u * sqlite::page_bytes);
         other.execute("INSERT INTO fillers VALUES ('last')");
         tx.commit();
     }
@@ -870,7 +880,7 @@ BOOST_FIXTURE_TEST_CASE(a_reader_of_an_old_snapshot_delays_checkpoints_and_loses
             reader.prepare("SELECT number, (SELECT count(*) FROM fillers) FROM numbers ORDER BY number");
         BOOST_TEST(row.step());
         fill(100);
-        BOOST_TEST(size_of("-wal") > 100u * 4096);
+        BOOST_TEST(size_of("-wal") > 100u * sqlite::page_bytes);
         BOOST_TEST(row.step());
         BOOST_TEST(row.integer(0) == 2);
         BOOST_TEST(row.integer(1) == 0); // still its own snapshot
@@ -880,7 +890,7 @@ BOOST_FIXTURE_TEST_CASE(a_reader_of_an_old_snapshot_delays_checkpoints_and_loses
     const auto length = size_of("-wal");
     fill(100);
     BOOST_TEST(size_of("-wal") == length);
-    BOOST_TEST(size_of() > 200u * 4096);
+    BOOST_TEST(size_of() > 200u * sqlite::page_bytes);
     BOOST_TEST(integer(reader, "SELECT count(*) FROM fillers") == 260);
 }
 
@@ -927,8 +937,8 @@ struct DamagedFixture
         std::filesystem::remove(path + "-shm");
         {
             std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
-            file.seekp(3 * 4096); // behind the first page of the schema and that of the table
-            file << std::string(8 * 4096, '\xa5');
+            file.seekp(3 * sqlite::page_bytes); // behind the first page of the schema and that of the table
+            file << std::string(8 * sqlite::page_bytes, '\xa5');
         }
     }
 

@@ -36,7 +36,7 @@ struct DatabaseFilesFixture
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(database_files_tests, DatabaseFilesFixture)
+BOOST_FIXTURE_TEST_SUITE(database_files_tests, DatabaseFilesFixture, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_file_is_elsewhere)
 {

@@ -1,5 +1,5 @@
-// Counts statements, and what they walk through row by row without the help of an index, as they are run: over all
-// connections that are opened while one of these lives.
+// Counts statements, and what they walk through row by row without the help of an index, as they are run:
+// over all connections that are opened while one of these lives.
 #pragma once
 
 #include <cstdint>

@@ -52,7 +52,7 @@ void make_foreign_file(const std::string& path, const std::string& script)
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(migrate_tests)
+BOOST_AUTO_TEST_SUITE(migrate_tests, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(an_empty_database_is_brought_to_the_newest_version)
 {
@@ -221,6 +221,39 @@ BOOST_AUTO_TEST_CASE(sessions_of_version_4_are_kept_and_left_to_be_looked_up)
                            "AND ends_at IS NULL AND grace_seconds IS NULL AND min_overlap_seconds IS NULL "
                            "AND looked_up_at IS NULL AND concluded IS NULL") == 1);
     BOOST_TEST(integer(db, "SELECT left_at - joined_at FROM connections") == 60);
+}
+
+// The ledger of version 18 is written anew, and its rules with it.
+BOOST_AUTO_TEST_CASE(events_are_kept_and_top_ups_are_taken_once)
+{
+    Connection db(":memory:");
+    sqlite::migrate(db, first_steps(18));
+    const std::string wallet = "'0x" + std::string(40, '1') + "'";
+    const auto event = [&](int event_id, const std::string& kind, int delta, int balance,
+                           const std::string& rest) {
+        return "UPDATE credit_accounts SET remaining_seconds = " + std::to_string(balance) +
+               ", adjusted_seconds = " + std::to_string(balance) +
+               "; INSERT INTO credit_events (wallet, event_id, kind, delta_seconds, balance_after_seconds, "
+               "created_at, " +
+               (kind == "top_up" ? "reference" : "connection_id") + ") VALUES (" + wallet + ", " +
+               std::to_string(event_id) + ", '" + kind + "', " + std::to_string(delta) + ", " +
+               std::to_string(balance) + ", 7, " + rest + ");";
+    };
+    execute(db, "INSERT INTO credit_accounts (wallet) VALUES (" + wallet + ")");
+    execute(db, event(1, "grant_base", 100, 100, "NULL") + event(2, "debit_usage", -30, 70, "'a'") +
+                    event(3, "refund_usage", 10, 80, "'a'") + event(4, "admin_adjust", -5, 75, "NULL"));
+    sqlite::migrate(db);
+    BOOST_TEST(db.integrity_problems().empty());
+    BOOST_TEST(integer(db, "SELECT sum(delta_seconds) FROM credit_events WHERE reference IS NULL") == 75);
+    execute(db, event(5, "top_up", 60, 135, "'p'"));
+    for (const auto& refused :
+         {event(6, "top_up", 60, 195, "'p'"), event(6, "top_up", 60, 195, "NULL"),
+          event(6, "top_up", -60, 75, "'q'"), event(6, "top_up", 60, 195, "'" + std::string(129, 'q') + "'"),
+          event(6, "no_such_kind", 60, 195, "NULL"),
+          std::string("UPDATE credit_events SET reference = 'q' WHERE event_id = 5"),
+          std::string("DELETE FROM credit_events WHERE event_id = 1")})
+        BOOST_CHECK_THROW(execute(db, refused), base::Error);
+    BOOST_TEST(integer(db, "SELECT remaining_seconds FROM credit_accounts") == 135);
 }
 
 // Attestations of version 10, in each of their states, and their transactions.

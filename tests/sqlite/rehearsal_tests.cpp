@@ -29,7 +29,7 @@ struct RehearsalFixture
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(rehearsal_tests, RehearsalFixture)
+BOOST_FIXTURE_TEST_SUITE(rehearsal_tests, RehearsalFixture, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(what_is_committed_in_a_rehearsal_is_seen_until_its_end)
 {

@@ -42,7 +42,7 @@ struct WriteLockFixture
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(write_lock_tests, WriteLockFixture)
+BOOST_FIXTURE_TEST_SUITE(write_lock_tests, WriteLockFixture, *boost::unit_test::label("sqlite"))
 
 BOOST_AUTO_TEST_CASE(a_free_lock_is_taken_and_given_back)
 {

@@ -23,7 +23,7 @@ inline std::string wallet_of(std::size_t writer)
 }
 
 inline std::unique_ptr<sqlite::Connection> open_database(const std::string& path,
-                                                       const sqlite::Options& options)
+                                                         const sqlite::Options& options)
 {
     auto db = std::make_unique<sqlite::Connection>(path, options);
     sqlite::migrate(*db);

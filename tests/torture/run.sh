@@ -5,7 +5,7 @@
 set -u
 build=$1 sanitized=$2 seed=$3
 shift 3
-[ $# -gt 0 ] || set -- crash reorgs faults cuts simulation days wal backup fuzz leaks attack arm64 mutants
+[ $# -gt 0 ] || set -- crash reorgs faults cuts simulation days wal backup import webhooks fuzz leaks attack arm64 mutants
 shm=$(mktemp -d /dev/shm/session-voice-torture.XXXXXX)
 trap 'kill 0' INT TERM
 trap 'rm -rf "$shm"' EXIT
@@ -32,6 +32,13 @@ days() { SIMULATION_SEED=$seed SIMULATION_DAYS=${DAYS:-10} SIMULATION_WALLETS=40
 wal() { for _ in 1 2 3 4 5; do "$build/wal-torture" "$shm" "${WAL_SECONDS:-60}" || return 1; done; }
 # Twenty backups, each within a minute of writing, and kill -9 of a hundred and of as many restorations.
 backup() { "$build/backup-torture" "$shm/backup" "${BACKUP_ROUNDS:-20}" "${BACKUP_SECONDS:-60}" 100 "$seed"; }
+# A million accounts of the first service, imported under kill -9, each compared; on both engines.
+import() { node tests/torture/import.mjs "$build" "${IMPORT_WALLETS:-1000000}" "${IMPORT_KILLS:-20}" "$seed"; }
+# A hundred thousand webhooks, while kill -9 takes two notifiers and the receiver.
+webhooks() {
+    SESSION_VOICE_BUILD=$build node tests/torture/webhooks.mjs "${WEBHOOKS_ROUNDS:-20}" "${WEBHOOKS_EVENTS:-5000}" "$seed" &&
+        SESSION_VOICE_BUILD=$build WEBHOOKS_KILLS=0 WEBHOOKS_AT_ONCE=1 node tests/torture/webhooks.mjs 1 20000 "$seed"
+}
 # Inputs that libFuzzer makes up.
 fuzz() { tests/fuzz/run.sh "$sanitized/fuzz" "${FUZZ_SECONDS:-600}" "$PWD/$sanitized/found"; }
 # Small faults in the program, one at a time, of which the tests are to see nearly all.
@@ -72,7 +79,7 @@ attack() { tests/attack.sh "$build"; }
 arm64() { FAULT_SEED=1 tests/debian/arm64.sh; }
 
 # What a part says of itself, of all that it prints.
-figures='^# seed \|^arm64: \|^mutants: \|^survived: \|^[-+] \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^held \|^NOT HELD \|^[0-9]* held, \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
+figures='^# seed \|^arm64: \|^mutants: \|^survived: \|^[-+] \|^faults: \|^power cuts: \|^simulation of \|^wild clock \|^  [0-9]* worlds\|^hour 24\|rows acknowledged\|backups killed\|^leaks: \|^import: \|^webhooks: \|^held \|^NOT HELD \|^[0-9]* held, \|^[a-z]* .* ok$\|FAILED$\|[0-9]* passed, [0-9]* failed$\|No errors\|failures\? '
 
 echo "SEED=$seed"
 passed=0 failed=0

@@ -98,6 +98,7 @@ async function everyEndpoint(deployment) {
     return [
         ['POST', '/auth/nonce', { wallet }],
         ['POST', '/auth/verify', { wallet, nonce, signature }],
+        ['POST', '/auth/refresh', {}],
         ['GET', '/credits'],
         ['GET', '/credits/history'],
         ['POST', '/credits/verify-celo', {}],
@@ -111,8 +112,16 @@ async function everyEndpoint(deployment) {
         ['POST', '/session/join', { session_id: '1' }],
         ['POST', '/session/1/leave', {}],
         ['POST', '/session/1/attest', {}],
+        ['POST', '/service/credits/grant', { wallet, seconds: 60, reference: 'p' }],
+        ['POST', '/service/credits/refund', { ...seat, seconds: 60, reference: 'r' }],
+        ['GET', `/service/wallets/${wallet}`],
+        ['PUT', `/service/wallets/${wallet}/ban`, { reason: 'spam' }],
+        ['GET', '/service/rooms'],
+        ['DELETE', `/service/rooms/${room_id}`],
+        ['GET', '/service/usage?from=2026-01-01&to=2026-12-31'],
         ['GET', '/health'],
         ['GET', '/metrics'],
+        ['POST', '/agora/events', { eventType: 104, payload: {} }],
         ['GET', '/openapi.json'],
     ].map((request) => [request.slice(0, 2).join(' '), bytes(...request)]);
 }
@@ -180,7 +189,7 @@ const queryAsArguments = {
             const status = await raw(deployment, `${metrics}?${query}`, { body: settings, token });
             assert.ok([without, 400, 403].includes(status), `${query}: ${status}`);
         }
-        const others = ['session-voice-meter', 'session-voice-attest', 'session-voice-admin'];
+        const others = ['session-voice-meter', 'session-voice-attest', 'session-voice-notify', 'session-voice-admin'];
         const cgiBin = path.join(deployment.host.home, 'cgi-bin');
         for (const program of others) {
             copyFileSync(path.join(build, program), path.join(cgiBin, program));

@@ -97,8 +97,38 @@ export function json(world) {
                 '400 invalid_json',
             ]);
         }
+    addBackend(rows, world);
     addTexts(rows, world);
     return rows;
+}
+
+// What the application's backend sends, and what others send to its paths.
+function addBackend(rows, world) {
+    const { wallet } = world.nobody;
+    const headers = [['X-Service-Token', world.backendToken]];
+    const grant = { wallet, seconds: 60, reference: 'p', reason: 'x' };
+    const to = (name, method, path, body, answered, sent = headers) =>
+        rows.push([`${path}: ${name}`, { method, path, as: undefined, headers: sent, body }, answered]);
+    const at = '/service/credits/grant';
+    for (const [field, value] of Object.entries(grant)) {
+        for (const [type, other] of Object.entries(types)) {
+            if (typeof other === typeof value && type === 'number') continue;
+            to(`${field} as ${type}`, 'POST', at, { ...grant, [field]: other }, `400 invalid ${field}`);
+        }
+    }
+    const ban = `/service/wallets/${wallet}/ban`;
+    for (const text of ['[]', '{', 'null', '{"x":1,"x":2}', '{}x', '{"x":"\\ud800"}', '['.repeat(9000)]) {
+        to(JSON.stringify(text.slice(0, 20)), 'POST', at, text, '400 invalid_json');
+        to(JSON.stringify(text.slice(0, 20)), 'PUT', ban, text, '400 invalid_json');
+    }
+    for (const token of ['', 'x', world.serviceToken, `${world.backendToken}x`, world.backendToken.slice(1), world.host.token])
+        to(`the token ${token.slice(0, 9)}`, 'POST', at, grant, '403 forbidden', [['X-Service-Token', token]]);
+    to('no token', 'POST', at, grant, '403 forbidden', []);
+    to('no wallet', 'PUT', '/service/wallets/0x/ban', { reason: 'x' }, '400 invalid wallet');
+    for (const query of ['from=2026-02-30&to=2026-03-01', 'from=x&to=x', 'from=2026-01-01T&to=2026-01-01'])
+        to(query, 'GET', `/service/usage?${query}`, undefined, '400 invalid from');
+    to('a year and a day', 'GET', '/service/usage?from=2026-01-01&to=2027-01-02', undefined, '400 invalid to');
+    to('a cursor', 'GET', "/service/rooms?cursor='OR'1", undefined, '400 invalid cursor');
 }
 
 // Texts that are no JSON, and JSON that no reader should trust, to the endpoint that would make a room of them.

@@ -13,6 +13,7 @@ export const [{ now, secret }] = vectors;
 assert.ok(vectors.every((vector) => vector.now === now && vector.secret === secret));
 
 export const serviceToken = 'service-token-of-the-hostile-tests';
+export const backendToken = 'backend-token-of-the-hostile-tests';
 export const allowedOrigin = 'https://app.example.org';
 export const bookingId = String(now); // the mock chain's: it starts now
 const account = (number) => privateKeyToAccount(`0x${number.toString(16).padStart(64, 'e')}`);
@@ -67,6 +68,7 @@ export class World {
         const world = new World();
         world.serverName = serverName;
         world.serviceToken = serviceToken;
+        world.backendToken = backendToken;
         const settings = {
             ENVIRONMENT: 'development',
             CHAIN_MODE: 'mock',
@@ -74,6 +76,7 @@ export class World {
             MOCK_HOST: accounts.host.address,
             MOCK_GUEST: accounts.guest.address,
             ORACLE_SERVICE_TOKEN: serviceToken,
+            SERVICE_TOKEN: backendToken,
             ORACLE_PRIVATE_KEY: `0x00${'7b'.repeat(31)}`,
             METRICS_TOKEN: 'metrics-token-of-the-hostile-tests',
             CORS_ALLOWED_ORIGINS: allowedOrigin,

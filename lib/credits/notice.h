@@ -1,0 +1,17 @@
+// What the application is told of a wallet's credit.
+#pragma once
+
+#include "base/config.h"
+#include "credits/ledger.h"
+
+#include <string>
+
+namespace credits {
+
+// That the wallet has got credit and has `remaining_seconds` now. Does nothing where nobody is to be told.
+// Call inside a Transaction.
+void tell_granted(database::Connection& db, const base::Rules& rules, const std::string& wallet,
+                  EventKind kind, std::int64_t seconds, std::int64_t remaining_seconds,
+                  base::UnixSeconds now);
+
+} // namespace credits

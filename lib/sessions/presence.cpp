@@ -1,0 +1,43 @@
+#include "sessions/presence.h"
+
+#include "database/transaction.h"
+#include "sessions/notices.h"
+#include "sessions/session.h"
+
+#include <algorithm>
+
+namespace sessions {
+
+std::optional<std::string> find_booking_of(database::Connection& db, std::int64_t chain_id,
+                                           const std::string& channel)
+{
+    const auto prefix = "heaven-" + std::to_string(chain_id) + "-";
+    if (channel.rfind(prefix, 0) != 0)
+        return std::nullopt;
+    const auto id = channel.substr(prefix.size());
+    // A long id stands there as its hash, and there are few of those.
+    const bool is_hash = id.rfind("0x", 0) == 0;
+    auto row = is_hash ? db.prepare("SELECT booking_id FROM sessions JOIN rooms USING (room_id) "
+                                    "WHERE closed_at IS NULL AND kind = 'booked' AND length(booking_id) > 40")
+                       : db.prepare("SELECT booking_id FROM sessions WHERE booking_id = :booking_id");
+    if (!is_hash)
+        row.bind(":booking_id", id);
+    while (row.step()) {
+        auto booking_id = row.text("booking_id");
+        if (channel_of(chain_id, booking_id) == channel)
+            return booking_id;
+    }
+    return std::nullopt;
+}
+
+void hear(database::Connection& db, const base::Config& config, const std::string& booking_id,
+          const rooms::Notice& notice, base::UnixSeconds now)
+{
+    database::transact(db, [&] {
+        const auto room_id = find_room(db, booking_id);
+        if (auto gone = room_id ? rooms::note(db, *room_id, notice) : std::nullopt)
+            end_stay(db, config, booking_id, *gone, std::min(notice.at, now), "gone", now);
+    });
+}
+
+} // namespace sessions
