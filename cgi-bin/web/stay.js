@@ -1,0 +1,408 @@
+// A stay in a voice channel, through bad networks, sleep and throttled timers. It is "in" only while its token is good,
+// by a clock that runs on through sleep. Every request here is sent once; what failed is tried again when the stay
+// looks at its deadlines the next time. Timers only make it look; whatever wakes it, the deadlines decide.
+import { Emitter } from './environment.js';
+import { ServiceError } from './http.js';
+
+const marginMs = 1000; // the service counts whole seconds
+const companyMs = 2500; // an attempt without an answer for so long gets another beside it
+const leaveTimeoutMs = 5000;
+const throttledMs = 60_000; // between two timers of a hidden page
+const lowSeconds = 300;
+const longestTimerMs = 2 ** 30;
+
+export class Stay extends Emitter {
+    #link;
+    #place;
+    #phase = 'joining'; // in, lost, ended
+    #opening; // { resolve, reject, until, takeOver }
+    #seat;
+    #isSeated = false; // as far as is known: the service may have ended the seat, or not yet
+    #joinKey; // of a join that nobody has answered yet
+    #ttlMs = 90_000;
+    #renewAfterMs = 45_000;
+    #beatMs = 30_000;
+    #goodUntil = 0;
+    #renewedAt = 0;
+    #attemptAt = 0;
+    #beatAt = Infinity;
+    #holdUntil = 0; // the service said Retry-After
+    #failures = 0;
+    #turn = 0; // so that what belongs to an earlier one is known by it
+    #isInDoubt = false; // whether a renewal has been carried out
+    #isDenied = false;
+    #isAway = false; // the page is gone, and may come back
+    #lostAt = 0;
+    #remaining;
+    #told = new Set();
+    #timer;
+    #unlock;
+    #unlisten = [];
+    #released;
+
+    // `link`: { environment, http, call, wallet, lockName, giveUpMs, ended }
+    constructor(link, place) {
+        super();
+        this.#link = link;
+        this.#place = place;
+    }
+
+    // 'joining', 'in', 'lost' or 'ended'. Nobody is in without a good token, whether or not a timer has fired.
+    get state() {
+        return this.#phase === 'in' && this.#now() >= this.#goodUntil ? 'lost' : this.#phase;
+    }
+
+    // What is needed to enter the voice channel, and who the host is.
+    get seat() {
+        return { ...this.#seat };
+    }
+
+    // As of now; undefined where nothing is charged.
+    get remainingSeconds() {
+        if (this.#remaining === undefined) return undefined;
+        const { seconds, at, until } = this.#remaining;
+        return Math.max(0, seconds - Math.floor(Math.max(0, Math.min(this.#now(), until) - at) / 1000));
+    }
+
+    // Asks the service now, where the holder has a reason to doubt.
+    check() {
+        this.#attemptAt = Math.max(this.#now(), this.#holdUntil);
+        this.#wake();
+    }
+
+    // Ends the stay at once. What was charged, where the service could be asked for it. All callers share one promise.
+    leave() {
+        if (this.#phase !== 'ended') this.#end('left');
+        return this.#released;
+    }
+
+    // Somebody else uses the seat: ends the stay, and leaves them the seat.
+    yieldSeat() {
+        this.#end('replaced');
+    }
+
+    // For the client, as is open().
+    signedOut() {
+        this.#end('signed_out');
+    }
+
+    open({ withinMs, takeOver }) {
+        const { listen } = this.#link.environment;
+        const on = (type, react) => this.#unlisten.push(listen(type, react));
+        on('pagehide', () => this.#goAway());
+        on('pageshow', () => this.#comeBack());
+        on('online', () => this.#lookAgain());
+        on('visibilitychange', () => this.#lookAgain());
+        return new Promise((resolve, reject) => {
+            this.#opening = { resolve, reject, until: this.#now() + withinMs, takeOver };
+            this.#wake();
+        });
+    }
+
+    #now() {
+        return this.#link.environment.now();
+    }
+
+    #call = (method, path, options) => this.#link.call(method, path, options);
+
+    get #isActive() {
+        return this.#phase !== 'ended' && !this.#isAway;
+    }
+
+    // ---- deadlines ----
+
+    #wake() {
+        if (!this.#isActive) return;
+        const now = this.#now();
+        if (this.#phase === 'in' && now >= this.#goodUntil) {
+            if (this.#isDenied) return this.#end('credits_exhausted');
+            this.#lose('token_expired');
+        }
+        if (now >= this.#givesUpAt) return this.#giveUp();
+        if (now >= this.#attemptAt) this.#attempt();
+        else if (this.#phase === 'in' && now >= this.#beatAt) this.#tryBeat();
+        this.#plan();
+    }
+
+    #plan() {
+        const { setTimeout, clearTimeout } = this.#link.environment;
+        clearTimeout(this.#timer);
+        if (!this.#isActive) return;
+        const isIn = this.#phase === 'in';
+        const due = Math.min(this.#attemptAt, this.#givesUpAt, ...(isIn ? [this.#beatAt, this.#goodUntil] : []));
+        const delayMs = Math.min(Math.max(0, due - this.#now()), longestTimerMs);
+        if (due !== Infinity) this.#timer = setTimeout(() => this.#wake(), delayMs);
+    }
+
+    get #givesUpAt() {
+        if (this.#phase === 'joining') return this.#opening.until;
+        return this.#phase === 'lost' ? this.#lostAt + this.#link.giveUpMs : Infinity;
+    }
+
+    #giveUp() {
+        if (this.#phase !== 'joining') return this.#end('gave_up');
+        this.#refuse(this.#opening.error ?? new ServiceError(0, 'timeout'));
+    }
+
+    // A hidden page may be woken once a minute only: so early that the wake-up after it is early enough, too.
+    #renewalAt() {
+        if (!this.#place.isMetered) return Infinity;
+        let afterMs = this.#renewAfterMs;
+        const earlyMs = Math.max(this.#ttlMs - throttledMs - 10_000, this.#ttlMs / 6);
+        if (this.#link.environment.isHidden()) afterMs = Math.min(afterMs, earlyMs);
+        if (this.#isDenied) afterMs = Math.min(afterMs, this.#renewAfterMs / 3); // there may be new credit
+        return this.#renewedAt + afterMs;
+    }
+
+    // The network, or the page, may be another than before.
+    #lookAgain() {
+        if (this.#phase !== 'in' || this.#failures > 0) return this.check();
+        this.#attemptAt = this.#renewalAt();
+        this.#wake();
+    }
+
+    // ---- what is asked ----
+
+    async #attempt() {
+        const [seat, turn] = [this.#seat, this.#turn];
+        this.#attemptAt = this.#now() + companyMs;
+        try {
+            await (this.#isSeated && this.#place.isMetered ? this.#keep(seat) : this.#enter());
+        } catch (error) {
+            if (seat === this.#seat && turn === this.#turn) this.#failed(error);
+        }
+        this.#wake();
+    }
+
+    // A renewal without an answer may be charged for 90 s. So after one the stay asks by what makes no seat last longer.
+    async #keep(seat) {
+        if (this.#isInDoubt) await this.#beat(seat);
+        if (seat !== this.#seat || !this.#isActive) return;
+        this.#isInDoubt = true;
+        const { body, sentAt } = await this.#place.renew(this.#call, seat).catch((error) => {
+            this.#isInDoubt = error.isUnanswered;
+            throw error;
+        });
+        if (seat !== this.#seat || !this.#isActive) return;
+        if (body.denied) return this.#deny(body, sentAt);
+        this.#take(body, sentAt);
+    }
+
+    async #enter() {
+        const key = (this.#joinKey ??= this.#link.http.newKey());
+        let reply;
+        try {
+            reply = await this.#place.join(this.#call, { key });
+        } catch (error) {
+            if (key !== this.#joinKey || error.isTransient) throw error;
+            this.#joinKey = undefined;
+            const isHere = error.code === 'already_in_free_room' && error.room_id === this.#place.room_id;
+            if (isHere && this.#opening?.takeOver) return this.#adopt(error);
+            throw error;
+        }
+        if (key !== this.#joinKey || this.#phase === 'ended') return;
+        const { body, sentAt, headers } = reply;
+        this.#joinKey = undefined;
+        this.#seat = this.#place.seatOf(body);
+        this.#isSeated = true;
+        this.#renewAfterMs = body.renew_after_seconds * 1000 || this.#renewAfterMs;
+        this.#beatMs = body.heartbeat_interval_seconds * 1000 || this.#beatMs;
+        // An answer that was kept for this key has a token of unknown age.
+        if (headers.get('Idempotency-Replayed') === null) this.#take(body, sentAt);
+        else await this.#keep(this.#seat);
+    }
+
+    // The wallet is in this room already: in another tab, on another device, or before the page was loaded again.
+    async #adopt(refusal) {
+        const seat = await this.#place.find(this.#call, refusal.connection_id, this.#link.wallet);
+        if (this.#phase === 'ended') return;
+        if (seat === undefined) throw refusal;
+        this.#seat = seat;
+        this.#isSeated = true;
+        await this.#keep(seat);
+    }
+
+    async #beat(seat) {
+        const { body, sentAt } = await this.#place.beat(this.#call, seat);
+        if (seat !== this.#seat || this.#phase === 'ended') return;
+        this.#isInDoubt = false;
+        this.#note(body, sentAt);
+    }
+
+    // A heartbeat that fails says nothing of the token.
+    async #tryBeat() {
+        const [seat, turn] = [this.#seat, this.#turn];
+        this.#beatAt = this.#now() + this.#beatMs;
+        try {
+            await this.#beat(seat);
+        } catch (error) {
+            const isLastWord = error.code === 'not_your_connection' || this.#place.endings[error.code] !== undefined;
+            if (isLastWord && seat === this.#seat && turn === this.#turn) this.#failed(error);
+        }
+        this.#wake();
+    }
+
+    // ---- what came back ----
+
+    // A good token. It was made after the request was sent, so by our clock it is good at least until then.
+    #take(body, sentAt) {
+        this.#ttlMs = body.token_expires_in_seconds * 1000 || Infinity;
+        const goodUntil = sentAt + this.#ttlMs - marginMs;
+        if (!this.#isActive || goodUntil <= this.#now() || goodUntil < this.#goodUntil) return;
+        Object.assign(this.#seat, { agora_token: body.agora_token });
+        this.#goodUntil = goodUntil;
+        this.#renewedAt = sentAt;
+        this.#turn += 1;
+        this.#failures = 0;
+        this.#isInDoubt = false;
+        this.#isDenied = false;
+        this.#attemptAt = this.#renewalAt();
+        this.#beatAt = this.#place.isMetered ? sentAt + this.#beatMs : Infinity;
+        const before = this.#phase;
+        this.#phase = 'in';
+        this.#note(body, sentAt);
+        if (before === 'in') return this.emit('token', this.seat);
+        this.#lead();
+        if (before === 'lost') return this.emit('back', this.seat);
+        this.#opening.resolve(this);
+        this.#opening = undefined;
+    }
+
+    // The token at hand stays good to its end.
+    #deny(body, sentAt) {
+        this.#note(body, sentAt);
+        if (this.#phase !== 'in') return this.#failed(new ServiceError(403, 'insufficient_credits', { fields: body }));
+        this.#failures = 0;
+        this.#isInDoubt = false;
+        this.#renewedAt = sentAt;
+        const wasDenied = this.#isDenied;
+        this.#isDenied = true;
+        this.#attemptAt = this.#renewalAt();
+        if (!wasDenied) this.emit('denied', { remaining_seconds: body.remaining_seconds });
+    }
+
+    #note({ remaining_seconds, events }, sentAt) {
+        if (remaining_seconds === undefined) return;
+        this.#remaining = { seconds: remaining_seconds, at: sentAt, until: this.#goodUntil };
+        if (events === undefined) return; // of joining, when nobody listens yet
+        // The answer with an event may have been lost.
+        const isTold = (type) => events.some((event) => event.type === type);
+        if (remaining_seconds <= lowSeconds || isTold('credits_low')) this.#tell('low', remaining_seconds);
+        if (remaining_seconds === 0 || isTold('credits_exhausted')) this.#tell('exhausted', remaining_seconds);
+    }
+
+    #tell(name, remaining_seconds) {
+        if (this.#told.has(name)) return;
+        this.#told.add(name);
+        this.emit(name, { remaining_seconds });
+    }
+
+    #failed(error) {
+        if (this.#phase === 'ended') return;
+        if (error.code === 'not_your_connection') {
+            this.#isSeated = false;
+            if (this.#phase === 'in') this.#lose('seat_gone');
+            this.#attemptAt = this.#now();
+            return;
+        }
+        const reason = this.#place.endings[error.code];
+        if (this.#phase === 'joining') {
+            this.#opening.error = error;
+            if (reason !== undefined || !error.isTransient) return this.#refuse(error);
+        }
+        if (reason !== undefined) return this.#end(reason);
+        this.#failures += 1;
+        const now = this.#now();
+        const delayMs = this.#link.http.delayMs(this.#failures, error);
+        if (error.retryAfterSeconds) this.#holdUntil = now + delayMs;
+        // The timer for a second attempt would come a minute later.
+        const isUrgent = this.#failures === 1 && this.#link.environment.isHidden();
+        this.#attemptAt = Math.max(this.#holdUntil, isUrgent ? now : now + delayMs);
+        if (this.#attemptAt >= this.#opening?.until) this.#refuse(error);
+    }
+
+    // ---- out, back and away ----
+
+    #lose(reason) {
+        this.#freeze();
+        this.#phase = 'lost';
+        this.#lostAt = this.#now();
+        this.#goodUntil = 0;
+        this.#isInDoubt = true;
+        this.#attemptAt = Math.max(this.#lostAt, this.#holdUntil);
+        this.emit('lost', { reason });
+    }
+
+    #freeze() {
+        if (this.#remaining) this.#remaining.until = Math.min(this.#remaining.until, this.#now());
+    }
+
+    #refuse(error) {
+        const { reject } = this.#opening;
+        this.#isSeated &&= this.#seat.agora_token !== undefined; // or it is somebody else's
+        this.#end('refused');
+        reject(error);
+    }
+
+    #end(reason) {
+        if (this.#phase === 'ended') return;
+        const wasOpening = this.#phase === 'joining';
+        this.#freeze();
+        this.#phase = 'ended';
+        this.#link.environment.clearTimeout(this.#timer);
+        this.#unlisten.forEach((unlisten) => unlisten());
+        this.#unlock?.();
+        // With the credit the token ends, and with it the seat: a host who left would close the room.
+        const isOver = reason === 'replaced' || (reason === 'credits_exhausted' && !this.#isInDoubt);
+        this.#released = isOver ? Promise.resolve() : this.#release();
+        if (wasOpening && reason === 'left') this.#opening.reject(new ServiceError(0, 'left'));
+        this.#link.ended(this);
+        if (!wasOpening) this.emit('ended', { reason });
+    }
+
+    // Leaves, however long the network takes, as long as there may be a seat.
+    async #release() {
+        const { http } = this.#link;
+        const options = { key: http.newKey(), asItIs: true, keepalive: true, timeoutMs: leaveTimeoutMs };
+        const until = this.#now() + Math.min(this.#ttlMs, 3_600_000) + http.timeoutMs;
+        let seat = this.#isSeated ? this.#seat : undefined;
+        for (let failures = 1; ; failures += 1) {
+            try {
+                if (seat === undefined && this.#joinKey === undefined) return undefined;
+                // An answer was lost: the same key brings it again.
+                seat ??= this.#place.seatOf((await this.#place.join(this.#call, { ...options, key: this.#joinKey })).body);
+                return (await this.#place.leave(this.#call, seat, options)).body;
+            } catch (error) {
+                if (!error.isTransient || this.#now() > until) return undefined;
+                await http.wait(http.delayMs(failures, error));
+            }
+        }
+    }
+
+    #goAway() {
+        if (!this.#isActive) return;
+        this.#isAway = true;
+        this.#link.environment.clearTimeout(this.#timer);
+        this.#unlock?.();
+        this.#unlock = undefined;
+        const options = { key: this.#link.http.newKey(), asItIs: true, keepalive: true };
+        if (this.#isSeated) this.#place.leave(this.#call, this.#seat, options).catch(() => {});
+        if (this.#phase === 'in') this.#lose('page_hidden');
+    }
+
+    #comeBack() {
+        if (!this.#isAway) return this.#lookAgain();
+        this.#isAway = false;
+        this.check();
+    }
+
+    // Of several tabs with this wallet the newest leads. Whoever led before yields the seat.
+    #lead() {
+        const { locks } = this.#link.environment;
+        if (!locks || this.#unlock) return;
+        const held = new Promise((resolve) => (this.#unlock = resolve));
+        locks.request(`${this.#link.lockName} ${this.#place.lock}`, { steal: true }, () => held).catch((error) => {
+            if (error?.name === 'AbortError') this.yieldSeat();
+        });
+    }
+}
