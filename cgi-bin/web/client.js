@@ -195,7 +195,7 @@ export class Client extends Emitter {
 
     #begin(reply, wallet) {
         this.signOut();
-        this.#session = { wallet, isOver: false, stays: new Set() };
+        this.#session = { wallet, isOver: false, stays: new Set(), leaving: new Set() };
         this.#accept(this.#session, reply);
         this.emit('signed_in', { wallet });
         return { wallet };
@@ -239,7 +239,7 @@ export class Client extends Emitter {
         try {
             const kept = JSON.parse(this.#environment.storage.getItem(this.#storageName));
             if (typeof kept?.token !== 'string') return;
-            this.#session = { ...kept, isOver: false, stays: new Set() };
+            this.#session = { ...kept, isOver: false, stays: new Set(), leaving: new Set() };
             this.#planRefresh(kept.expiresAt - kept.lifetimeMs / 2);
         } catch {} // as if there were none
     }
@@ -263,11 +263,15 @@ export class Client extends Emitter {
 
     #open(place, { takeOver = true } = {}) {
         const known = this.#stays.get(place.name);
-        if (known === undefined) this.#stays.set(place.name, this.#openNew(place, takeOver, this.#known()));
-        return this.#stays.get(place.name);
+        if (known !== undefined) return known;
+        const opened = this.#openNew(place, takeOver, this.#known());
+        this.#stays.set(place.name, opened);
+        opened.catch(() => this.#stays.delete(place.name));
+        return opened;
     }
 
-    #openNew(place, takeOver, session) {
+    async #openNew(place, takeOver, session) {
+        await this.#whenLeft(session);
         let stay;
         const link = {
             environment: this.#environment,
@@ -283,10 +287,21 @@ export class Client extends Emitter {
             ended: () => {
                 this.#stays.delete(place.name);
                 session.stays.delete(stay);
+                const left = stay.leave().finally(() => session.leaving.delete(left));
+                session.leaving.add(left);
             },
         };
         stay = new Stay(link, place);
         session.stays.add(stay);
         return stay.open({ withinMs: this.#http.retryMs, takeOver });
+    }
+
+    // Or the leaving of one stay would end the next, which it takes for the same.
+    async #whenLeft(session) {
+        if (session.leaving.size === 0) return;
+        const tooLong = this.#http.wait(this.#http.retryMs).then(() => {
+            throw new ServiceError(0, 'timeout');
+        });
+        await Promise.race([Promise.all(session.leaving), tooLong]);
     }
 }

@@ -176,11 +176,12 @@ export class Stay extends Emitter {
 
     // A renewal without an answer may be charged for 90 s. So after one the stay asks by what makes no seat last longer.
     async #keep(seat) {
+        const turn = this.#turn;
         if (this.#isInDoubt) await this.#beat(seat);
-        if (seat !== this.#seat || !this.#isActive) return;
+        if (seat !== this.#seat || turn !== this.#turn || !this.#isActive) return;
         this.#isInDoubt = true;
         const { body, sentAt } = await this.#place.renew(this.#call, seat).catch((error) => {
-            this.#isInDoubt = error.isUnanswered;
+            if (turn === this.#turn) this.#isInDoubt = error.isUnanswered;
             throw error;
         });
         if (seat !== this.#seat || !this.#isActive) return;
@@ -200,16 +201,22 @@ export class Stay extends Emitter {
             if (isHere && this.#opening?.takeOver) return this.#adopt(error);
             throw error;
         }
-        if (key !== this.#joinKey || this.#phase === 'ended') return;
+        if (this.#phase === 'ended') return;
         const { body, sentAt, headers } = reply;
+        const isNew = key === this.#joinKey;
+        if (isNew) this.#sit(body);
+        // An answer that was kept for this key has a token of unknown age. It may overtake the first.
+        const isFirst = headers.get('Idempotency-Replayed') === null;
+        if (isFirst && body.connection_id === this.#seat.connection_id) this.#take(body, sentAt);
+        else if (isNew) await this.#keep(this.#seat);
+    }
+
+    #sit(body) {
         this.#joinKey = undefined;
         this.#seat = this.#place.seatOf(body);
         this.#isSeated = true;
         this.#renewAfterMs = body.renew_after_seconds * 1000 || this.#renewAfterMs;
         this.#beatMs = body.heartbeat_interval_seconds * 1000 || this.#beatMs;
-        // An answer that was kept for this key has a token of unknown age.
-        if (headers.get('Idempotency-Replayed') === null) this.#take(body, sentAt);
-        else await this.#keep(this.#seat);
     }
 
     // The wallet is in this room already: in another tab, on another device, or before the page was loaded again.

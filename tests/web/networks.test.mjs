@@ -1,0 +1,32 @@
+// A thousand hours in bad networks: the client alone, against a model of the service, in a world whose time is made up.
+// life.mjs says what is judged. NETWORKS_SEED repeats a run, NETWORKS_HOURS makes it longer or shorter.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { Worker } from 'node:worker_threads';
+
+const seed = Number(process.env.NETWORKS_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const hours = Number(process.env.NETWORKS_HOURS ?? 1000);
+const hoursOfALife = 10;
+const endings = ['left', 'removed', 'room_gone', 'credits_exhausted', 'signed_out', 'gave_up'];
+
+console.error(`NETWORKS_SEED=${seed}`);
+
+// In a thread of its own, where the test runner does not watch every promise.
+function liveThrough(lives) {
+    const program = new URL('lives.mjs', import.meta.url);
+    return new Promise((resolve, reject) => {
+        const worker = new Worker(program, { workerData: { seed, lives, hoursOfALife } });
+        worker.on('message', resolve).on('error', reject);
+    });
+}
+
+it(`${hours} hours of bad networks`, async (t) => {
+    const begun = process.cpuUsage();
+    const totals = await liveThrough(hours / hoursOfALife);
+    const { user, system } = process.cpuUsage(begun);
+    t.diagnostic(`NETWORKS_SEED=${seed} ${JSON.stringify(totals)}`);
+    t.diagnostic(`${((user + system) / 1e6).toFixed(1)} s of CPU`);
+    assert.ok(totals.charged <= totals.believed + totals.unaware + totals.leaving);
+    assert.ok(totals.losses > hours / 10 && totals.backs > hours / 20, 'there was something to survive');
+    if (hours >= 1000) for (const reason of endings) assert.ok(totals[`ended ${reason}`] > 0, `none ended by ${reason}`);
+});
