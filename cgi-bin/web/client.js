@@ -21,6 +21,7 @@ export class Client extends Emitter {
     #unlisten;
     #listing = {};
     #stays = new Map(); // promises, by the name of the place
+    #leaving = new Set();
 
     constructor({ url, environment, ...options }) {
         super();
@@ -195,7 +196,7 @@ export class Client extends Emitter {
 
     #begin(reply, wallet) {
         this.signOut();
-        this.#session = { wallet, isOver: false, stays: new Set(), leaving: new Set() };
+        this.#session = { wallet, isOver: false, stays: new Set() };
         this.#accept(this.#session, reply);
         this.emit('signed_in', { wallet });
         return { wallet };
@@ -239,7 +240,7 @@ export class Client extends Emitter {
         try {
             const kept = JSON.parse(this.#environment.storage.getItem(this.#storageName));
             if (typeof kept?.token !== 'string') return;
-            this.#session = { ...kept, isOver: false, stays: new Set(), leaving: new Set() };
+            this.#session = { ...kept, isOver: false, stays: new Set() };
             this.#planRefresh(kept.expiresAt - kept.lifetimeMs / 2);
         } catch {} // as if there were none
     }
@@ -271,7 +272,7 @@ export class Client extends Emitter {
     }
 
     async #openNew(place, takeOver, session) {
-        await this.#whenLeft(session);
+        await this.#whenLeft();
         let stay;
         const link = {
             environment: this.#environment,
@@ -287,8 +288,8 @@ export class Client extends Emitter {
             ended: () => {
                 this.#stays.delete(place.name);
                 session.stays.delete(stay);
-                const left = stay.leave().finally(() => session.leaving.delete(left));
-                session.leaving.add(left);
+                const left = stay.leave().finally(() => this.#leaving.delete(left));
+                this.#leaving.add(left);
             },
         };
         stay = new Stay(link, place);
@@ -297,11 +298,11 @@ export class Client extends Emitter {
     }
 
     // Or the leaving of one stay would end the next, which it takes for the same.
-    async #whenLeft(session) {
-        if (session.leaving.size === 0) return;
+    async #whenLeft() {
+        if (this.#leaving.size === 0) return;
         const tooLong = this.#http.wait(this.#http.retryMs).then(() => {
             throw new ServiceError(0, 'timeout');
         });
-        await Promise.race([Promise.all(session.leaving), tooLong]);
+        await Promise.race([Promise.all(this.#leaving), tooLong]);
     }
 }

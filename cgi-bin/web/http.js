@@ -23,6 +23,7 @@ export class ServiceError extends Error {
 const gatewayStatuses = [502, 504];
 const firstDelayMs = 250;
 const longestDelayMs = 2000;
+export const companyMs = 2500; // an attempt without an answer for so long gets another beside it
 
 export class Http {
     constructor(base, environment, { timeoutSeconds = 10, retrySeconds = 20 } = {}) {
@@ -84,6 +85,33 @@ export class Http {
                 await this.wait(delayMs);
             }
         }
+    }
+
+    // Each attempt by `send` may take its time; another begins beside it meanwhile. Undefined if none succeeds.
+    persistently(until, send) {
+        const { setTimeout, clearTimeout, now } = this.environment;
+        let timer;
+        let failures = 0;
+        return new Promise((resolve) => {
+            const finish = (value) => {
+                clearTimeout(timer);
+                failures = Infinity;
+                resolve(value);
+            };
+            const attemptAfter = (delayMs) => {
+                clearTimeout(timer);
+                timer = setTimeout(attempt, delayMs);
+            };
+            const attempt = () => {
+                attemptAfter(companyMs);
+                send().then(finish, (error) => {
+                    failures += 1;
+                    if (!error.isTransient || now() > until) finish();
+                    else if (failures < Infinity) attemptAfter(this.delayMs(failures, error));
+                });
+            };
+            attempt();
+        });
     }
 
     async #exchange(method, path, { token, key, etag, body, keepalive }, signal) {

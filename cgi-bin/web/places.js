@@ -34,6 +34,11 @@ export const roomPlace = (room_id) => ({
         is_host,
         agora_token,
     }),
+    // The seat that the wallet holds here, if there is one.
+    async findOwn(call) {
+        const { body } = await call('GET', 'credits/history?limit=1', { asItIs: true });
+        return body.pending?.room_id === room_id ? body.pending : undefined;
+    },
     // The seat that the wallet holds already, for who takes it over; its token is another's.
     async find(call, connection_id, wallet) {
         const { body } = await call('GET', `rooms/${encodeURIComponent(room_id)}`);
@@ -66,5 +71,6 @@ export const sessionPlace = (booking_id) => ({
     join: (call) => call('POST', 'session/join', { body: { booking_id } }),
     leave: (call, seat, { keepalive, asItIs } = {}) =>
         call('POST', `session/${encodeURIComponent(booking_id)}/leave`, { keepalive, asItIs }),
+    findOwn: async () => ({}), // leaving names the booking alone
     seatOf: ({ channel, user_uid, agora_token }) => ({ booking_id, channel, agora_uid: user_uid, agora_token }),
 });

@@ -2,11 +2,9 @@
 // by a clock that runs on through sleep. Every request here is sent once; what failed is tried again when the stay
 // looks at its deadlines the next time. Timers only make it look; whatever wakes it, the deadlines decide.
 import { Emitter } from './environment.js';
-import { ServiceError } from './http.js';
+import { companyMs, ServiceError } from './http.js';
 
 const marginMs = 1000; // the service counts whole seconds
-const companyMs = 2500; // an attempt without an answer for so long gets another beside it
-const leaveTimeoutMs = 5000;
 const throttledMs = 60_000; // between two timers of a hidden page
 const lowSeconds = 300;
 const longestTimerMs = 2 ** 30;
@@ -18,7 +16,9 @@ export class Stay extends Emitter {
     #opening; // { resolve, reject, until, takeOver }
     #seat;
     #isSeated = false; // as far as is known: the service may have ended the seat, or not yet
-    #joinKey; // of a join that nobody has answered yet
+    #joinKey; // of a join that has not succeeded, nor failed for good
+    #unanswered = 0; // of its requests
+    #underWay = 0; // of all joins
     #ttlMs = 90_000;
     #renewAfterMs = 45_000;
     #beatMs = 30_000;
@@ -192,27 +192,38 @@ export class Stay extends Emitter {
     async #enter() {
         const key = (this.#joinKey ??= this.#link.http.newKey());
         let reply;
+        this.#unanswered += 1;
+        this.#underWay += 1;
         try {
             reply = await this.#place.join(this.#call, { key });
         } catch (error) {
-            if (key !== this.#joinKey || error.isTransient) throw error;
-            this.#joinKey = undefined;
+            if (key !== this.#joinKey) throw error;
+            this.#unanswered -= !error.isUnanswered;
+            if (error.isTransient) throw error;
+            this.#forgetJoin();
             const isHere = error.code === 'already_in_free_room' && error.room_id === this.#place.room_id;
             if (isHere && this.#opening?.takeOver) return this.#adopt(error);
             throw error;
+        } finally {
+            this.#underWay -= 1;
         }
-        if (this.#phase === 'ended') return;
         const { body, sentAt, headers } = reply;
         const isNew = key === this.#joinKey;
         if (isNew) this.#sit(body);
+        if (this.#phase === 'ended') return; // leaving finds the seat
         // An answer that was kept for this key has a token of unknown age. It may overtake the first.
         const isFirst = headers.get('Idempotency-Replayed') === null;
         if (isFirst && body.connection_id === this.#seat.connection_id) this.#take(body, sentAt);
         else if (isNew) await this.#keep(this.#seat);
     }
 
-    #sit(body) {
+    #forgetJoin() {
         this.#joinKey = undefined;
+        this.#unanswered = 0;
+    }
+
+    #sit(body) {
+        this.#forgetJoin();
         this.#seat = this.#place.seatOf(body);
         this.#isSeated = true;
         this.#renewAfterMs = body.renew_after_seconds * 1000 || this.#renewAfterMs;
@@ -324,7 +335,8 @@ export class Stay extends Emitter {
         if (error.retryAfterSeconds) this.#holdUntil = now + delayMs;
         // The timer for a second attempt would come a minute later.
         const isUrgent = this.#failures === 1 && this.#link.environment.isHidden();
-        this.#attemptAt = Math.max(this.#holdUntil, isUrgent ? now : now + delayMs);
+        const plannedAt = Math.min(this.#attemptAt, now + delayMs);
+        this.#attemptAt = Math.max(this.#holdUntil, isUrgent ? now : plannedAt);
         if (this.#attemptAt >= this.#opening?.until) this.#refuse(error);
     }
 
@@ -370,20 +382,15 @@ export class Stay extends Emitter {
     // Leaves, however long the network takes, as long as there may be a seat.
     async #release() {
         const { http } = this.#link;
-        const options = { key: http.newKey(), asItIs: true, keepalive: true, timeoutMs: leaveTimeoutMs };
+        const options = { key: http.newKey(), asItIs: true, keepalive: true };
         const until = this.#now() + Math.min(this.#ttlMs, 3_600_000) + http.timeoutMs;
-        let seat = this.#isSeated ? this.#seat : undefined;
-        for (let failures = 1; ; failures += 1) {
-            try {
-                if (seat === undefined && this.#joinKey === undefined) return undefined;
-                // An answer was lost: the same key brings it again.
-                seat ??= this.#place.seatOf((await this.#place.join(this.#call, { ...options, key: this.#joinKey })).body);
-                return (await this.#place.leave(this.#call, seat, options)).body;
-            } catch (error) {
-                if (!error.isTransient || this.#now() > until) return undefined;
-                await http.wait(http.delayMs(failures, error));
-            }
-        }
+        if (!this.#isSeated && this.#unanswered === 0) return undefined;
+        return http.persistently(until, async () => {
+            // It joined perhaps. Asking that once more might join now.
+            const seat = this.#isSeated ? this.#seat : await this.#place.findOwn(this.#call);
+            if (seat === undefined && this.#underWay > 0) throw new ServiceError(0, 'timeout'); // not yet
+            return seat && (await this.#place.leave(this.#call, seat, options)).body;
+        });
     }
 
     #goAway() {

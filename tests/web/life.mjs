@@ -39,7 +39,7 @@ export class Life {
         this.start = 1.7e12 + Math.floor(this.random() * minute);
         this.clock = new Clock(this.start, (second) => this.judge(second));
         this.model = new Model(this.clock.now);
-        this.model.balance = 40_000;
+        this.model.balance = 10_000;
         this.network = new Network(this.clock, this.random, this.model, (...told) => this.learn(...told));
         this.device = this.network.device = new Device(this.clock, this.random, this.network);
         const { environment } = this.device;
@@ -140,6 +140,7 @@ export class Life {
     setOut() {
         this.isLeaving = true;
         this.leftAt = this.clock.time / 1000;
+        this.leftSeatId = this.stay?.seat.connection_id;
     }
 
     // ---- the people ----
@@ -172,16 +173,16 @@ export class Life {
 
     async talkOnce() {
         if (!this.client.isSignedIn) await this.client.signInDemo();
-        if (this.model.balance < 2000 && this.random() < 0.5) this.model.balance += 20_000;
+        if (this.model.balance < rules.leastCreditSeconds) this.model.balance += 10_000;
         await this.chooseRoom();
         await this.ready();
-        this.isLeaving = false;
         this.isJoining = true;
         this.counts.joins += 1;
         const stay = await this.client.join(this.room_id).catch((error) => {
             this.setOut();
             throw error;
         });
+        this.isLeaving = false;
         this.isJoining = false;
         this.stay = stay;
         const ended = this.watch(stay);
@@ -209,7 +210,6 @@ export class Life {
 
     async leave(stay) {
         this.setOut();
-        this.leftSeatId = stay.seat.connection_id;
         const both = [stay.leave(), stay.leave()];
         assert.equal(both[0], both[1]);
         assert.equal(stay.state, 'ended');
@@ -220,7 +220,7 @@ export class Life {
 
     async weather() {
         while (!this.isOver) {
-            await this.clock.sleep(this.spread(2000, 20 * minute));
+            await this.clock.sleep(this.spread(2000, hour));
             this.network.manner = this.pick(manners);
             await this.clock.sleep(this.spread(1000, 40 * minute));
             this.network.manner = 'good';

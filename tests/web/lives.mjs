@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Life } from './life.mjs';
 
+Error.stackTraceLimit = 4; // most of the time would go into traces that nobody reads
 const { seed, lives, hoursOfALife } = workerData;
 const totals = {};
 for (let life = 0; life < lives; life += 1) {

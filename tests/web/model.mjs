@@ -159,6 +159,8 @@ export class Model {
                 return this.renew(body);
             case 'rooms/leave':
                 return this.leave(body);
+            case 'credits/history?limit=1':
+                return { pending: this.seat && !this.seat.left ? this.pending() : null };
             default:
                 return this.room(path.replace('rooms/', ''));
         }
@@ -171,6 +173,10 @@ export class Model {
 
     remaining() {
         return this.balance - Math.max(0, this.second - this.seat.metered);
+    }
+
+    pending() {
+        return { room_id: this.seat.room.id, connection_id: this.seat.id };
     }
 
     agoraToken() {
