@@ -386,9 +386,11 @@ export class Stay extends Emitter {
         const until = this.#now() + Math.min(this.#ttlMs, 3_600_000) + http.timeoutMs;
         if (!this.#isSeated && this.#unanswered === 0) return undefined;
         return http.persistently(until, async () => {
-            // It joined perhaps. Asking that once more might join now.
-            const seat = this.#isSeated ? this.#seat : await this.#place.findOwn(this.#call);
-            if (seat === undefined && this.#underWay > 0) throw new ServiceError(0, 'timeout'); // not yet
+            // It joined perhaps, or will yet. Asking for that once more might join now.
+            const mayJoinYet = this.#underWay > 0;
+            const found = this.#isSeated ? undefined : await this.#place.findOwn(this.#call);
+            const seat = this.#isSeated ? this.#seat : found;
+            if (seat === undefined && mayJoinYet) throw new ServiceError(0, 'timeout');
             return seat && (await this.#place.leave(this.#call, seat, options)).body;
         });
     }

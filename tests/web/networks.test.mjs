@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 const seed = Number(process.env.NETWORKS_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const hours = Number(process.env.NETWORKS_HOURS ?? 1000);
 const hoursOfALife = 10;
+const resourceLimits = { maxYoungGenerationSizeMb: 64 }; // nearly everything is garbage at once
 const endings = ['left', 'removed', 'room_gone', 'credits_exhausted', 'signed_out', 'gave_up'];
 
 console.error(`NETWORKS_SEED=${seed}`);
@@ -15,7 +16,7 @@ console.error(`NETWORKS_SEED=${seed}`);
 function liveThrough(lives) {
     const program = new URL('lives.mjs', import.meta.url);
     return new Promise((resolve, reject) => {
-        const worker = new Worker(program, { workerData: { seed, lives, hoursOfALife } });
+        const worker = new Worker(program, { workerData: { seed, lives, hoursOfALife }, resourceLimits });
         worker.on('message', resolve).on('error', reject);
     });
 }
