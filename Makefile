@@ -60,7 +60,8 @@ LIB := $(call objects,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
 # Only fastcgi.cpp knows libfcgi. Tests link every other object without it, so a second file that reaches for
 # the protocol will not link.
 SERVER := cgi-bin/main.cpp cgi-bin/fastcgi.cpp
-EDGE := $(call objects,$(filter-out $(SERVER),$(wildcard cgi-bin/*.cpp))) $(BUILD)/openapi.o
+EDGE := $(call objects,$(filter-out $(SERVER),$(wildcard cgi-bin/*.cpp))) $(BUILD)/openapi.o \
+    $(BUILD)/web.o
 PROGRAMS := $(addprefix $(BUILD)/,session-voice $(addprefix session-voice-,meter attest notify admin))
 
 # What is made is said in a word; V=1 shows the commands.
@@ -143,6 +144,16 @@ $(BUILD)/openapi.cpp: cgi-bin/openapi.json Makefile
 
 # Longer than the 65536 bytes that every compiler must take; ours take it.
 $(BUILD)/openapi.o: override CXXFLAGS += -Wno-overlength-strings
+
+# And the page with all its files, each as it is and compressed.
+WEB := $(sort $(wildcard cgi-bin/web/*.html cgi-bin/web/*.css cgi-bin/web/*.js cgi-bin/web/*.svg))
+
+$(BUILD)/web.list: always
+	@mkdir -p $(@D)
+	@echo '$(WEB)' | cmp -s - $@ || echo '$(WEB)' >$@
+
+$(BUILD)/web.cpp: cgi-bin/embed.sh $(WEB) $(BUILD)/web.list
+	@cgi-bin/embed.sh $(BUILD)/web $(WEB) >$@
 
 # ---- the two commands ----
 

@@ -65,6 +65,11 @@ void authenticate_backend(const App& app, const Request& request)
 
 } // namespace
 
+bool has_demo(const base::Config& config)
+{
+    return !config.production && config.chain_mode == base::ChainMode::mock;
+}
+
 bool exists(const App& app, const Route& route)
 {
     switch (route.access) {
@@ -74,6 +79,10 @@ bool exists(const App& app, const Route& route)
         return !app.config.service_token.empty();
     case Access::agora:
         return !app.config.agora_notification_secret.empty();
+    case Access::visitor:
+        return app.config.has_page;
+    case Access::tester:
+        return has_demo(app.config);
     default:
         return true;
     }
@@ -83,6 +92,8 @@ auth::AccessToken authorize(const App& app, const Route& route, const Request& r
 {
     switch (route.access) {
     case Access::everybody:
+    case Access::visitor:
+    case Access::tester:
         return {};
     case Access::wallet:
         return authenticate(app, route, request);

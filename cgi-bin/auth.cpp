@@ -48,12 +48,13 @@ Signer find_signer(App& app, const Call& call, const std::string& wallet,
 
 // 200 with an access token for a wallet that signed at that instant.
 http::Response token_for(const App& app, const Call& call, const std::string& wallet,
-                         base::UnixSeconds signed_in_at)
+                         base::UnixSeconds signed_in_at, base::Json body = base::Json::object())
 {
     const auto ttl_seconds = app.config.rules.jwt_ttl_seconds;
-    return ok({{"token", auth::issue_access_token(app.config.jwt_secret, {wallet, signed_in_at},
-                                                  call.request.now, ttl_seconds)},
-               {"expires_in", ttl_seconds}});
+    body["token"] = auth::issue_access_token(app.config.jwt_secret, {wallet, signed_in_at}, call.request.now,
+                                             ttl_seconds);
+    body["expires_in"] = ttl_seconds;
+    return ok(body);
 }
 
 http::Response finish_sign_in(App& app, const Call& call, const std::string& wallet, const std::string& nonce,
@@ -151,6 +152,16 @@ http::Response post_auth_verify(App& app, const Call& call)
 {
     return !call.body.value("message", base::Json()).is_null() ? verify_message(app, call)
                                                                : verify_nonce(app, call);
+}
+
+http::Response post_auth_demo(App& app, const Call& call)
+{
+    std::string address(20, '\0');
+    app.random.fill(reinterpret_cast<unsigned char*>(address.data()), address.size());
+    const auto wallet = "0x" + base::to_hex(address);
+    auto response = token_for(app, call, wallet, call.request.now, {{"wallet", wallet}});
+    response.wallet = wallet;
+    return response;
 }
 
 http::Response post_auth_refresh(App& app, const Call& call)

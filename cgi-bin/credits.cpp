@@ -34,10 +34,10 @@ std::int64_t read_cursor(std::string_view query)
 }
 
 // As of now, when the stay has ended that lapsed.
-rooms::Standing load_standing(App& app, const Call& call, base::UnixSeconds now)
+rooms::Standing load_standing(App& app, const std::string& wallet, base::UnixSeconds now)
 {
     Charging charging(app, app.database(), now);
-    return rooms::load_settled_standing(charging.context, call.wallet);
+    return rooms::load_settled_standing(charging.context, wallet);
 }
 
 // What is used of the open stay, and is not in the list of events yet.
@@ -55,7 +55,7 @@ base::Json render_pending(const rooms::Standing& standing)
 
 http::Response get_credits(App& app, const Call& call)
 {
-    const auto account = load_standing(app, call, call.request.now).account();
+    const auto account = load_standing(app, call.wallet, call.request.now).account();
     return ok({{"remaining_seconds", account.remaining_seconds},
                {"base_granted_seconds", account.base_granted_seconds},
                {"bonus_granted_seconds", account.bonus_granted_seconds},
@@ -64,14 +64,19 @@ http::Response get_credits(App& app, const Call& call)
 
 http::Response get_credits_history(App& app, const Call& call)
 {
+    return statement_of(app, call, call.wallet);
+}
+
+http::Response statement_of(App& app, const Call& call, const std::string& wallet)
+{
     const auto limit = integer_parameter(call.request.query, "limit", 1, largest_page).value_or(default_page);
     const auto before_event_id = read_cursor(call.request.query);
 
     auto& db = app.database();
-    load_standing(app, call, call.request.now);
+    load_standing(app, wallet, call.request.now);
     const database::Snapshot snapshot(db); // so that events and pending make the balance
-    const auto standing = rooms::load_standing(db, call.wallet, call.request.now);
-    auto found = credits::history(db, call.wallet, before_event_id, limit + 1);
+    const auto standing = rooms::load_standing(db, wallet, call.request.now);
+    auto found = credits::history(db, wallet, before_event_id, limit + 1);
     const bool is_last_page = found.size() <= static_cast<std::size_t>(limit);
     if (!is_last_page)
         found.pop_back();
@@ -104,7 +109,7 @@ http::Response post_credits_verify_celo(App& app, const Call& call)
 {
     const bool is_verified = is_celo_verified(app, call);
     const auto now = app.clock.now();
-    const auto standing = load_standing(app, call, now);
+    const auto standing = load_standing(app, call.wallet, now);
     if (!is_verified)
         throw base::Error(base::ErrorCode::permission_denied, "not_verified").with("granted", false);
     if (standing.booked.bonus_granted_seconds > 0)

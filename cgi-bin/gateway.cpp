@@ -24,13 +24,14 @@ enum Name : std::size_t
     agora_signature,
     origin,
     if_none_match,
+    accept_encoding,
     idempotency_key,
     request_id,
     access_control_request_headers,
     access_control_request_private_network,
     transfer_encoding,
 };
-constexpr std::array<std::string_view, 18> names = {
+constexpr std::array<std::string_view, 19> names = {
     "REQUEST_METHOD",
     "REQUEST_URI",
     "SCRIPT_NAME",
@@ -44,6 +45,7 @@ constexpr std::array<std::string_view, 18> names = {
     "HTTP_AGORA_SIGNATURE_V2",
     "HTTP_ORIGIN",
     "HTTP_IF_NONE_MATCH",
+    "HTTP_ACCEPT_ENCODING",
     "HTTP_IDEMPOTENCY_KEY",
     "HTTP_X_REQUEST_ID",
     "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
@@ -155,6 +157,8 @@ const char* reason_phrase(int status)
         return "No Content";
     case 304:
         return "Not Modified";
+    case 308:
+        return "Permanent Redirect";
     case 400:
         return "Bad Request";
     case 401:
@@ -198,6 +202,7 @@ http::Request read_request(Gateway& gateway)
     request.agora_signature = variables[agora_signature];
     request.origin = variables[origin];
     request.if_none_match = variables[if_none_match];
+    request.accept_encoding = variables[accept_encoding];
     if (variables.has(idempotency_key))
         request.idempotency_key = variables[idempotency_key];
     request.request_id = variables[request_id];

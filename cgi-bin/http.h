@@ -38,6 +38,7 @@ struct Request
     std::string agora_signature;
     std::string origin;
     std::string if_none_match;
+    std::string accept_encoding;
     std::optional<std::string> idempotency_key; // as it came, if it came
     std::string access_control_request_headers;
     bool access_control_request_private_network = false;
@@ -50,7 +51,7 @@ struct Request
 struct Response
 {
     int status = 200;
-    std::string body; // JSON, or empty
+    std::string body; // JSON unless a header says otherwise, or empty
     std::vector<std::pair<const char*, std::string>> headers;
     bool is_head = false; // `body` is then only measured, not sent
 

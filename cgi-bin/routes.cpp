@@ -6,6 +6,7 @@
 #include "health.h"
 #include "metrics.h"
 #include "openapi.h"
+#include "page.h"
 #include "rooms.h"
 #include "service.h"
 #include "sessions.h"
@@ -19,12 +20,16 @@ constexpr std::int64_t may_leave_seconds = 86400;
 
 // The first path that matches is the one that was meant.
 constexpr Route routes[] = {
+    {"GET", "/", Access::visitor, Pool::read, get_page},
+    {"GET", "/operator", Access::visitor, Pool::read, get_operator_view},
+    {"GET", "/web/:file", Access::visitor, Pool::read, get_web_file},
     {"GET", "/health", Access::everybody, Pool::read, get_health},
     {"GET", "/metrics", Access::monitor, Pool::disk, get_metrics},
     {"GET", "/openapi.json", Access::everybody, Pool::read, get_openapi},
     {"POST", "/auth/nonce", Access::everybody, Pool::disk, post_auth_nonce, sign_in},
     {"POST", "/auth/verify", Access::everybody, Pool::chain, post_auth_verify, sign_in | chain, false, 0,
      http::max_sign_in_body_bytes},
+    {"POST", "/auth/demo", Access::tester, Pool::disk, post_auth_demo, sign_in},
     {"POST", "/auth/refresh", Access::wallet, Pool::read, post_auth_refresh, unlimited, false, 60},
     {"GET", "/credits", Access::wallet, Pool::read, get_credits},
     {"GET", "/credits/history", Access::wallet, Pool::disk, get_credits_history},
@@ -50,6 +55,7 @@ constexpr Route routes[] = {
     {"POST", "/service/credits/refund", Access::backend, Pool::disk, post_service_credits_refund, unlimited,
      true},
     {"GET", "/service/wallets/:wallet", Access::backend, Pool::disk, get_service_wallet},
+    {"GET", "/service/wallets/:wallet/history", Access::backend, Pool::disk, get_service_wallet_history},
     {"PUT", "/service/wallets/:wallet/ban", Access::backend, Pool::disk, put_service_wallet_ban, unlimited,
      true},
     {"DELETE", "/service/wallets/:wallet/ban", Access::backend, Pool::disk, delete_service_wallet_ban,
@@ -94,7 +100,7 @@ std::span<const Route> all_routes()
 
 Match match(std::string_view path)
 {
-    if (path.size() > 1 && path.back() == '/')
+    if (path.size() > 2 && path.back() == '/') // "//" is no path of ours
         path.remove_suffix(1);
     Match found;
     for (const auto& route : routes) {

@@ -11,6 +11,8 @@
 enum class Access
 {
     everybody,
+    visitor, // everybody, unless the page is switched off; then there is no such route
+    tester,  // everybody, in development with the mock chain; elsewhere there is no such route
     wallet,  // by its access token
     service, // the operator's own programs, by their token
     backend, // the application's, by its token; without one in the settings there is no such route

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/rfc3339.h"
 #include "charging.h"
+#include "credits.h"
 #include "credits/reference.h"
 #include "fields.h"
 #include "responses.h"
@@ -159,6 +160,11 @@ http::Response get_service_wallet(App& app, const Call& call)
                {"stay", render_stay(standing)},
                {"hosted_room", hosted ? render(app, *hosted) : base::Json()},
                {"ban", render(standing.ban)}});
+}
+
+http::Response get_service_wallet_history(App& app, const Call& call)
+{
+    return statement_of(app, call, parse_wallet(call.path_id));
 }
 
 http::Response put_service_wallet_ban(App& app, const Call& call)

@@ -6,6 +6,7 @@
 http::Response post_service_credits_grant(App& app, const Call& call);
 http::Response post_service_credits_refund(App& app, const Call& call);
 http::Response get_service_wallet(App& app, const Call& call);
+http::Response get_service_wallet_history(App& app, const Call& call);
 http::Response put_service_wallet_ban(App& app, const Call& call);
 http::Response delete_service_wallet_ban(App& app, const Call& call);
 http::Response get_service_rooms(App& app, const Call& call);

@@ -402,7 +402,8 @@ export class Stay extends Emitter {
         this.#unlock?.();
         this.#unlock = undefined;
         const options = { key: this.#link.http.newKey(), asItIs: true, keepalive: true };
-        if (this.#isSeated) this.#place.leave(this.#call, this.#seat, options).catch(() => {});
+        // A host who left would close the room, and whoever loads a page again is away for a moment only.
+        if (this.#isSeated && !this.#seat.is_host) this.#place.leave(this.#call, this.#seat, options).catch(() => {});
         if (this.#phase === 'in') this.#lose('page_hidden');
     }
 

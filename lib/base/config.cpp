@@ -140,6 +140,7 @@ class Loader
             {"MOCK_HOST", &config_.mock_host},
             {"MOCK_GUEST", &config_.mock_guest},
             {"LOG_REQUESTS", &log_requests_},
+            {"PAGE", &page_},
             {"SERVICE_TOKEN", &config_.service_token},
             {"METRICS_TOKEN", &config_.metrics_token},
             {"METRICS_TEXTFILE", &config_.metrics_textfile},
@@ -279,6 +280,8 @@ class Loader
         require(log_requests_.empty() || log_requests_ == "on" || log_requests_ == "off",
                 "LOG_REQUESTS must be on or off");
         config_.log_requests = log_requests_ != "off";
+        require(page_.empty() || page_ == "on" || page_ == "off", "PAGE must be on or off");
+        config_.has_page = page_ != "off";
         const auto is_printable = [](const std::string& token) {
             return std::all_of(token.begin(), token.end(),
                                [](unsigned char c) { return c > 0x20 && c < 0x7f; });
@@ -371,6 +374,7 @@ class Loader
     std::string sign_in_domains_;
     std::string sign_in_chain_ids_;
     std::string log_requests_;
+    std::string page_;
     std::string database_prepare_;
     std::string state_directory_;
     std::int64_t base_grant_per_name_ = 0;

@@ -106,6 +106,7 @@ struct Config
     std::string service_token; // the application's backend's; empty: there is no /service
 
     bool log_requests = true;
+    bool has_page = true; // for people, at /
     std::string metrics_token;    // empty: there is no /metrics
     std::string metrics_textfile; // empty: none is written
     // So many in a minute or an hour, and as many at once; 0: no limit, which is the default in development.

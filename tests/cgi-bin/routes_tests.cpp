@@ -11,7 +11,6 @@ BOOST_FIXTURE_TEST_SUITE(routes_tests, HandlerFixture)
 BOOST_AUTO_TEST_CASE(an_unknown_path_is_not_found_whatever_the_method)
 {
     const char* paths[] = {"",
-                           "/",
                            "//",
                            "/rooms",
                            "/rooms/",

@@ -268,6 +268,28 @@ BOOST_AUTO_TEST_CASE(a_refund_gives_back_once_what_a_stay_was_charged_and_no_mor
 
 // ---- wallets ----
 
+BOOST_AUTO_TEST_CASE(a_statement_is_what_the_wallet_itself_is_told)
+{
+    const auto look = [&](const std::string& more) {
+        return ask("GET", "/service/wallets/" + address(1) + "/history" + more);
+    };
+    give(address(1), 1000);
+    const std::string room_id = post("/rooms/create", Json::object(), address(1)).body["room_id"];
+    join(address(1), room_id);
+    now += 40;
+    const auto own = get("/credits/history", address(1)).body;
+    BOOST_TEST(own["pending"]["delta_seconds"] == -40);
+    BOOST_TEST(own["events"].size() == 1U);
+    check_answer(look("?limit=50"), own);
+    now += 60; // it has lapsed, and whoever looks first settles it
+    const auto settled = look("").body;
+    BOOST_TEST(settled["pending"].is_null());
+    BOOST_TEST(settled["events"][0]["kind"] == "debit_usage");
+    BOOST_TEST(settled["events"][0]["delta_seconds"] == -90);
+    check_refusal(ask("GET", "/service/wallets/0x12/history"), 400, "invalid wallet");
+    require_clean_audit();
+}
+
 BOOST_AUTO_TEST_CASE(a_wallet_is_told_as_of_now)
 {
     const auto look = [&](unsigned number) { return ask("GET", "/service/wallets/" + address(number)); };

@@ -90,7 +90,7 @@ function responsePlace(method, rawPath, status, error) {
     const everywhere = (name) => resolve(below('', 'x-any-path', name)).pointer;
     if (method === 'OPTIONS') return [everywhere('OPTIONS'), 204];
     const path = pathOf(rawPath);
-    const isSwitchedOff = /^\/(metrics$|agora\/events$|service\/)/.test(path) && error === 'not_found'; // then it is as unknown as any
+    const isSwitchedOff = /^\/(|operator|auth\/demo|metrics|agora\/events)$|^\/(web|service)\//.test(path) && error === 'not_found'; // then it is as unknown as any
     if (path === undefined || isSwitchedOff) return [everywhere('unknown'), 404];
     const known = method === 'HEAD' ? 'get' : method.toLowerCase();
     if (!methodsOf(path).includes(known)) return [everywhere('other methods'), 405];

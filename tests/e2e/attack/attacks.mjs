@@ -99,6 +99,7 @@ async function everyEndpoint(deployment) {
         ['POST', '/auth/nonce', { wallet }],
         ['POST', '/auth/verify', { wallet, nonce, signature }],
         ['POST', '/auth/refresh', {}],
+        ['POST', '/auth/demo', {}],
         ['GET', '/credits'],
         ['GET', '/credits/history'],
         ['POST', '/credits/verify-celo', {}],
@@ -115,6 +116,7 @@ async function everyEndpoint(deployment) {
         ['POST', '/service/credits/grant', { wallet, seconds: 60, reference: 'p' }],
         ['POST', '/service/credits/refund', { ...seat, seconds: 60, reference: 'r' }],
         ['GET', `/service/wallets/${wallet}`],
+        ['GET', `/service/wallets/${wallet}/history`],
         ['PUT', `/service/wallets/${wallet}/ban`, { reason: 'spam' }],
         ['GET', '/service/rooms'],
         ['DELETE', `/service/rooms/${room_id}`],
@@ -123,6 +125,9 @@ async function everyEndpoint(deployment) {
         ['GET', '/metrics'],
         ['POST', '/agora/events', { eventType: 104, payload: {} }],
         ['GET', '/openapi.json'],
+        ['GET', '/'],
+        ['GET', '/operator'],
+        ['GET', '/web/client.js'],
     ].map((request) => [request.slice(0, 2).join(' '), bytes(...request)]);
 }
 
