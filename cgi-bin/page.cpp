@@ -54,7 +54,8 @@ http::Response serve(const Call& call, std::string_view name)
     response.headers.emplace_back("Content-Type", content_type_of(name));
     if (compressed)
         response.headers.emplace_back("Content-Encoding", "gzip");
-    response.headers.emplace_back("Content-Security-Policy", security_policy);
+    if (name.ends_with(".html")) // it is the document's that counts
+        response.headers.emplace_back("Content-Security-Policy", security_policy);
     response.headers.emplace_back("X-Content-Type-Options", "nosniff");
     response.headers.emplace_back("Referrer-Policy", "no-referrer"); // a room's address is not for others
     return response;

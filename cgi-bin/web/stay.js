@@ -197,7 +197,7 @@ export class Stay extends Emitter {
         try {
             reply = await this.#place.join(this.#call, { key });
         } catch (error) {
-            if (key !== this.#joinKey) throw error;
+            if (key !== this.#joinKey) return; // an attempt beside it has been answered
             this.#unanswered -= !error.isUnanswered;
             if (error.isTransient) throw error;
             this.#forgetJoin();

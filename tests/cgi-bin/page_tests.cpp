@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(each_kind_of_file_says_what_it_is)
 
 BOOST_AUTO_TEST_CASE(scripts_and_styles_come_from_files_alone)
 {
-    for (const auto* path : {"/", "/operator", "/web/page.js"}) {
+    for (const auto* path : {"/", "/operator", "/web/index.html"}) {
         const auto policy = header(fetch(path), "Content-Security-Policy");
         BOOST_TEST(policy.find("default-src 'none'; script-src 'self' https://download.agora.io;") == 0U);
         BOOST_TEST(policy.find("unsafe") == std::string::npos);

@@ -1,7 +1,7 @@
 // The page in a real browser, against the real service: what people do on it, and what it looks like.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { ok, startService, until } from '../service.mjs';
+import { startService, until } from '../service.mjs';
 import { makeWallet, newPerson, picture, startBrowser } from './browser.mjs';
 
 let browser;
@@ -176,6 +176,40 @@ describe('the page', () => {
         await picture(page, 'statement');
         await click(page, 'Ask for the Celo bonus');
         await see(page, /30 minutes are yours|not verified/);
+    });
+
+    it('leads two people into a booked session', async () => {
+        const [host, guest] = [makeWallet(), makeWallet()];
+        const settings = { MOCK_HOST: host.address, MOCK_GUEST: guest.address };
+        const booking = String(Math.floor(Date.now() / 1000)); // the mock chain's slot begins at that second
+        const other = await startService({ settings });
+        try {
+            const both = [await person({ wallet: host }), await person({ wallet: guest })];
+            for (const someone of both) {
+                const { page } = someone;
+                await page.goto(`http://127.0.0.1:${other.port}/`);
+                await signIn(someone);
+                await page.getByLabel('Booking number').fill(booking);
+                await click(page, 'Enter');
+                await see(page, 'You are in the call.');
+                const [[, , channel]] = await until(async () => (await calls(page, 'join')).length > 0 && calls(page, 'join'), 'joined');
+                assert.match(channel, new RegExp(`^heaven-\\d+-${booking}$`));
+                assert.equal(await page.locator('#call-remaining').isVisible(), false); // nothing is charged
+            }
+            await picture(both[0].page, 'session');
+            for (const { page } of both) {
+                await click(page, 'Leave');
+                await see(page, 'You left.');
+            }
+            const stranger = await withWallet();
+            await stranger.page.goto(`http://127.0.0.1:${other.port}/`);
+            await signIn(stranger);
+            await stranger.page.getByLabel('Booking number').fill(booking);
+            await click(stranger.page, 'Enter');
+            await see(stranger.page, 'You take no part in this session.');
+        } finally {
+            await other.stop();
+        }
     });
 
     it('complains of nothing', () => {
