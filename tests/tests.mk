@@ -182,6 +182,7 @@ test-packages:
 	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) $(UNIT_PACKAGES) sqlite3 git \
 	    clang-tidy cppcheck mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
 	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime postgresql pgbouncer util-linux \
+	    chromium fonts-dejavu-core \
 	    $(if $(shell command -v npm),,nodejs npm))
 
 unit-packages:

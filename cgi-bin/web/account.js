@@ -53,7 +53,9 @@ export async function signIn() {
         element(
             'button',
             { class: 'second', type: 'button', onclick: run(() => sign(wallet)) },
-            wallet.info.icon.startsWith('data:image/') ? element('img', { src: wallet.info.icon, alt: '', width: 24, height: 24 }) : '',
+            wallet.info.icon.startsWith('data:image/')
+                ? element('img', { src: wallet.info.icon, alt: '', width: 24, height: 24 })
+                : '',
             wallet.info.name,
         ),
     );
@@ -61,7 +63,8 @@ export async function signIn() {
         await client.signInDemo();
         dialog.close('signed');
     };
-    if (hasDemo) choices.push(element('button', { class: 'second', type: 'button', onclick: run(demo) }, texts.account.demo));
+    if (hasDemo)
+        choices.push(element('button', { class: 'second', type: 'button', onclick: run(demo) }, texts.account.demo));
     hint.textContent = wallets.length > 0 ? texts.wallets.choose : texts.wallets.none;
     find('#wallets-list').replaceChildren(...choices);
     dialog.returnValue = '';

@@ -46,7 +46,9 @@ async function enter(kind, id) {
     stay.on('denied', () => changed(call, call.state, { warning: texts.call.exhausted }));
     stay.on('lost', () => changed(call, 'lost'));
     stay.on('back', () => changed(call, 'inside', { warning: undefined }));
-    stay.on('ended', ({ reason }) => changed(call, 'ended', { said: texts.call.ended[reason] ?? texts.call.ended.gave_up }));
+    stay.on('ended', ({ reason }) =>
+        changed(call, 'ended', { said: texts.call.ended[reason] ?? texts.call.ended.gave_up }),
+    );
     sound.onChange = () => onChange(call);
     sound.follow(stay);
     changed(call, 'inside');
@@ -170,7 +172,10 @@ class View {
         this.#button('close').hidden = !(isIn && call.stay.seat.is_host);
         find('#call-sound').textContent = isIn ? texts.sound[call.sound.state] : '';
         document.title = isIn ? `${texts.call.inTitle} · ${texts.name}` : texts.name;
-        showPeople(this.#people(), { isHost: isIn && call.stay.seat.is_host, remove: (person) => this.#remove(person) });
+        showPeople(this.#people(), {
+            isHost: isIn && call.stay.seat.is_host,
+            remove: (person) => this.#remove(person),
+        });
         this.tick();
     }
 

@@ -47,7 +47,9 @@ export function dailyChart(days, label) {
         bar.append(shape('title', {}, `${day}: ${duration(seconds)}`));
         svg.append(bar);
         if ((days.length - 1 - index) % named === 0)
-            svg.append(shape('text', { class: 'axis', x: x + slot / 2, y: height - 6, 'text-anchor': 'middle' }, day.slice(5)));
+            svg.append(
+                shape('text', { class: 'axis', x: x + slot / 2, y: height - 6, 'text-anchor': 'middle' }, day.slice(5)),
+            );
     });
     return svg;
 }

@@ -15,11 +15,23 @@ function roomCard(room) {
             'div',
             {},
             element('h3', {}, title),
-            element('p', {}, `${texts.rooms.by(shortWallet(room.host_wallet))} · ${texts.rooms.people(room.participant_count, room.capacity)}`),
+            element(
+                'p',
+                {},
+                `${texts.rooms.by(shortWallet(room.host_wallet))} · ${texts.rooms.people(room.participant_count, room.capacity)}`,
+            ),
         ),
         isFull
             ? element('p', {}, texts.rooms.full)
-            : element('a', { class: 'button small', href: `#room/${room.room_id}`, 'aria-label': `${texts.rooms.join}: ${title}` }, texts.rooms.join),
+            : element(
+                  'a',
+                  {
+                      class: 'button small',
+                      href: `#room/${room.room_id}`,
+                      'aria-label': `${texts.rooms.join}: ${title}`,
+                  },
+                  texts.rooms.join,
+              ),
     );
 }
 

@@ -5,7 +5,12 @@ import { duration, instant, texts } from './texts.js';
 // Pairs of a name and a value; a number is of seconds.
 export const figures = (pairs) =>
     pairs.map(([name, value]) =>
-        element('div', {}, element('dt', {}, name), element('dd', {}, typeof value === 'number' ? signed(value, '') : value)),
+        element(
+            'div',
+            {},
+            element('dt', {}, name),
+            element('dd', {}, typeof value === 'number' ? signed(value, '') : value),
+        ),
     );
 
 export const walletFigures = (account) => [

@@ -30,7 +30,11 @@ export function usagePart(part, { ask }) {
         const charged = usage.days.map(({ day, debited_seconds }) => ({ day, seconds: debited_seconds }));
         find('[data-part=chart]', part).replaceChildren(dailyChart(charged, said.usageLabel(from.value, to.value)));
         const rows = usage.days.map((day) =>
-            element('tr', {}, ...columns.map(([, of], index) => element('td', { class: index > 0 && 'number' }, String(of(day))))),
+            element(
+                'tr',
+                {},
+                ...columns.map(([, of], index) => element('td', { class: index > 0 && 'number' }, String(of(day)))),
+            ),
         );
         find('[data-part=rows]', part).replaceChildren(...rows.reverse());
     };

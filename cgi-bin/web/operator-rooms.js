@@ -16,12 +16,20 @@ function participantLine(room, participant, { ask, show }, reload) {
         element(
             'p',
             {},
-            element('button', { class: 'quiet small', onclick: () => show('wallets', participant.wallet) }, shortWallet(participant.wallet)),
+            element(
+                'button',
+                { class: 'quiet small', onclick: () => show('wallets', participant.wallet) },
+                shortWallet(participant.wallet),
+            ),
             ` ${said.since} ${instant(participant.joined_at)}`,
         ),
         element(
             'button',
-            { class: 'danger small', 'aria-label': said.kickLabel(participant.wallet), onclick: ({ currentTarget }) => act(currentTarget, kick) },
+            {
+                class: 'danger small',
+                'aria-label': said.kickLabel(participant.wallet),
+                onclick: ({ currentTarget }) => act(currentTarget, kick),
+            },
             said.kick,
         ),
     );
@@ -46,7 +54,11 @@ function roomCard(room, tools, reload) {
             element('div', {}, element('h3', {}, title), element('p', { class: 'hint' }, marks.join(' · '))),
             element(
                 'button',
-                { class: 'danger small', 'aria-label': said.closeLabel(title), onclick: ({ currentTarget }) => act(currentTarget, close) },
+                {
+                    class: 'danger small',
+                    'aria-label': said.closeLabel(title),
+                    onclick: ({ currentTarget }) => act(currentTarget, close),
+                },
                 said.close,
             ),
         ),
@@ -59,7 +71,10 @@ export function roomsPart(part, tools) {
     const more = find('[data-do=more]', part);
     let cursor;
     const load = async (from) => {
-        const page = await tools.ask('GET', `service/rooms?limit=50${from ? `&cursor=${encodeURIComponent(from)}` : ''}`);
+        const page = await tools.ask(
+            'GET',
+            `service/rooms?limit=50${from ? `&cursor=${encodeURIComponent(from)}` : ''}`,
+        );
         if (!from) list.replaceChildren();
         list.append(...page.rooms.map((room) => roomCard(room, tools, () => load())));
         cursor = page.next_cursor;

@@ -38,14 +38,17 @@ async function showWallet(place, wallet, ask) {
     let cursor = '';
     const load = async () => {
         const page = await ask('GET', `${path}/history${cursor && `?cursor=${encodeURIComponent(cursor)}`}`);
-        if (!cursor && page.pending !== null) rows.append(eventRow({ ...page.pending, kind: 'pending' }, element('td')));
+        if (!cursor && page.pending !== null)
+            rows.append(eventRow({ ...page.pending, kind: 'pending' }, element('td')));
         for (const event of page.events) {
             const choose = () => {
                 refund.elements.connection_id.value = event.connection_id;
                 refund.elements.seconds.focus();
             };
             const button =
-                event.kind === 'debit_usage' ? element('button', { class: 'quiet small', type: 'button', onclick: choose }, said.refundThis) : '';
+                event.kind === 'debit_usage'
+                    ? element('button', { class: 'quiet small', type: 'button', onclick: choose }, said.refundThis)
+                    : '';
             rows.append(eventRow(event, element('td', {}, button)));
         }
         cursor = page.next_cursor;
@@ -77,7 +80,8 @@ async function showWallet(place, wallet, ask) {
 
 export function walletsPart(part, { ask }, wallet) {
     const form = find('#look', part);
-    const look = () => act(find('button', form), () => showWallet(find('#wallet', part), form.elements.wallet.value.trim(), ask));
+    const look = () =>
+        act(find('button', form), () => showWallet(find('#wallet', part), form.elements.wallet.value.trim(), ask));
     form.addEventListener('submit', (event) => {
         event.preventDefault();
         look();

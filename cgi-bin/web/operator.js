@@ -17,7 +17,12 @@ export async function ask(method, path, body) {
     const answer = await reply.json().catch(() => ({}));
     if (reply.ok) return answer;
     const retryAfterSeconds = Number(reply.headers.get('Retry-After') ?? 60);
-    throw Object.assign(new Error(answer.error), { status: reply.status, code: answer.error, retryAfterSeconds, answer });
+    throw Object.assign(new Error(answer.error), {
+        status: reply.status,
+        code: answer.error,
+        retryAfterSeconds,
+        answer,
+    });
 }
 
 const parts = { rooms: roomsPart, wallets: walletsPart, usage: usagePart, health: healthPart };
@@ -36,7 +41,11 @@ function showParts(first = 'rooms', ...args) {
         parts[name](part, { ask, show }, ...more);
     };
     const tabs = Object.keys(parts).map((name) =>
-        element('button', { role: 'tab', id: `tab-${name}`, 'aria-controls': 'part', onclick: () => show(name) }, texts.operator[name]),
+        element(
+            'button',
+            { role: 'tab', id: `tab-${name}`, 'aria-controls': 'part', onclick: () => show(name) },
+            texts.operator[name],
+        ),
     );
     find('[role=tablist]').append(...tabs);
     find('[role=tablist]').addEventListener('keydown', ({ key }) => {

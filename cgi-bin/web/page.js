@@ -43,7 +43,9 @@ function showWayBack() {
     find('#way-back')?.remove();
     const call = currentCall();
     if (call === undefined || location.hash === call.address) return;
-    find('#account').prepend(element('a', { id: 'way-back', class: 'button small', href: call.address }, texts.call.wayBack));
+    find('#account').prepend(
+        element('a', { id: 'way-back', class: 'button small', href: call.address }, texts.call.wayBack),
+    );
 }
 
 // A click on a room's card is a wish to be in it.

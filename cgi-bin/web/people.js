@@ -19,18 +19,35 @@ function face(wallet) {
 }
 
 function rowOf(person, { isHost, remove }) {
-    const marks = [person.isYou && texts.call.you, person.isHost && texts.call.host, person.isSpeaking && texts.call.speaking];
+    const marks = [
+        person.isYou && texts.call.you,
+        person.isHost && texts.call.host,
+        person.isSpeaking && texts.call.speaking,
+    ];
     const label = texts.call.remove(shortWallet(person.wallet));
     const button = element(
         'button',
-        { class: 'quiet danger small', 'aria-label': label, onclick: ({ currentTarget }) => act(currentTarget, () => remove(person)) },
+        {
+            class: 'quiet danger small',
+            'aria-label': label,
+            onclick: ({ currentTarget }) => act(currentTarget, () => remove(person)),
+        },
         texts.call.removeShort,
     );
     return element(
         'li',
-        { class: person.isSpeaking ? 'person speaking' : 'person', 'data-connection': person.connection_id, 'data-shown': JSON.stringify([marks, isHost]) },
+        {
+            class: person.isSpeaking ? 'person speaking' : 'person',
+            'data-connection': person.connection_id,
+            'data-shown': JSON.stringify([marks, isHost]),
+        },
         face(person.wallet),
-        element('div', { class: 'who' }, element('b', {}, shortWallet(person.wallet)), element('span', {}, marks.filter(Boolean).join(' · '))),
+        element(
+            'div',
+            { class: 'who' },
+            element('b', {}, shortWallet(person.wallet)),
+            element('span', {}, marks.filter(Boolean).join(' · ')),
+        ),
         isHost && !person.isYou ? button : undefined,
     );
 }
@@ -42,6 +59,7 @@ export function showPeople(people, options) {
         const [before, row] = [shown.get(person.connection_id), rowOf(person, options)];
         return before?.dataset.shown === row.dataset.shown ? before : row;
     });
-    if (rows.length !== list.children.length || rows.some((row, index) => row !== list.children[index])) list.replaceChildren(...rows);
+    if (rows.length !== list.children.length || rows.some((row, index) => row !== list.children[index]))
+        list.replaceChildren(...rows);
     find('#people-empty').hidden = people.length > 0;
 }

@@ -43,7 +43,8 @@ export function showStatement(main) {
         find('#statement-figures').replaceChildren(...figures(walletFigures(await client.credits())));
         do await loadPage();
         while (cursor !== null && events.length < pageSize * mostPages && events.at(-1).created_at >= days[0]);
-        if (rows.children.length === 0) rows.append(element('tr', {}, element('td', { colspan: 4 }, texts.statement.empty)));
+        if (rows.children.length === 0)
+            rows.append(element('tr', {}, element('td', { colspan: 4 }, texts.statement.empty)));
         const label = texts.statement.daysLabel(days[0], days.at(-1));
         find('#statement-chart').replaceChildren(dailyChart(usedPerDay(days, events, pending), label));
     };

@@ -111,7 +111,7 @@ describe('plain CGI', () => {
     });
 
     it('routes by the raw path', async () => {
-        for (const uri of ['/rooms%2factive', '/rooms/../health', '//health', '/', '/session-voice/health'])
+        for (const uri of ['/rooms%2factive', '/rooms/../health', '//health', '/index.html', '/session-voice/health'])
             assert.equal((await request('GET', uri)).status, 404, uri);
         const outside = { REQUEST_URI: '/cgi-bin/session-voicehealth', PATH_INFO: '/health' };
         assert.equal((await request('GET', '/health', { variables: outside })).status, 404);

@@ -115,7 +115,26 @@ function behavesAsAlways(copy, { chunked = 200, countsBytes = true }) {
         expect(stranger, 401, 'unauthorized');
         assert.equal(stranger.headers['www-authenticate'], 'Bearer');
         expect(await copy().get('/nothing'), 404, 'not_found');
-        expect(await copy().get('/'), 404, 'not_found');
+        expect(await copy().get('/index.html'), 404, 'not_found');
+    });
+
+    it('has the page, as it is and compressed, and sends it once', async () => {
+        for (const [at, what] of [
+            ['/', /<title>Session Voice</],
+            ['/operator', /<title>/],
+            ['/web/client.js', /class Client/],
+        ]) {
+            const plain = await copy().get(at);
+            assert.equal(plain.status, 200);
+            assert.match(plain.text, what);
+            const headers = { 'Accept-Encoding': 'gzip' };
+            const packed = await copy().get(at, { headers });
+            assert.equal(packed.headers['content-encoding'], 'gzip');
+            assert.match(packed.headers.vary, /Accept-Encoding/);
+            assert.notEqual(packed.headers.etag, plain.headers.etag);
+            const again = await copy().get(at, { headers: { ...headers, 'If-None-Match': packed.headers.etag } });
+            assert.deepEqual([again.status, again.text, again.headers.etag], [304, '', packed.headers.etag]);
+        }
     });
 
     it('lets in what is not too large', async () => {
@@ -193,7 +212,7 @@ function withstandsBytes(copy) {
 
 // Each status that the server itself answers, with the one header without which a browser shows nothing of it.
 function letsBrowsersReadItsErrors(copy, { chunked = 200, cgi = false }) {
-    it('says once who may read an answer, be it its own or the program\'s', async () => {
+    it("says once who may read an answer, be it its own or the program's", async () => {
         const { mount, port } = copy();
         const readers = async (line, ...headers) => {
             const answer = await head(port, [line, 'Host: localhost', ...headers, '', ''].join('\r\n'));
@@ -208,7 +227,11 @@ function letsBrowsersReadItsErrors(copy, { chunked = 200, cgi = false }) {
             assert.ok([400, 431].includes(status), String(status));
             assert.deepEqual(named, ['*']);
         }
-        for (const [at, status] of [['/health', 200], ['/credits', 401], ['/nothing', 404]])
+        for (const [at, status] of [
+            ['/health', 200],
+            ['/credits', 401],
+            ['/nothing', 404],
+        ])
             assert.deepEqual(await readers(`GET ${mount}${at} HTTP/1.1`), [status, '*']);
         if (cgi) return;
         await copy().endWorkers();
@@ -338,18 +361,21 @@ describe('deployment', { concurrency: 3 }, () => {
             let node;
             let deployment;
             const copy = () => deployment;
-            before(async () => {
-                node = await FakeNode.start(answerName);
-                const address = `0x${'c0'.repeat(20)}`;
-                deployment = new Deployment(host, variant, {
-                    RPC_URL: `${node.url}/`,
-                    RPC_TIMEOUT_MS: '20000',
-                    RPC_MAX_CONCURRENT: '8',
-                    REGISTRY_ADDRESS: address,
-                    VERIFICATION_MIRROR_ADDRESS: address,
-                });
-                await deployment.start();
-            }, { timeout: readyMs });
+            before(
+                async () => {
+                    node = await FakeNode.start(answerName);
+                    const address = `0x${'c0'.repeat(20)}`;
+                    deployment = new Deployment(host, variant, {
+                        RPC_URL: `${node.url}/`,
+                        RPC_TIMEOUT_MS: '20000',
+                        RPC_MAX_CONCURRENT: '8',
+                        REGISTRY_ADDRESS: address,
+                        VERIFICATION_MIRROR_ADDRESS: address,
+                    });
+                    await deployment.start();
+                },
+                { timeout: readyMs },
+            );
             after(async () => {
                 await node.stop();
                 await deployment.audit();
@@ -371,11 +397,14 @@ describe('deployment', { concurrency: 3 }, () => {
             describe(name, { concurrency: 1 }, () => {
                 let deployment;
                 const copy = () => deployment;
-                before(async () => {
-                    const settings = { ENVIRONMENT: 'development', CHAIN_MODE: 'mock' };
-                    deployment = new Deployment(host, { ...variant, cgi: true }, settings);
-                    await deployment.start();
-                }, { timeout: readyMs });
+                before(
+                    async () => {
+                        const settings = { ENVIRONMENT: 'development', CHAIN_MODE: 'mock' };
+                        deployment = new Deployment(host, { ...variant, cgi: true }, settings);
+                        await deployment.start();
+                    },
+                    { timeout: readyMs },
+                );
                 after(async () => {
                     await deployment.audit();
                     await deployment.stop();

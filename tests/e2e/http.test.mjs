@@ -78,7 +78,9 @@ describe('HTTP', () => {
         for (const [method, path] of routes) {
             const known = routes.filter(([, at]) => at === path).map(([right]) => right);
             if (known.includes('GET')) known.push('HEAD');
-            for (const other of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'TRACE'].filter((each) => !known.includes(each))) {
+            for (const other of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'TRACE'].filter(
+                (each) => !known.includes(each),
+            )) {
                 const reply = await service.request(other, path);
                 assert.equal(reply.status, 405, `${other} ${path}: ${reply.status}`);
                 assert.ok(reply.headers.allow.split(/, */).includes(method), `${path} allows ${reply.headers.allow}`);
@@ -139,7 +141,7 @@ describe('HTTP', () => {
             '/health;a',
             '/health/x',
         );
-        strangers.push('/', '/rooms', '/rooms/active/..', '/cgi-bin/health', '/health%20', '/health.');
+        strangers.push('/index.html', '/rooms', '/rooms/active/..', '/cgi-bin/health', '/health%20', '/health.');
         for (const path of strangers) {
             const reply = await service.get(path);
             assert.deepEqual([reply.status, reply.json.error], [404, 'not_found'], path);

@@ -127,7 +127,10 @@ describe('the document', () => {
         const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };
         const folder = path.join(here, 'node_modules', '.client'); // from where it finds what it imports
         mkdirSync(folder, { recursive: true });
-        writeFileSync(path.join(folder, 'flow.mjs'), ts.transpileModule(source, { compilerOptions: options }).outputText);
+        writeFileSync(
+            path.join(folder, 'flow.mjs'),
+            ts.transpileModule(source, { compilerOptions: options }).outputText,
+        );
         const { flow } = await import(pathToFileURL(path.join(folder, 'flow.mjs')));
         const account = privateKeyToAccount(`0x${'5a'.repeat(32)}`);
         const seat = await flow(`http://127.0.0.1:${service.port}`, account);

@@ -12,7 +12,7 @@ if [ ! -e "$installed" ] || [ "$here/package-lock.json" -nt "$installed" ]; then
     touch "$installed"
 fi
 
-[ $# -gt 0 ] || set -- "$here"/*.test.mjs
+[ $# -gt 0 ] || set -- "$here"/*.test.mjs "$here"/web/*.test.mjs
 said=$(mktemp -d)
 trap 'rm -rf "$said"' EXIT
 # Mostly they wait, so none of the processors needs to be left alone.

@@ -64,9 +64,16 @@ async function giveWallet(page, wallet, name) {
                 return result;
             },
         };
-        const info = { uuid: '350670db-19fa-4704-a166-e52e178b59d2', name: shownName, icon: 'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg"/>', rdns: 'org.example.wallet' };
+        const info = {
+            uuid: '350670db-19fa-4704-a166-e52e178b59d2',
+            name: shownName,
+            icon: 'data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg"/>',
+            rdns: 'org.example.wallet',
+        };
         const announce = () =>
-            window.dispatchEvent(new CustomEvent('eip6963:announceProvider', { detail: Object.freeze({ info, provider }) }));
+            window.dispatchEvent(
+                new CustomEvent('eip6963:announceProvider', { detail: Object.freeze({ info, provider }) }),
+            );
         window.addEventListener('eip6963:requestProvider', announce);
         announce();
     }, name);
@@ -74,7 +81,10 @@ async function giveWallet(page, wallet, name) {
 
 // A person: a browser profile of their own with one page. `sound`: 'stand-in', or 'none' where Agora cannot be reached.
 export async function newPerson(browser, { wallet, sound = 'stand-in', ...options } = {}) {
-    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write', 'microphone'], ...options });
+    const context = await browser.newContext({
+        permissions: ['clipboard-read', 'clipboard-write', 'microphone'],
+        ...options,
+    });
     const complaints = [];
     const open = async () => {
         const page = await context.newPage();
@@ -82,7 +92,8 @@ export async function newPerson(browser, { wallet, sound = 'stand-in', ...option
         page.on('pageerror', (error) => complaints.push(error.stack));
         page.on('console', (message) => {
             // what a server refused or the network lost is in the browser's log, too
-            if (message.type() === 'error' && !/Failed to load resource|net::ERR/.test(message.text())) complaints.push(message.text());
+            if (message.type() === 'error' && !/Failed to load resource|net::ERR/.test(message.text()))
+                complaints.push(message.text());
         });
         if (wallet) await giveWallet(page, wallet, 'Test Wallet');
         if (sound === 'stand-in') await page.addInitScript(standIn);
@@ -117,9 +128,15 @@ export async function picture(page, name) {
     for (const [look, media, size] of looks) {
         await page.emulateMedia(media);
         await page.setViewportSize(size);
-        await page.screenshot({ path: path.join(pictures, `${name}-${look}.png`), fullPage: true, animations: 'disabled' });
+        await page.screenshot({
+            path: path.join(pictures, `${name}-${look}.png`),
+            fullPage: true,
+            animations: 'disabled',
+        });
         await assertAccessible(page, `${name}, ${look}`);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        const overflow = await page.evaluate(
+            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
         assert.ok(overflow <= 0, `${name}, ${look}: ${overflow} px too wide`);
     }
     await page.emulateMedia(looks[0][1]);

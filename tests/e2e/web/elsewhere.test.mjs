@@ -45,7 +45,10 @@ describe('the page is served', { concurrency: 1 }, () => {
             [name, variants[name]],
             [`${name} at a prefix`, variants[`${name} at a prefix`]],
         ]),
-        ...['lighttpd, plain CGI', 'Apache, plain CGI', 'a shared host with Apache'].map((name) => [name, { ...cgiVariants[name], cgi: true }]),
+        ...['lighttpd, plain CGI', 'Apache, plain CGI', 'a shared host with Apache'].map((name) => [
+            name,
+            { ...cgiVariants[name], cgi: true },
+        ]),
     ];
     for (const [name, variant] of places)
         it(`by ${name}`, { skip: variant.cgi && !isRoot && 'needs root, to make a user with a home' }, async () => {
@@ -89,7 +92,10 @@ describe('on its first load', () => {
         const { page, close } = await newPerson(browser);
         await page.goto(`http://127.0.0.1:${service.port}/`, { waitUntil: 'networkidle' });
         const statuses = [];
-        page.on('response', (response) => /\/web\/.*\.(js|css)$/.test(response.url()) && statuses.push(response.status()));
+        page.on(
+            'response',
+            (response) => /\/web\/.*\.(js|css)$/.test(response.url()) && statuses.push(response.status()),
+        );
         await page.reload({ waitUntil: 'networkidle' });
         assert.ok(statuses.length > 5);
         assert.deepEqual([...new Set(statuses)], [304]);
@@ -197,20 +203,26 @@ describe("Agora's SDK", () => {
         await page.waitForFunction(() => window.AgoraRTC !== undefined);
         const { version } = JSON.parse(readFileSync(sdkFile.replace(/[^/]+$/, 'package.json'), 'utf8'));
         assert.equal(asked[0], `https://download.agora.io/sdk/release/AgoraRTC_N-${version}.js`);
-        const missing = await page.evaluate(async (expected) => {
-            const client = window.AgoraRTC.createClient({ mode: 'rtc', codec: 'vp8' });
-            const track = await window.AgoraRTC.createMicrophoneAudioTrack();
-            const lacks = (object, names) => names.filter((name) => typeof object[name] !== 'function');
-            const found = [...lacks(client, expected.client), ...lacks(track, expected.track)];
-            if (client.connectionState !== 'DISCONNECTED') found.push('connectionState');
-            track.close();
-            return [window.AgoraRTC.VERSION, ...found];
-        }, {
-            client: ['join', 'leave', 'publish', 'subscribe', 'renewToken', 'enableAudioVolumeIndicator', 'on'],
-            track: ['setMuted', 'close'],
-        });
+        const missing = await page.evaluate(
+            async (expected) => {
+                const client = window.AgoraRTC.createClient({ mode: 'rtc', codec: 'vp8' });
+                const track = await window.AgoraRTC.createMicrophoneAudioTrack();
+                const lacks = (object, names) => names.filter((name) => typeof object[name] !== 'function');
+                const found = [...lacks(client, expected.client), ...lacks(track, expected.track)];
+                if (client.connectionState !== 'DISCONNECTED') found.push('connectionState');
+                track.close();
+                return [window.AgoraRTC.VERSION, ...found];
+            },
+            {
+                client: ['join', 'leave', 'publish', 'subscribe', 'renewToken', 'enableAudioVolumeIndicator', 'on'],
+                track: ['setMuted', 'close'],
+            },
+        );
         assert.deepEqual(missing, [version]);
-        assert.deepEqual(complaints.filter((text) => /Content Security Policy/.test(text)), []);
+        assert.deepEqual(
+            complaints.filter((text) => /Content Security Policy/.test(text)),
+            [],
+        );
         await close();
     });
 

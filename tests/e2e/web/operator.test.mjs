@@ -40,7 +40,9 @@ describe("the operator's view", () => {
         await button('Enter').click();
         await see('Evening talk');
         await picture(page, 'operator-rooms');
-        const kept = await page.evaluate(() => JSON.stringify([localStorage, sessionStorage, document.cookie, location.href]));
+        const kept = await page.evaluate(() =>
+            JSON.stringify([localStorage, sessionStorage, document.cookie, location.href]),
+        );
         assert.ok(!kept.includes(token));
         await page.reload();
         await page.getByLabel('Service token').waitFor();
@@ -85,7 +87,12 @@ describe("the operator's view", () => {
         await button('Grant', grant).click();
         await see('This reference was used for something else.');
 
-        ok(await guest.post('/rooms/token/renew', { room_id: guest.seat.room_id, connection_id: guest.seat.connection_id }));
+        ok(
+            await guest.post('/rooms/token/renew', {
+                room_id: guest.seat.room_id,
+                connection_id: guest.seat.connection_id,
+            }),
+        );
         await button('Look up').click();
         await button('Refund this call').first().click();
         const refund = page.locator('form[data-do=refund]');

@@ -102,7 +102,10 @@ describe('the page', () => {
         const room = await createRoom(host, 'Evening talk');
 
         // what Agora's SDK is asked for is what the service gave
-        const [[, appId, channel, token, uid]] = await until(async () => (await calls(host.page, 'join')).length > 0 && calls(host.page, 'join'), 'joined');
+        const [[, appId, channel, token, uid]] = await until(
+            async () => (await calls(host.page, 'join')).length > 0 && calls(host.page, 'join'),
+            'joined',
+        );
         assert.match(appId, /^[0-9a-f]{32}$/);
         assert.equal(channel, `heaven-free-${room.split('/').at(-1)}`);
         assert.match(token, /^007/);
@@ -129,7 +132,11 @@ describe('the page', () => {
         assert.equal(await second.page.getByRole('button', { name: /^Remove/ }).count(), 0);
 
         // who speaks
-        const speak = (level) => second.page.evaluate(([of, loud]) => window.agora.client.emit('volume-indicator', [{ uid: of, level: loud }]), [uid, level]);
+        const speak = (level) =>
+            second.page.evaluate(
+                ([of, loud]) => window.agora.client.emit('volume-indicator', [{ uid: of, level: loud }]),
+                [uid, level],
+            );
         await speak(60);
         await second.page.locator('.person.speaking').waitFor();
         assert.match(await hostRow.textContent(), /speaks/);
@@ -153,9 +160,14 @@ describe('the page', () => {
 
         // the host puts one out, and closes the room for the other
         await picture(host.page, 'call-host');
-        await host.page.getByRole('button', { name: /^Remove/ }).last().click();
+        await host.page
+            .getByRole('button', { name: /^Remove/ })
+            .last()
+            .click();
         // as Agora's SDK says that its servers have put somebody out
-        await guest.page.evaluate(() => window.agora.client.emit('connection-state-change', 'DISCONNECTED', 'CONNECTED', 'UID_BANNED'));
+        await guest.page.evaluate(() =>
+            window.agora.client.emit('connection-state-change', 'DISCONNECTED', 'CONNECTED', 'UID_BANNED'),
+        );
         await see(guest.page, 'The host removed you from this room.');
         await picture(guest.page, 'call-removed');
         await click(host.page, 'Close the room for all');
@@ -165,7 +177,7 @@ describe('the page', () => {
         for (const { page } of [host, second, guest]) assert.equal((await calls(page, 'leave')).length, 1);
     });
 
-    it('shows one what became of one\'s seconds', async () => {
+    it("shows one what became of one's seconds", async () => {
         const { page, wallet } = people.find((each) => each.wallet !== undefined);
         await page.locator('#statement-link').click();
         await see(page, 'For the .heaven name');
@@ -192,7 +204,10 @@ describe('the page', () => {
                 await page.getByLabel('Booking number').fill(booking);
                 await click(page, 'Enter');
                 await see(page, 'You are in the call.');
-                const [[, , channel]] = await until(async () => (await calls(page, 'join')).length > 0 && calls(page, 'join'), 'joined');
+                const [[, , channel]] = await until(
+                    async () => (await calls(page, 'join')).length > 0 && calls(page, 'join'),
+                    'joined',
+                );
                 assert.match(channel, new RegExp(`^heaven-\\d+-${booking}$`));
                 assert.equal(await page.locator('#call-remaining').isVisible(), false); // nothing is charged
             }

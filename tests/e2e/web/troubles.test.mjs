@@ -16,7 +16,11 @@ let browser;
 let service;
 let briefService;
 before(async () => {
-    [browser, service, briefService] = await Promise.all([startBrowser(), startService(), startService({ settings: brief })]);
+    [browser, service, briefService] = await Promise.all([
+        startBrowser(),
+        startService(),
+        startService({ settings: brief }),
+    ]);
 });
 after(async () => {
     await browser?.close();
@@ -67,7 +71,8 @@ describe('signing in', () => {
         let refusals = 2;
         const request = wallet.request.bind(wallet);
         wallet.request = (asked) => {
-            if (asked.method === 'personal_sign' && refusals-- > 0) throw Object.assign(new Error('no'), { code: 4001 });
+            if (asked.method === 'personal_sign' && refusals-- > 0)
+                throw Object.assign(new Error('no'), { code: 4001 });
             return request(asked);
         };
         const person = await newPerson(browser, { wallet });
@@ -98,7 +103,8 @@ describe('signing in', () => {
     it('goes on by itself while the access token is replaced', async () => {
         const other = await startService({ settings: { JWT_TTL_SECONDS: '30' } });
         const { person, page } = await hostIn(other);
-        const tokenOf = () => page.evaluate(() => JSON.parse(Object.values(sessionStorage).find((text) => text.includes('token'))).token);
+        const tokenOf = () =>
+            page.evaluate(() => JSON.parse(Object.values(sessionStorage).find((text) => text.includes('token'))).token);
         const first = await tokenOf();
         await until(async () => (await tokenOf()) !== first, 'another access token', 25_000);
         await see(page, inside);
@@ -114,7 +120,10 @@ describe('a call', () => {
     it('is lost without a network when the token ends, and back with it', async () => {
         const guest = await guestIn(briefService);
         const { page, person } = guest;
-        const stayOpen = setInterval(() => guest.host.post('/rooms/token/renew', guest.host.seat).catch(() => {}), 2000);
+        const stayOpen = setInterval(
+            () => guest.host.post('/rooms/token/renew', guest.host.seat).catch(() => {}),
+            2000,
+        );
         try {
             await person.context.setOffline(true);
             await see(page, inside);
@@ -148,7 +157,10 @@ describe('a call', () => {
     // The processes that run the pages stand still, and go on as if nothing had been.
     it('wakes up from sleep', async () => {
         const guest = await guestIn(briefService);
-        const stayOpen = setInterval(() => guest.host.post('/rooms/token/renew', guest.host.seat).catch(() => {}), 2000);
+        const stayOpen = setInterval(
+            () => guest.host.post('/rooms/token/renew', guest.host.seat).catch(() => {}),
+            2000,
+        );
         try {
             const { processInfo } = await (await browser.newBrowserCDPSession()).send('SystemInfo.getProcessInfo');
             const asleep = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
@@ -167,7 +179,10 @@ describe('a call', () => {
     });
 
     // The page's clock jumps, as that of a computer whose lid was closed; the service's does not.
-    for (const [name, minutes] of [['100 s', '01:40'], ['10 minutes', '10:00']]) {
+    for (const [name, minutes] of [
+        ['100 s', '01:40'],
+        ['10 minutes', '10:00'],
+    ]) {
         it(`believes itself out of the call after ${name} of sleep, and asks`, async () => {
             const person = await newPerson(browser);
             const { page } = person;
@@ -255,7 +270,11 @@ describe('a call', () => {
         const refuse = (status, error, times) => async (route) => {
             if (turned.filter((each) => each === error).length >= times) return route.continue();
             turned.push(error);
-            return route.fulfill({ status, headers: { 'Retry-After': '1', 'Content-Type': 'application/json' }, body: JSON.stringify({ error }) });
+            return route.fulfill({
+                status,
+                headers: { 'Retry-After': '1', 'Content-Type': 'application/json' },
+                body: JSON.stringify({ error }),
+            });
         };
         await page.route('**/rooms/create', refuse(503, 'database_unavailable', 2));
         await page.route('**/rooms/join', refuse(429, 'rate_limited', 2));
