@@ -65,6 +65,10 @@ beside_nothing() {
 }
 beside_nothing 'GET /health' '>= 0.90' "$ours" 'GET /health'
 health_rate=${ours_rate:-10000}
+page="'GET /,GET /operator,GET /web/client.js'"
+header='Accept-Encoding: gzip'
+compare "the page's files, of GET /health" '>= 0.90' "ask $ours $page $clients" "ask $ours 'GET /health' $clients"
+header=''
 beside_nothing 'GET /credits' '>= 0.80' "$ours" 'GET /credits'
 beside_nothing 'GET /rooms/active, 50 rooms' '>= 0.60' "$fifty" 'GET /rooms/active' "$var/fifty/clients"
 header="If-None-Match: $etag"
