@@ -1,7 +1,5 @@
-// A stay's voice by Agora's Web SDK (agora-rtc-sdk-ng 4): in the channel while the stay is in, out of it otherwise.
-import { Emitter } from './environment.js';
-
-const loud = 5; // of 100
+// A stay's voice, by Agora's Web SDK (agora-rtc-sdk-ng), which the page gives: its AgoraRTC. Enters the channel, takes
+// every new token, leaves when the stay is lost, and enters again when it is back.
 
 // Agora's AccessToken2 says for which project it is: after "007", deflated, a signature, then the project's id, each
 // with its length before it.
@@ -14,103 +12,58 @@ export async function appIdOf(token) {
     return new TextDecoder().decode(bytes.slice(at + 2, at + 2 + lengthAt(at)));
 }
 
-// Tells of `speaking` (the uids of those who are heard now) and of `people` (somebody came or went).
-export class AgoraVoice extends Emitter {
-    #sdk;
-    #stay;
-    #client;
-    #microphone;
-    #work = Promise.resolve(); // one thing after the other
-    #speaking = '';
+// What Agora says when another device has entered with this uid.
+const elsewhere = 'UID_CONFLICT';
 
-    constructor(sdk, stay) {
-        super();
-        this.#sdk = sdk;
-        this.#stay = stay;
-        this.#client = sdk.createClient({ mode: 'rtc', codec: 'vp8' });
-        this.#listen();
-    }
+export async function connectVoice(AgoraRTC, stay, { microphone = true, isMuted = false, onError } = {}) {
+    const client = AgoraRTC.createClient({ mode: 'rtc', codec: 'vp8' });
+    const track = microphone === true ? await AgoraRTC.createMicrophoneAudioTrack() : microphone || undefined;
+    const unlisten = [];
+    let last = Promise.resolve();
+    let isIn = false;
 
-    get hasMicrophone() {
-        return this.#microphone !== undefined;
-    }
+    // One after the other, whatever comes meanwhile.
+    const then = (step) => (last = last.then(step).catch((error) => (onError ?? console.error)(error)));
+    const enter = async () => {
+        if (isIn || stay.state !== 'in') return;
+        const { channel, agora_token, agora_uid } = stay.seat;
+        await client.join(await appIdOf(agora_token), channel, agora_token, agora_uid);
+        isIn = true;
+        if (track) await client.publish(track);
+    };
+    const exit = async () => {
+        if (!isIn) return;
+        isIn = false;
+        await client.leave();
+    };
+    const stop = () => {
+        unlisten.splice(0).forEach((end) => end());
+        then(exit);
+        return then(() => track && track !== microphone && track.close());
+    };
 
-    // Enters the channel and publishes the microphone, if there is one and it may be used. Throws what the SDK throws.
-    start() {
-        const stay = this.#stay;
-        stay.on('token', ({ agora_token }) => this.#do(() => this.#client.renewToken(agora_token)));
-        stay.on('lost', () => this.#do(() => this.#exit()));
-        stay.on('back', () => this.#do(() => this.#enter()));
-        stay.on('ended', () => this.#do(() => this.#close()));
-        return this.#queue(async () => {
-            this.#microphone = await this.#sdk.createMicrophoneAudioTrack().catch(() => undefined);
-            if (stay.state === 'in') await this.#enter();
-            else if (stay.state === 'ended') await this.#close();
-        });
-    }
-
-    setMuted(isMuted) {
-        return this.#queue(() => this.#microphone?.setMuted(isMuted));
-    }
-
-    // Others wait for it, and whoever asked is told how it went.
-    #queue(task) {
-        const done = this.#work.then(task);
-        this.#work = done.catch(() => {});
-        return done;
-    }
-
-    // What goes wrong here shows as silence; the stay goes on, and the next event is another chance.
-    #do(task) {
-        this.#queue(task).catch(() => {});
-    }
-
-    async #enter() {
-        if (this.#stay.state !== 'in') return;
-        const { channel, agora_token, agora_uid } = this.#stay.seat;
-        await this.#client.join(await appIdOf(agora_token), channel, agora_token, agora_uid);
-        this.#client.enableAudioVolumeIndicator();
-        if (this.#microphone) await this.#client.publish([this.#microphone]);
-    }
-
-    async #close() {
-        this.#tellSpeaking([]);
-        this.#microphone?.close();
-        await this.#exit();
-    }
-
-    async #exit() {
-        if (this.#client.connectionState !== 'DISCONNECTED') await this.#client.leave();
-    }
-
-    #listen() {
-        const client = this.#client;
-        client.on('user-published', (user, kind) => {
-            if (kind === 'audio') this.#do(async () => (await client.subscribe(user, kind)).play());
-        });
-        client.on('user-joined', () => this.emit('people'));
-        client.on('user-left', () => this.emit('people'));
-        client.on('volume-indicator', (volumes) =>
-            this.#tellSpeaking(volumes.filter(({ level }) => level >= loud).map(({ uid }) => uid)),
-        );
-        // Put out by Agora's servers: the service knows why.
-        client.on('connection-state-change', (state, before, reason) => {
-            if (state === 'DISCONNECTED' && reason !== 'LEAVE') this.#stay.check();
-        });
-        // A renewal came too late: in again, with the token that the stay has by now.
-        client.on('token-privilege-did-expire', () =>
-            this.#do(async () => {
-                await this.#exit();
-                await this.#enter();
-            }),
-        );
-    }
-
-    // The SDK says it every two seconds, and silence is a list without the speaker.
-    #tellSpeaking(uids) {
-        const said = uids.join();
-        if (said === this.#speaking) return;
-        this.#speaking = said;
-        this.emit('speaking', new Set(uids));
-    }
+    client.on('user-published', async (user, mediaType) => {
+        if (mediaType !== 'audio') return;
+        await client.subscribe(user, mediaType).then((heard) => heard.play(), onError ?? console.error);
+    });
+    client.on('token-privilege-did-expire', () => {
+        then(exit);
+        stay.check(); // brings a token
+    });
+    client.on('connection-state-change', (state, before, reason) => {
+        if (state !== 'DISCONNECTED' || reason === 'LEAVE') return;
+        if (reason === elsewhere) stay.yieldSeat();
+        else stay.check();
+    });
+    unlisten.push(
+        stay.on('token', ({ agora_token }) => then(() => (isIn ? client.renewToken(agora_token) : enter()))),
+        stay.on('lost', () => then(exit)),
+        stay.on('back', () => then(exit) && then(enter)),
+        stay.on('ended', stop),
+    );
+    if (track) await track.setMuted(isMuted);
+    client.enableAudioVolumeIndicator(); // the page listens to `volume-indicator` of `client`
+    await then(enter);
+    if (stay.state === 'ended') await stop();
+    return { client, track, setMuted: async (muted) => track?.setMuted(muted), stop };
 }

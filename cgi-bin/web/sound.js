@@ -1,5 +1,5 @@
 // The sound of a call: Agora's SDK, from its CDN and only as it was when this was written, and the microphone.
-import { AgoraVoice } from './agora.js';
+import { connectVoice } from './agora.js';
 
 export const sdkVersion = '4.24.8';
 export const sdkAddress = `https://download.agora.io/sdk/release/AgoraRTC_N-${sdkVersion}.js`;
@@ -23,6 +23,8 @@ function loadSdk() {
     return loading;
 }
 
+const loud = 5; // of 100
+
 // `state` is a name in texts.sound. `speaking` holds uids. `onChange` is called after each change.
 export class Sound {
     state = 'loading';
@@ -32,25 +34,34 @@ export class Sound {
     onChange = () => {};
 
     get hasMicrophone() {
-        return this.voice?.hasMicrophone === true;
+        return this.voice?.track !== undefined;
     }
 
-    // Enters the voice channel whenever the stay is in, and leaves it with the stay.
+    // Is in the voice channel while the stay is in. What goes wrong is silence: the call goes on.
     async follow(stay) {
         try {
-            this.voice = new AgoraVoice(await loadSdk(), stay);
-            this.voice.on('speaking', (uids) => this.#set({ speaking: uids }));
-            this.voice.on('people', () => this.#set({ peopleChanged: true }));
-            await this.voice.start();
-            this.#set({ state: this.hasMicrophone ? 'on' : 'noMicrophone' });
+            const sdk = await loadSdk();
+            const connect = (microphone) =>
+                connectVoice(sdk, stay, { microphone, onError: () => this.#set({ state: 'none' }) });
+            this.voice = await connect(true).catch(() => connect(false)); // there may be no microphone
+            this.#listen(this.voice.client);
+            if (this.state === 'loading') this.#set({ state: this.hasMicrophone ? 'on' : 'noMicrophone' });
         } catch {
-            this.#set({ state: 'none' }); // the call goes on without sound
+            this.#set({ state: 'none' });
         }
     }
 
     async setMuted(isMuted) {
         await this.voice.setMuted(isMuted);
         this.#set({ isMuted });
+    }
+
+    #listen(client) {
+        for (const event of ['user-joined', 'user-left']) client.on(event, () => this.#set({ peopleChanged: true }));
+        client.on('volume-indicator', (volumes) => {
+            const speaking = new Set(volumes.filter(({ level }) => level >= loud).map(({ uid }) => uid));
+            if ([...speaking].join() !== [...this.speaking].join()) this.#set({ speaking });
+        });
     }
 
     #set(values) {

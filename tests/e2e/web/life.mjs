@@ -11,7 +11,7 @@
 // - In and not charged, it has been removed: with the next heartbeat at the latest it knows.
 // - Lost, it is back or has ended within five seconds of good conditions.
 import assert from 'node:assert/strict';
-import { Client } from '../../cgi-bin/web/client.js';
+import { Client } from '../../../cgi-bin/web/client.js';
 import { Model, rules } from './model.mjs';
 import { Clock, Device, manners, Network, randomOf } from './world.mjs';
 
