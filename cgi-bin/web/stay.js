@@ -1,5 +1,4 @@
-// A stay in a voice channel. Timers and events only wake it; whenever it is awake, its deadlines decide what is to be
-// done. client.d.ts says what a holder may ask of it.
+// A stay in a voice channel. Timers and events only wake it; what is to be done, its deadlines decide.
 import { Emitter, takeLock } from './environment.js';
 import { companyMs, ServiceError } from './http.js';
 
@@ -76,17 +75,13 @@ export class Stay extends Emitter {
     }
 
     // For the client, as is open().
-    signedOut() {
-        this.#end('signed_out');
-    }
+    signedOut = () => this.#end('signed_out');
 
     open({ withinMs, takeOver }) {
-        const { listen } = this.#link.environment;
-        const on = (type, react) => this.#unlisten.push(listen(type, react));
+        const on = (type, react) => this.#unlisten.push(this.#link.environment.listen(type, react));
         on('pagehide', () => this.#goAway());
         on('pageshow', () => this.#comeBack());
-        on('online', () => this.#lookAgain());
-        on('visibilitychange', () => this.#lookAgain());
+        for (const type of ['online', 'visibilitychange']) on(type, () => this.#lookAgain());
         return new Promise((resolve, reject) => {
             this.#opening = { resolve, reject, until: this.#now() + withinMs, takeOver };
             this.#wake();
@@ -329,17 +324,13 @@ export class Stay extends Emitter {
 
 
     #lose(reason) {
-        this.#freeze();
+        if (this.#remaining) this.#remaining.until = Math.min(this.#remaining.until, this.#now());
         this.#phase = 'lost';
         this.#lostAt = this.#now();
         this.#goodUntil = 0;
         this.#isInDoubt = true;
         this.#attemptAt = Math.max(this.#lostAt, this.#holdUntil);
         this.emit('lost', { reason });
-    }
-
-    #freeze() {
-        if (this.#remaining) this.#remaining.until = Math.min(this.#remaining.until, this.#now());
     }
 
     #refuse(error) {
@@ -352,7 +343,7 @@ export class Stay extends Emitter {
     #end(reason) {
         if (this.#phase === 'ended') return;
         const wasOpening = this.#phase === 'joining';
-        this.#freeze();
+        if (this.#remaining) this.#remaining.until = Math.min(this.#remaining.until, this.#now());
         this.#phase = 'ended';
         this.#link.environment.clearTimeout(this.#timer);
         this.#unlisten.forEach((unlisten) => unlisten());
@@ -368,7 +359,7 @@ export class Stay extends Emitter {
     // Leaves, however long the network takes, as long as there may be a seat.
     async #release() {
         const { http } = this.#link;
-        const options = { key: http.newKey(), asItIs: true, keepalive: true };
+        const options = this.#farewell();
         const until = this.#now() + Math.min(this.#ttlMs, 3_600_000) + http.timeoutMs;
         if (!this.#isSeated && this.#unanswered === 0) return undefined;
         return http.persistently(until, async () => {
@@ -381,14 +372,17 @@ export class Stay extends Emitter {
         });
     }
 
+    #farewell() {
+        return { key: this.#link.http.newKey(), asItIs: true, keepalive: true };
+    }
+
     #goAway() {
         if (!this.#isActive) return;
         this.#isAway = true;
         this.#link.environment.clearTimeout(this.#timer);
         this.#unlock?.();
         this.#unlock = undefined;
-        const options = { key: this.#link.http.newKey(), asItIs: true, keepalive: true };
-        if (this.#isSeated) this.#place.leave(this.#call, this.#seat, options).catch(() => {});
+        if (this.#isSeated) this.#place.leave(this.#call, this.#seat, this.#farewell()).catch(() => {});
         if (this.#phase === 'in') this.#lose('page_hidden');
     }
 

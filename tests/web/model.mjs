@@ -1,4 +1,4 @@
-// The service as its contract describes it, for the free rooms of one wallet: sign-in, rooms, seats, tokens, charges and
+// The service as its contract describes it, for the free rooms of one wallet: sign-in, rooms, seats, tokens, charges,
 // keys. Written from the contract and not from the client. Every time is the world's, in milliseconds.
 
 export const rules = {

@@ -211,7 +211,7 @@ export class Network {
                     : this.#reply(this.model.answer(method, path, headers, body && JSON.parse(body)));
                 this.#travel(lose, true, () => {
                     if (answer.status === 200 && !refusal) this.onDelivered(answer, sentAt);
-                    this.heldUntil = Math.max(this.heldUntil, this.clock.time + 1000 * (answer.retryAfter ?? 0));
+                    if (answer.retryAfter) this.heldUntil = this.clock.time + 1000 * answer.retryAfter;
                     resolve(answer);
                 });
             });
