@@ -101,7 +101,8 @@ describe('a request whose answer is lost', () => {
             const client = await context.signedIn(network);
             network.meddle(path, answerLost, answerLost);
             const done = await act(client);
-            const keys = network.sent.filter((each) => each.path === path).map(({ headers }) => headers['Idempotency-Key']);
+            const sent = network.sent.filter((each) => each.path === path);
+            const keys = sent.map(({ headers }) => headers['Idempotency-Key']);
             assert.equal(keys.length, 3);
             assert.equal(new Set(keys).size, 1);
             if (name === 'create') assert.ok(done.room_id);

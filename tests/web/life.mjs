@@ -23,7 +23,6 @@ const slowestAnswerSeconds = 10; // the client's own limit
 
 export class Life {
     stay;
-    opened; // of the last join that has begun
     isOver = false;
     isLeaving = false;
     leftAt = 0;
@@ -73,9 +72,8 @@ export class Life {
 
     get isGood() {
         const { device, network } = this;
-        return (
-            network.manner === 'good' && !device.isAsleep && !device.isFrozen && this.clock.time > network.heldUntil + 2000
-        );
+        const isHeld = this.clock.time <= network.heldUntil + 2000;
+        return network.manner === 'good' && !device.isAsleep && !device.isFrozen && !isHeld;
     }
 
     // In seconds, what it may take in good conditions.

@@ -184,7 +184,8 @@ export class Model {
     }
 
     own({ connection_id }) {
-        if (!this.seat || this.seat.left || this.seat.id !== connection_id) throw new Refusal(403, 'not_your_connection');
+        const isTheirs = this.seat && !this.seat.left && this.seat.id === connection_id;
+        if (!isTheirs) throw new Refusal(403, 'not_your_connection');
         return this.seat;
     }
 

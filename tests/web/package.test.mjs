@@ -125,7 +125,8 @@ describe('the program of the README', () => {
         const env = { PATH: process.env.PATH, PRIVATE_KEY: key, SERVICE: `http://127.0.0.1:${service.port}/` };
         const child = spawn(process.execPath, [file], { env });
         let said = '';
-        for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+        for (const stream of [child.stdout, child.stderr])
+            stream.setEncoding('utf8').on('data', (text) => (said += text));
         const exit = new Promise((resolve) => child.on('exit', resolve));
         const rooms = async () => (await service.get('/rooms/active')).json.rooms;
         const isIn = async () => (await rooms()).some((room) => room.participant_count === 1);
