@@ -23,6 +23,8 @@ export interface VoiceSdk<Client extends VoiceClient, Track extends VoiceTrack> 
 }
 
 export interface VoiceOptions<Track> {
+    /** Of the Agora project. Default: the one that the token is for. */
+    appId?: string;
     /** true: asks for the microphone; a track: publishes that; false: only listens. Default: true. */
     microphone?: boolean | Track;
     isMuted?: boolean;
@@ -41,7 +43,6 @@ export interface Voice<Client, Track> {
 /** The id of the Agora project that a token is for. */
 export function appIdOf(token: string): Promise<string>;
 
-/** The project's id stands in the token. */
 export function connectVoice<Client extends VoiceClient, Track extends VoiceTrack>(
     sdk: VoiceSdk<Client, Track>,
     stay: Stay,

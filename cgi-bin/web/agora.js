@@ -15,7 +15,7 @@ export async function appIdOf(token) {
 // What Agora says when another device has entered with this uid.
 const elsewhere = 'UID_CONFLICT';
 
-export async function connectVoice(AgoraRTC, stay, { microphone = true, isMuted = false, onError } = {}) {
+export async function connectVoice(AgoraRTC, stay, { appId, microphone = true, isMuted = false, onError } = {}) {
     const client = AgoraRTC.createClient({ mode: 'rtc', codec: 'vp8' });
     const track = microphone === true ? await AgoraRTC.createMicrophoneAudioTrack() : microphone || undefined;
     const unlisten = [];
@@ -27,7 +27,7 @@ export async function connectVoice(AgoraRTC, stay, { microphone = true, isMuted 
     const enter = async () => {
         if (isIn || stay.state !== 'in') return;
         const { channel, agora_token, agora_uid } = stay.seat;
-        await client.join(await appIdOf(agora_token), channel, agora_token, agora_uid);
+        await client.join(appId ?? (await appIdOf(agora_token)), channel, agora_token, agora_uid);
         isIn = true;
         if (track) await client.publish(track);
     };

@@ -70,7 +70,7 @@ export interface ClientOptions {
     url: string;
     /** Of one request. Default: 10. */
     timeoutSeconds?: number;
-    /** How long a request is repeated while the network or the service fails, and how long joining may take. Default: 20. */
+    /** How long a request is repeated while network or service fail, and how long joining may take. Default: 20. */
     retrySeconds?: number;
     /** How long a lost stay tries to come back. Default: 3600. */
     giveUpSeconds?: number;
@@ -212,7 +212,10 @@ export class Stay extends Emitter<StayEvents> {
     readonly remainingSeconds: number | undefined;
     /** Asks the service at once whether the seat is still there. */
     check(): void;
-    /** Ends the stay at once. Resolves when the service knows, or when the seat must have lapsed (undefined). */
+    /**
+     * Ends the stay at once; all callers share one promise. Resolves when the service knows, or with undefined when the
+     * seat must have lapsed.
+     */
     leave(): Promise<LeaveAnswer | undefined>;
     /** Ends the stay and leaves the seat to another holder of it, such as another device. */
     yieldSeat(): void;
@@ -230,16 +233,28 @@ export class Client extends Emitter<ClientEvents> {
     /** In lower case; undefined if nobody is signed in. */
     readonly wallet: string | undefined;
     readonly isSignedIn: boolean;
+    /** By a message of EIP-4361. Of a user who does not want to: ServiceError `refused`. */
     signIn(provider: Provider, options?: { statement?: string }): Promise<{ wallet: string }>;
+    /** With a wallet that the service makes on the spot. Only development copies do. */
     signInDemo(): Promise<{ wallet: string }>;
+    /** Its stays end, and are left as soon as the network permits. */
     signOut(): void;
+    /** Happens by itself, half way to the token's end. */
     refresh(): Promise<void>;
     rooms(): Promise<ListedRoom[]>;
     room(room_id: string): Promise<Room>;
+    /** Does not join. */
     create(room?: NewRoom): Promise<CreatedRoom>;
+    /**
+     * A wallet that sits in this room already, in another tab or on another device, takes its seat over. Without
+     * `takeOver` it gets 409 `already_in_free_room` instead. Twice at once is one stay.
+     */
     join(room_id: string, options?: { takeOver?: boolean }): Promise<Stay>;
+    /** The seat of a wallet that joins a session again is replaced. */
     joinSession(booking_id: string | number | bigint): Promise<Stay>;
+    /** Of a seat that no Stay holds, such as one that a 409 tells of. */
     leave(room_id: string, connection_id: string): Promise<LeaveAnswer>;
+    /** For the host, as is closeRoom. */
     removeParticipant(
         room_id: string,
         connection_id: string,
@@ -247,6 +262,8 @@ export class Client extends Emitter<ClientEvents> {
     closeRoom(room_id: string): Promise<{ ok: true; closed: true }>;
     credits(): Promise<Credits>;
     history(options?: { limit?: number; cursor?: string | null }): Promise<History>;
+    /** `granted`: now. ServiceError `not_verified` if the wallet is not. */
     verifyCelo(): Promise<{ granted: boolean; remaining_seconds: number }>;
+    /** Ends timers and listeners. The sign-in stays in the storage, and stays go on. */
     dispose(): void;
 }

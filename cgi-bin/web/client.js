@@ -1,5 +1,4 @@
-// The service's client: signs in, lists, creates and joins rooms, and stays in them. No dependencies. README.md shows
-// a program; client.d.ts says what everything takes and gives.
+// The client of the service. client.d.ts says what everything takes and gives.
 import { completeEnvironment, Emitter } from './environment.js';
 import { Http, ServiceError } from './http.js';
 import { roomPlace, sessionPlace } from './places.js';
@@ -39,7 +38,6 @@ export class Client extends Emitter {
         return this.#http.base;
     }
 
-    // Of whoever is signed in; undefined if nobody is.
     get wallet() {
         return this.#session?.wallet;
     }
@@ -48,7 +46,6 @@ export class Client extends Emitter {
         return this.#session !== undefined;
     }
 
-    // Ends timers and listeners. The sign-in stays in the storage, and stays go on.
     dispose() {
         this.#environment.clearTimeout(this.#refreshTimer);
         this.#unlisten.forEach((unlisten) => unlisten());
@@ -56,7 +53,6 @@ export class Client extends Emitter {
 
     // ---- signing in ----
 
-    // By an EIP-1193 provider. A user who does not want to: ServiceError `refused`.
     async signIn(provider, { statement = this.#options.statement ?? 'Sign in to talk.' } = {}) {
         const wallet = await requestWallet(provider);
         const { body, headers } = await this.#http.repeated('POST', 'auth/nonce', { body: { wallet } });
@@ -74,18 +70,15 @@ export class Client extends Emitter {
         return this.#begin(await this.#http.repeated('POST', 'auth/verify', { body: signed }), wallet);
     }
 
-    // With a wallet that the service makes on the spot. Only development copies do.
     async signInDemo() {
         const reply = await this.#http.repeated('POST', 'auth/demo');
         return this.#begin(reply, reply.body.wallet);
     }
 
-    // Stays end first, and are left as soon as the network permits.
     signOut() {
         if (this.#session) this.#finish(this.#session, 'signed_out');
     }
 
-    // Happens by itself, half way to the token's end. ServiceError `signed_out` if the wallet has to sign again.
     async refresh() {
         await this.#refresh(this.#known(), 'repeated');
     }
@@ -103,12 +96,10 @@ export class Client extends Emitter {
         return this.#request('GET', `rooms/${encodeURIComponent(room_id)}`);
     }
 
-    // { title, visibility, capacity, ai_enabled }, all optional. Creating does not join.
     create(room = {}) {
         return this.#request('POST', 'rooms/create', { body: room, key: this.#http.newKey() });
     }
 
-    // A Stay. Without `takeOver` a wallet that is in this room elsewhere gets 409 `already_in_free_room`.
     async join(room_id, options) {
         return this.#open(roomPlace(room_id), options);
     }
@@ -117,7 +108,6 @@ export class Client extends Emitter {
         return this.#open(sessionPlace(String(booking_id).trim()), options);
     }
 
-    // Of a seat that no Stay holds, such as one that a 409 tells of.
     leave(room_id, connection_id) {
         const body = { room_id, connection_id };
         return this.#request('POST', 'rooms/leave', { body, key: this.#http.newKey() });
@@ -225,7 +215,6 @@ export class Client extends Emitter {
         return `session-voice ${this.url}`;
     }
 
-    // A full or forbidden storage costs no more than another signature after the next load.
     #keep() {
         const { storage } = this.#environment;
         const { wallet, token, expiresAt, lifetimeMs } = this.#session ?? {};
@@ -242,7 +231,7 @@ export class Client extends Emitter {
             if (typeof kept?.token !== 'string') return;
             this.#session = { ...kept, isOver: false, stays: new Set() };
             this.#planRefresh(kept.expiresAt - kept.lifetimeMs / 2);
-        } catch {} // as if there were none
+        } catch {}
     }
 
     #planRefresh(at) {
@@ -250,7 +239,7 @@ export class Client extends Emitter {
         clearTimeout(this.#refreshTimer);
         const delayMs = Math.min(Math.max(0, at - now()), 2 ** 30);
         this.#refreshTimer = setTimeout(() => this.#refreshIfDue(), delayMs);
-        this.#refreshTimer?.unref?.(); // it keeps no program from ending
+        this.#refreshTimer?.unref?.(); // it keeps no program alive
     }
 
     #refreshIfDue() {
@@ -259,7 +248,7 @@ export class Client extends Emitter {
         const { now } = this.#environment;
         const dueAt = session.expiresAt - session.lifetimeMs / 2;
         this.#planRefresh(now() >= dueAt ? now() + Math.min(refreshAgainMs, session.lifetimeMs / 4) : dueAt);
-        if (now() >= dueAt) this.#refresh(session, 'once').catch(() => {}); // tried again, or told of by signed_out
+        if (now() >= dueAt) this.#refresh(session, 'once').catch(() => {});
     }
 
     #open(place, { takeOver = true } = {}) {

@@ -1,5 +1,3 @@
-// What the client takes from its surroundings. A test, or a program that is no browser, may give its own.
-
 // Goes on while a computer sleeps, as performance.now() may not, and never goes back, as Date.now() may.
 function steadyClock() {
     let wall = Date.now();
@@ -14,7 +12,7 @@ function steadyClock() {
     };
 }
 
-// The tab's own, so that two tabs may be signed in as two wallets. Some browsers throw where storage is forbidden.
+// The tab's own. Some browsers throw where storage is forbidden.
 function defaultStorage() {
     try {
         if (globalThis.window?.sessionStorage) return globalThis.window.sessionStorage;
@@ -27,7 +25,6 @@ function defaultStorage() {
     };
 }
 
-// Calls back at each event of the page; gives back what ends that. Without a page there are none.
 function listen(type, callback) {
     const target = type === 'visibilitychange' ? globalThis.document : globalThis.window;
     target?.addEventListener(type, callback);
@@ -50,10 +47,17 @@ export function completeEnvironment(given = {}) {
     };
 }
 
+// Takes it from who holds it; gives back what frees it. `onStolen`: another tab has taken it.
+export function takeLock(locks, name, onStolen) {
+    let free;
+    const held = new Promise((resolve) => (free = resolve));
+    locks?.request(name, { steal: true }, () => held).catch((error) => error?.name === 'AbortError' && onStolen());
+    return free;
+}
+
 export class Emitter {
     #listeners = new Map();
 
-    // Gives back what ends it.
     on(name, listener) {
         if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
         this.#listeners.get(name).add(listener);

@@ -1,7 +1,6 @@
-// Requests to the service: each with a time limit, and repeated where that cannot do anything twice.
+// Requests to the service, each with a time limit.
 
-// `code` is the answer's `error`; `network`, `timeout` or `bad_answer` without an answer of the service (status 0);
-// `refused` or `wallet_failed` of a wallet. The other fields of the answer are fields of this.
+// The other fields of the answer are fields of this.
 export class ServiceError extends Error {
     constructor(status, code, { fields = {}, retryAfterSeconds, cause } = {}) {
         super(fields.message ?? (status ? `${status} ${code}` : code), { cause });
@@ -9,7 +8,6 @@ export class ServiceError extends Error {
         Object.assign(this, others, { name: 'ServiceError', status, code, retryAfterSeconds });
     }
 
-    // The same request may fare better.
     get isTransient() {
         return this.isUnanswered || [429, 503].includes(this.status) || this.code === 'request_in_progress';
     }
@@ -32,13 +30,11 @@ export class Http {
         this.retryMs = retrySeconds * 1000;
     }
 
-    // Names an intention of one wallet, so it need not be secret.
     newKey() {
         const { now, random } = this.environment;
         return [now(), random() * 2 ** 52, random() * 2 ** 52].map((part) => Math.floor(part).toString(36)).join('-');
     }
 
-    // Grows, and differs from client to client. `failures` in a row until now.
     delayMs(failures, error) {
         const grownMs = Math.min(longestDelayMs, firstDelayMs * 2 ** (failures - 1));
         return (error?.retryAfterSeconds ?? 0) * 1000 + grownMs * (0.5 + this.environment.random() / 2);
@@ -71,7 +67,7 @@ export class Http {
         }
     }
 
-    // Until there is an answer, or the next attempt would be too late. `attempts` tells how many it took.
+    // Until there is an answer, or the next attempt would be too late.
     async repeated(method, path, options = {}) {
         const { now } = this.environment;
         const giveUpAt = now() + this.retryMs;
@@ -87,7 +83,7 @@ export class Http {
         }
     }
 
-    // Each attempt by `send` may take its time; another begins beside it meanwhile. Undefined if none succeeds.
+    // Undefined if no attempt by `send` succeeds. Beside a slow one the next begins.
     persistently(until, send) {
         const { setTimeout, clearTimeout, now } = this.environment;
         let timer;
@@ -134,7 +130,7 @@ export class Http {
         if (status === 304) return { status, headers };
         const text = await response.text();
         const answer = parseObject(text);
-        // Where a hotel's network or a gateway speaks instead of the service, nothing is known.
+        // A gateway or a hotel's network speaks instead of the service.
         if (answer === undefined || gatewayStatuses.includes(status)) throw new ServiceError(0, 'bad_answer');
         if (response.ok) return { status, headers, body: answer };
         const retryAfterSeconds = Number(headers.get('Retry-After')) || undefined;

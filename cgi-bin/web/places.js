@@ -39,7 +39,7 @@ export const roomPlace = (room_id) => ({
         const { body } = await call('GET', 'credits/history?limit=1', { asItIs: true });
         return body.pending?.room_id === room_id ? body.pending : undefined;
     },
-    // The seat that the wallet holds already, for who takes it over; its token is another's.
+    // A seat to take over; its token is another's.
     async find(call, connection_id, wallet) {
         const { body } = await call('GET', `rooms/${encodeURIComponent(room_id)}`);
         const { channel, host_wallet } = body;

@@ -1,7 +1,5 @@
-// A stay in a voice channel, through bad networks, sleep and throttled timers. It is "in" only while its token is good,
-// by a clock that runs on through sleep. Every request here is sent once; what failed is tried again when the stay
-// looks at its deadlines the next time. Timers only make it look; whatever wakes it, the deadlines decide.
-import { Emitter } from './environment.js';
+// A stay in a voice channel. Timers and events only wake it; what is to be done, its deadlines decide.
+import { Emitter, takeLock } from './environment.js';
 import { companyMs, ServiceError } from './http.js';
 
 const marginMs = 1000; // the service counts whole seconds
@@ -15,8 +13,8 @@ export class Stay extends Emitter {
     #phase = 'joining'; // in, lost, ended
     #opening; // { resolve, reject, until, takeOver }
     #seat;
-    #isSeated = false; // as far as is known: the service may have ended the seat, or not yet
-    #joinKey; // of a join that has not succeeded, nor failed for good
+    #isSeated = false; // as far as is known
+    #joinKey; // of a join that is not decided
     #unanswered = 0; // of its requests
     #underWay = 0; // of all joins
     #ttlMs = 90_000;
@@ -28,10 +26,10 @@ export class Stay extends Emitter {
     #beatAt = Infinity;
     #holdUntil = 0; // the service said Retry-After
     #failures = 0;
-    #turn = 0; // so that what belongs to an earlier one is known by it
+    #turn = 0; // counts tokens
     #isInDoubt = false; // whether a renewal has been carried out
     #isDenied = false;
-    #isAway = false; // the page is gone, and may come back
+    #isAway = false; // the page is gone
     #lostAt = 0;
     #remaining;
     #told = new Set();
@@ -47,69 +45,56 @@ export class Stay extends Emitter {
         this.#place = place;
     }
 
-    // 'joining', 'in', 'lost' or 'ended'. Nobody is in without a good token, whether or not a timer has fired.
+    // Nobody is in without a good token, whether or not a timer has fired.
     get state() {
         return this.#phase === 'in' && this.#now() >= this.#goodUntil ? 'lost' : this.#phase;
     }
 
-    // What is needed to enter the voice channel, and who the host is.
     get seat() {
         return { ...this.#seat };
     }
 
-    // As of now; undefined where nothing is charged.
     get remainingSeconds() {
         if (this.#remaining === undefined) return undefined;
         const { seconds, at, until } = this.#remaining;
         return Math.max(0, seconds - Math.floor(Math.max(0, Math.min(this.#now(), until) - at) / 1000));
     }
 
-    // Asks the service now, where the holder has a reason to doubt.
     check() {
         this.#attemptAt = Math.max(this.#now(), this.#holdUntil);
         this.#wake();
     }
 
-    // Ends the stay at once. What was charged, where the service could be asked for it. All callers share one promise.
     leave() {
         if (this.#phase !== 'ended') this.#end('left');
         return this.#released;
     }
 
-    // Somebody else uses the seat: ends the stay, and leaves them the seat.
     yieldSeat() {
         this.#end('replaced');
     }
 
     // For the client, as is open().
-    signedOut() {
-        this.#end('signed_out');
-    }
+    signedOut = () => this.#end('signed_out');
 
     open({ withinMs, takeOver }) {
-        const { listen } = this.#link.environment;
-        const on = (type, react) => this.#unlisten.push(listen(type, react));
+        const on = (type, react) => this.#unlisten.push(this.#link.environment.listen(type, react));
         on('pagehide', () => this.#goAway());
         on('pageshow', () => this.#comeBack());
-        on('online', () => this.#lookAgain());
-        on('visibilitychange', () => this.#lookAgain());
+        for (const type of ['online', 'visibilitychange']) on(type, () => this.#lookAgain());
         return new Promise((resolve, reject) => {
             this.#opening = { resolve, reject, until: this.#now() + withinMs, takeOver };
             this.#wake();
         });
     }
 
-    #now() {
-        return this.#link.environment.now();
-    }
-
+    #now = () => this.#link.environment.now();
     #call = (method, path, options) => this.#link.call(method, path, options);
 
     get #isActive() {
         return this.#phase !== 'ended' && !this.#isAway;
     }
 
-    // ---- deadlines ----
 
     #wake() {
         if (!this.#isActive) return;
@@ -128,8 +113,8 @@ export class Stay extends Emitter {
         const { setTimeout, clearTimeout } = this.#link.environment;
         clearTimeout(this.#timer);
         if (!this.#isActive) return;
-        const isIn = this.#phase === 'in';
-        const due = Math.min(this.#attemptAt, this.#givesUpAt, ...(isIn ? [this.#beatAt, this.#goodUntil] : []));
+        const dueIn = this.#phase === 'in' ? [this.#beatAt, this.#goodUntil] : [];
+        const due = Math.min(this.#attemptAt, this.#givesUpAt, ...dueIn);
         const delayMs = Math.min(Math.max(0, due - this.#now()), longestTimerMs);
         if (due !== Infinity) this.#timer = setTimeout(() => this.#wake(), delayMs);
     }
@@ -144,7 +129,7 @@ export class Stay extends Emitter {
         this.#refuse(this.#opening.error ?? new ServiceError(0, 'timeout'));
     }
 
-    // A hidden page may be woken once a minute only: so early that the wake-up after it is early enough, too.
+    // A hidden page may be woken once a minute only. So the wake-up that comes late is early enough, too.
     #renewalAt() {
         if (!this.#place.isMetered) return Infinity;
         let afterMs = this.#renewAfterMs;
@@ -154,14 +139,12 @@ export class Stay extends Emitter {
         return this.#renewedAt + afterMs;
     }
 
-    // The network, or the page, may be another than before.
     #lookAgain() {
         if (this.#phase !== 'in' || this.#failures > 0) return this.check();
         this.#attemptAt = this.#renewalAt();
         this.#wake();
     }
 
-    // ---- what is asked ----
 
     async #attempt() {
         const [seat, turn] = [this.#seat, this.#turn];
@@ -174,7 +157,7 @@ export class Stay extends Emitter {
         this.#wake();
     }
 
-    // A renewal without an answer may be charged for 90 s. So after one the stay asks by what makes no seat last longer.
+    // A renewal without an answer may be charged for 90 s. So after one it first asks what makes no seat last longer.
     async #keep(seat) {
         const turn = this.#turn;
         if (this.#isInDoubt) await this.#beat(seat);
@@ -230,7 +213,7 @@ export class Stay extends Emitter {
         this.#beatMs = body.heartbeat_interval_seconds * 1000 || this.#beatMs;
     }
 
-    // The wallet is in this room already: in another tab, on another device, or before the page was loaded again.
+    // The wallet sits here already: in another tab, on another device, or before the page was loaded again.
     async #adopt(refusal) {
         const seat = await this.#place.find(this.#call, refusal.connection_id, this.#link.wallet);
         if (this.#phase === 'ended') return;
@@ -247,7 +230,6 @@ export class Stay extends Emitter {
         this.#note(body, sentAt);
     }
 
-    // A heartbeat that fails says nothing of the token.
     async #tryBeat() {
         const [seat, turn] = [this.#seat, this.#turn];
         this.#beatAt = this.#now() + this.#beatMs;
@@ -260,9 +242,8 @@ export class Stay extends Emitter {
         this.#wake();
     }
 
-    // ---- what came back ----
 
-    // A good token. It was made after the request was sent, so by our clock it is good at least until then.
+    // The token was made after the request was sent: by our clock it is good at least for its time from then.
     #take(body, sentAt) {
         this.#ttlMs = body.token_expires_in_seconds * 1000 || Infinity;
         const goodUntil = sentAt + this.#ttlMs - marginMs;
@@ -286,17 +267,15 @@ export class Stay extends Emitter {
         this.#opening = undefined;
     }
 
-    // The token at hand stays good to its end.
     #deny(body, sentAt) {
         this.#note(body, sentAt);
         if (this.#phase !== 'in') return this.#failed(new ServiceError(403, 'insufficient_credits', { fields: body }));
         this.#failures = 0;
         this.#isInDoubt = false;
         this.#renewedAt = sentAt;
-        const wasDenied = this.#isDenied;
+        if (!this.#isDenied) this.emit('denied', { remaining_seconds: body.remaining_seconds });
         this.#isDenied = true;
         this.#attemptAt = this.#renewalAt();
-        if (!wasDenied) this.emit('denied', { remaining_seconds: body.remaining_seconds });
     }
 
     #note({ remaining_seconds, events }, sentAt) {
@@ -340,20 +319,15 @@ export class Stay extends Emitter {
         if (this.#attemptAt >= this.#opening?.until) this.#refuse(error);
     }
 
-    // ---- out, back and away ----
 
     #lose(reason) {
-        this.#freeze();
+        if (this.#remaining) this.#remaining.until = Math.min(this.#remaining.until, this.#now());
         this.#phase = 'lost';
         this.#lostAt = this.#now();
         this.#goodUntil = 0;
         this.#isInDoubt = true;
         this.#attemptAt = Math.max(this.#lostAt, this.#holdUntil);
         this.emit('lost', { reason });
-    }
-
-    #freeze() {
-        if (this.#remaining) this.#remaining.until = Math.min(this.#remaining.until, this.#now());
     }
 
     #refuse(error) {
@@ -366,7 +340,7 @@ export class Stay extends Emitter {
     #end(reason) {
         if (this.#phase === 'ended') return;
         const wasOpening = this.#phase === 'joining';
-        this.#freeze();
+        if (this.#remaining) this.#remaining.until = Math.min(this.#remaining.until, this.#now());
         this.#phase = 'ended';
         this.#link.environment.clearTimeout(this.#timer);
         this.#unlisten.forEach((unlisten) => unlisten());
@@ -382,7 +356,7 @@ export class Stay extends Emitter {
     // Leaves, however long the network takes, as long as there may be a seat.
     async #release() {
         const { http } = this.#link;
-        const options = { key: http.newKey(), asItIs: true, keepalive: true };
+        const options = this.#farewell();
         const until = this.#now() + Math.min(this.#ttlMs, 3_600_000) + http.timeoutMs;
         if (!this.#isSeated && this.#unanswered === 0) return undefined;
         return http.persistently(until, async () => {
@@ -395,15 +369,19 @@ export class Stay extends Emitter {
         });
     }
 
+    #farewell() {
+        return { key: this.#link.http.newKey(), asItIs: true, keepalive: true };
+    }
+
     #goAway() {
         if (!this.#isActive) return;
         this.#isAway = true;
         this.#link.environment.clearTimeout(this.#timer);
         this.#unlock?.();
         this.#unlock = undefined;
-        const options = { key: this.#link.http.newKey(), asItIs: true, keepalive: true };
-        // A host who left would close the room, and whoever loads a page again is away for a moment only.
-        if (this.#isSeated && !this.#seat.is_host) this.#place.leave(this.#call, this.#seat, options).catch(() => {});
+        // A host who left would close the room, and a page that is loaded again is away for a moment only.
+        if (this.#isSeated && !this.#seat.is_host)
+            this.#place.leave(this.#call, this.#seat, this.#farewell()).catch(() => {});
         if (this.#phase === 'in') this.#lose('page_hidden');
     }
 
@@ -413,13 +391,9 @@ export class Stay extends Emitter {
         this.check();
     }
 
-    // Of several tabs with this wallet the newest leads. Whoever led before yields the seat.
+    // Of several tabs with this wallet the newest leads.
     #lead() {
-        const { locks } = this.#link.environment;
-        if (!locks || this.#unlock) return;
-        const held = new Promise((resolve) => (this.#unlock = resolve));
-        locks.request(`${this.#link.lockName} ${this.#place.lock}`, { steal: true }, () => held).catch((error) => {
-            if (error?.name === 'AbortError') this.yieldSeat();
-        });
+        const name = `${this.#link.lockName} ${this.#place.lock}`;
+        this.#unlock ??= takeLock(this.#link.environment.locks, name, () => this.yieldSeat());
     }
 }

@@ -1,8 +1,6 @@
-// Wallets: how they are found, what they sign, and how they refuse.
 import { ServiceError } from './http.js';
 
-// The wallets of this browser: [{ info: { uuid, name, icon, rdns }, provider }]. They announce themselves (EIP-6963);
-// an older one is only there as window.ethereum.
+// Wallets announce themselves (EIP-6963); an older one is only there as window.ethereum.
 export async function discoverWallets({ waitMs = 200, window = globalThis.window } = {}) {
     if (window === undefined) return [];
     const found = new Map();

@@ -101,7 +101,8 @@ describe('a request whose answer is lost', () => {
             const client = await context.signedIn(network);
             network.meddle(path, answerLost, answerLost);
             const done = await act(client);
-            const keys = network.sent.filter((each) => each.path === path).map(({ headers }) => headers['Idempotency-Key']);
+            const sent = network.sent.filter((each) => each.path === path);
+            const keys = sent.map(({ headers }) => headers['Idempotency-Key']);
             assert.equal(keys.length, 3);
             assert.equal(new Set(keys).size, 1);
             if (name === 'create') assert.ok(done.room_id);
@@ -176,13 +177,22 @@ describe('a service in trouble', () => {
         assert.equal((await client.credits()).consumed_seconds, 0);
     });
 
+    it('that takes the token no more gives another, and answers with that', async () => {
+        const network = meddlingFetch();
+        const client = await context.signedIn(network);
+        network.meddle('/credits', answer(401, { error: 'unauthorized' }));
+        assert.equal((await client.credits()).consumed_seconds, 0);
+        assert.equal(network.countOf('/auth/refresh'), 1);
+        assert.equal(network.countOf('/credits'), 2);
+    });
+
     it('that hangs is given up, and asked again', async () => {
         const network = meddlingFetch();
-        const client = await context.signedIn(network, { timeoutSeconds: 0.2 });
+        const client = await context.signedIn(network, { timeoutSeconds: 3 });
         const hang = () => new Promise(() => {});
         network.meddle('/credits', hang);
         await client.credits();
-        const gone = await context.signedIn(network, { timeoutSeconds: 0.1, retrySeconds: 0.5 });
+        const gone = await context.signedIn(network, { timeoutSeconds: 3, retrySeconds: 5 });
         network.meddle('/credits', ...Array(20).fill(hang));
         await assert.rejects(gone.credits(), refusedBy({ status: 0, code: 'timeout' }));
     });

@@ -23,10 +23,10 @@ const slowestAnswerSeconds = 10; // the client's own limit
 
 export class Life {
     stay;
-    opened; // of the last join that has begun
     isOver = false;
     isLeaving = false;
     leftAt = 0;
+    lostAt = 0;
     knownUntil = 0; // to when a token that reached the client is good at least
     goodSince = Infinity;
     spell = { seconds: 0, answers: 0 };
@@ -72,17 +72,20 @@ export class Life {
 
     get isGood() {
         const { device, network } = this;
-        return (
-            network.manner === 'good' && !device.isAsleep && !device.isFrozen && this.clock.time > network.heldUntil + 2000
-        );
+        const isHeld = this.clock.time <= network.heldUntil + 2000;
+        return network.manner === 'good' && !device.isAsleep && !device.isFrozen && !isHeld;
     }
 
-    // How long conditions have been good enough to act in, less what throttled timers may cost.
+    // In seconds, what it may take in good conditions.
+    get patience() {
+        return backWithinSeconds + (this.device.isThrottled ? throttledSeconds : 0);
+    }
+
+    // How long conditions have been good enough to act in.
     goodForSeconds(second) {
         if (!this.isGood) this.goodSince = Infinity;
         else if (this.goodSince === Infinity) this.goodSince = second;
-        const wait = this.device.isThrottled ? throttledSeconds : 0;
-        return second - Math.max(this.goodSince, this.throttledUntil ?? 0) - wait;
+        return second - Math.max(this.goodSince, this.throttledUntil ?? 0);
     }
 
     // ---- the judge ----
@@ -97,10 +100,11 @@ export class Life {
         if (isIn) this.judgeToken(second, say);
         if (isCharged && !isIn) this.judgeCharge(second, goodFor, say);
         else this.spell = { seconds: 0, answers: 0 };
-        this.inVain = isIn && !isCharged && goodFor > 0 ? this.inVain + 1 : 0;
+        this.inVain = isIn && !isCharged && goodFor > this.patience - backWithinSeconds ? this.inVain + 1 : 0;
         const mostInVain = rules.beatSeconds + backWithinSeconds + (this.device.isHidden ? throttledSeconds : 0);
         assert.ok(this.inVain <= mostInVain, say('does not notice that its seat is gone'));
-        if (goodFor > backWithinSeconds) assert.notEqual(this.stay?.state, 'lost', say('not back'));
+        const canReturnFor = Math.min(goodFor, second - Math.max(this.lostAt, this.knownUntil / 1000));
+        if (canReturnFor > this.patience) assert.notEqual(this.stay?.state, 'lost', say('not back'));
     }
 
     judgeToken(second, say) {
@@ -112,8 +116,8 @@ export class Life {
         const isLeaving = this.isLeaving || this.model.seat.id === this.leftSeatId;
         const reason = isLeaving ? 'leaving' : 'unaware';
         assert.ok(isUnaware || isLeaving, say('charged, with a good token, and not in'));
-        const actsFor = Math.min(goodFor, second - this.leftAt);
-        if (!this.isJoining) assert.ok(actsFor <= backWithinSeconds, say(`charged in good conditions, ${reason}`));
+        const actsFor = Math.min(goodFor, second - Math.max(this.leftAt, this.knownUntil / 1000));
+        if (!this.isJoining) assert.ok(actsFor <= this.patience, say(`charged in good conditions, ${reason}`));
         this.counts[reason] += 1;
         this.spell.seconds += 1;
         const most = (1 + this.spell.answers) * (rules.tokenSeconds + 1) + slowestAnswerSeconds;

@@ -1,4 +1,4 @@
-// The service as its contract describes it, for the free rooms of one wallet: sign-in, rooms, seats, tokens, charges and
+// The service as its contract describes it, for the free rooms of one wallet: sign-in, rooms, seats, tokens, charges,
 // keys. Written from the contract and not from the client. Every time is the world's, in milliseconds.
 
 export const rules = {
@@ -184,7 +184,8 @@ export class Model {
     }
 
     own({ connection_id }) {
-        if (!this.seat || this.seat.left || this.seat.id !== connection_id) throw new Refusal(403, 'not_your_connection');
+        const isTheirs = this.seat && !this.seat.left && this.seat.id === connection_id;
+        if (!isTheirs) throw new Refusal(403, 'not_your_connection');
         return this.seat;
     }
 

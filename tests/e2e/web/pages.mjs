@@ -46,7 +46,10 @@ export const answerLost = async (real) => {
     await real();
     throw new TypeError('the answer is lost');
 };
-export const answer = (status, body, headers = {}) => async () => new Response(JSON.stringify(body), { status, headers });
+export const answer =
+    (status, body, headers = {}) =>
+    async () =>
+        new Response(JSON.stringify(body), { status, headers });
 export const refusedBy = (check) => (error) => {
     assert.ok(error instanceof ServiceError, error.stack);
     assert.deepEqual(Object.fromEntries(Object.keys(check).map((name) => [name, error[name]])), check);

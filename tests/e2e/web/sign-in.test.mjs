@@ -90,7 +90,8 @@ describe('signing in', () => {
 
     it('finds wallets that announce themselves, once each, or the one of old', async () => {
         const window = new EventTarget();
-        const announced = { info: { uuid: '1', name: 'One', icon: '', rdns: 'one' }, provider: providerOf(newAccount()) };
+        const info = { uuid: '1', name: 'One', icon: '', rdns: 'one' };
+        const announced = { info, provider: providerOf(newAccount()) };
         window.ethereum = providerOf(newAccount());
         assert.deepEqual(
             (await discoverWallets({ window, waitMs: 1 })).map(({ provider }) => provider),

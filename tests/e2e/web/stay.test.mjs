@@ -84,7 +84,8 @@ describe('a stay with tokens of six seconds', () => {
         const { room_id } = await context.room();
         const account = newAccount();
         const locks = newLocks();
-        const [tab, other] = [await context.signedIn({ locks }, { account }), await context.signedIn({ locks }, { account })];
+        const tab = await context.signedIn({ locks }, { account });
+        const other = await context.signedIn({ locks }, { account });
         const stay = await tab.join(room_id);
         const ended = next(stay, 'ended');
         await assert.rejects(other.join(room_id, { takeOver: false }), refusedBy({ code: 'already_in_free_room' }));

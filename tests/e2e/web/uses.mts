@@ -22,7 +22,6 @@ import {
     type Seat,
 } from 'session-voice-client';
 import { connectVoice, type Voice } from 'session-voice-client/agora';
-import { privateKeyToAccount } from 'viem/accounts';
 
 const environment: Partial<Environment> = {
     fetch: (url: string, request: RequestInit) => fetch(url, request),
@@ -49,8 +48,7 @@ const options: ClientOptions = {
     environment,
 };
 const client = new Client(options);
-const account = privateKeyToAccount('0x01');
-const own: Provider = { request: ({ method, params }) => [method, params, account.address] };
+const own: Provider = { request: ({ method, params }) => [method, params] };
 const wallets: DiscoveredWallet[] = await discoverWallets({ waitMs: 100, window });
 const { wallet }: { wallet: string } = await client.signIn(wallets[0]?.provider ?? own, { statement: 'Hi.' });
 await client.signInDemo();

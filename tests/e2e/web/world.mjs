@@ -17,7 +17,7 @@ const unnoticed = Symbol('unnoticed');
 
 // Until every promise that can go on has done so. No chain of them is as long. setImmediate would take twice the time.
 async function settled() {
-    for (let step = 0; step < 60; step += 1) await undefined;
+    for (let step = 0; step < 40; step += 1) await undefined;
 }
 
 const minuteMs = 60_000;
@@ -211,7 +211,7 @@ export class Network {
                     : this.#reply(this.model.answer(method, path, headers, body && JSON.parse(body)));
                 this.#travel(lose, true, () => {
                     if (answer.status === 200 && !refusal) this.onDelivered(answer, sentAt);
-                    this.heldUntil = Math.max(this.heldUntil, this.clock.time + 1000 * (answer.retryAfter ?? 0));
+                    if (answer.retryAfter) this.heldUntil = this.clock.time + 1000 * answer.retryAfter;
                     resolve(answer);
                 });
             });
