@@ -90,7 +90,10 @@ export function withService(settings) {
         context.url = `http://127.0.0.1:${context.service.port}/`;
     });
     after(async () => {
-        for (const client of clients) client.dispose();
+        for (const client of clients) {
+            client.signOut(); // or its stays would go on for an hour
+            client.dispose();
+        }
         await context.service.audit();
         await context.service.stop();
     });
