@@ -12,7 +12,8 @@ namespace {
 // Scripts and styles come from files alone. Agora's SDK is the one thing from elsewhere: it is loaded from
 // Agora's CDN, and speaks to Agora's servers. (Agora, "Firewall requirements": Web SDK.)
 constexpr const char* security_policy =
-    "default-src 'none'; script-src 'self' https://download.agora.io; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'self' https://download.agora.io; style-src 'self'; img-src 'self' "
+    "data:; "
     "connect-src 'self' https://*.agora.io:* wss://*.agora.io:* https://*.sd-rtn.com:* "
     "wss://*.sd-rtn.com:*; media-src 'self' blob:; worker-src blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
@@ -47,7 +48,8 @@ http::Response serve(const Call& call, std::string_view name)
         throw base::Error(base::ErrorCode::not_found, "not_found");
     const bool compressed = takes_gzip(call.request.accept_encoding);
     const auto etag = '"' + std::string(file->etag) + (compressed ? "-gzip\"" : "\"");
-    auto response = cacheable(call.request, std::string(compressed ? file->gzip : file->text), etag, "no-cache");
+    auto response =
+        cacheable(call.request, std::string(compressed ? file->gzip : file->text), etag, "no-cache");
     response.headers.emplace_back("Vary", "Accept-Encoding");
     if (response.status == 304)
         return response;

@@ -20,7 +20,8 @@ struct KnownRoute
     bool needs_service_token;
 };
 
-// All but what there is by settings alone: /metrics, /service, /auth/demo; and but the page, which is no JSON.
+// All but what there is by settings alone: /metrics, /service, /auth/demo; and but the page, which is no
+// JSON.
 inline std::vector<KnownRoute> make_known_routes()
 {
     std::vector<KnownRoute> known;

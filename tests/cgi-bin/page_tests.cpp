@@ -118,8 +118,8 @@ BOOST_AUTO_TEST_CASE(who_has_a_file_is_told_so)
 
 BOOST_AUTO_TEST_CASE(what_is_no_file_is_not_found)
 {
-    for (const auto* path : {"/web", "/web/", "/web/nothing.js", "/web/..", "/web/%70age.js", "/web/page.js/x",
-                             "/index.html", "/page.js", "/Operator", "/web/Page.js"})
+    for (const auto* path : {"/web", "/web/", "/web/nothing.js", "/web/..", "/web/%70age.js",
+                             "/web/page.js/x", "/index.html", "/page.js", "/Operator", "/web/Page.js"})
         check_refusal(get(path), 404, "not_found");
 }
 

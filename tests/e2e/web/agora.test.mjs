@@ -56,8 +56,9 @@ describe('the voice of a stay', () => {
     it('finds the project in the token', async () => {
         const file = new URL('../../vectors/agora.json', import.meta.url);
         const { vectors } = JSON.parse(readFileSync(file, 'utf8'));
-        assert.ok(vectors.length > 3);
-        for (const { token, app_id } of vectors) assert.equal(await appIdOf(token), app_id);
+        const whole = vectors.filter(({ content_hex }) => content_hex !== undefined);
+        assert.ok(whole.length > 10);
+        for (const { token, app_id } of whole) assert.equal(await appIdOf(token), app_id);
     });
 
     it('enters with the seat, and publishes the microphone', async () => {

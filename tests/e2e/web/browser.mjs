@@ -88,7 +88,7 @@ export async function newPerson(browser, { wallet, sound = 'stand-in', ...option
     const complaints = [];
     const open = async () => {
         const page = await context.newPage();
-        page.setDefaultTimeout(15_000);
+        page.setDefaultTimeout(60_000); // however busy the machine is
         page.on('pageerror', (error) => complaints.push(error.stack));
         page.on('console', (message) => {
             // what a server refused or the network lost is in the browser's log, too

@@ -211,7 +211,8 @@ export class Network {
                     : this.#reply(this.model.answer(method, path, headers, body && JSON.parse(body)));
                 this.#travel(lose, true, () => {
                     if (answer.status === 200 && !refusal) this.onDelivered(answer, sentAt);
-                    if (answer.retryAfter) this.heldUntil = this.clock.time + 1000 * answer.retryAfter;
+                    const held = this.clock.time + 1000 * (answer.retryAfter ?? 0);
+                    this.heldUntil = Math.max(this.heldUntil, held); // each request has its own
                     resolve(answer);
                 });
             });
