@@ -145,7 +145,7 @@ $(BUILD)/openapi.cpp: cgi-bin/openapi.json Makefile
 # Longer than the 65536 bytes that every compiler must take; ours take it.
 $(BUILD)/openapi.o: override CXXFLAGS += -Wno-overlength-strings
 
-# And the page with all its files, each as it is and compressed.
+# And the page with all its files.
 WEB := $(sort $(wildcard cgi-bin/web/*.html cgi-bin/web/*.css cgi-bin/web/*.js cgi-bin/web/*.svg))
 
 $(BUILD)/web.list: always

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prints the C++ that puts files into a program, each as it is and compressed; the compressed ones are kept in FOLDER.
+# Prints the C++ that puts files into a program, compressed; the compressed ones are kept in FOLDER.
 # usage: embed.sh FOLDER FILE...
 set -eu
 folder=$1
@@ -25,10 +25,9 @@ for file; do
     name=${file##*/}
     symbol=web_$(echo "$name" | tr -c '[:alnum:]\n' _)
     gzip -9 -n -c "$file" >"$folder/$name.gz"
-    include "$symbol" "$file"
-    include "${symbol}_gz" "$folder/$name.gz"
+    include "$symbol" "$folder/$name.gz"
     tag=$(sha256sum "$file" | cut -c 1-32)
-    rows="$rows    {\"$name\", {$symbol, ${symbol}_end}, {${symbol}_gz, ${symbol}_gz_end}, \"$tag\"},
+    rows="$rows        {\"$name\", {$symbol, ${symbol}_end}, $(stat -c %s "$file"), \"$tag\"},
 "
 done
 cat <<END

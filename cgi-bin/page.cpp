@@ -49,7 +49,7 @@ http::Response serve(const Call& call, std::string_view name)
     const bool compressed = takes_gzip(call.request.accept_encoding);
     const auto etag = '"' + std::string(file->etag) + (compressed ? "-gzip\"" : "\"");
     auto response =
-        cacheable(call.request, std::string(compressed ? file->gzip : file->text), etag, "no-cache");
+        cacheable(call.request, compressed ? std::string(file->gzip) : file->text(), etag, "no-cache");
     response.headers.emplace_back("Vary", "Accept-Encoding");
     if (response.status == 304)
         return response;

@@ -1,15 +1,20 @@
-// The files of cgi-bin/web, as the build put them into the program.
+// The files of cgi-bin/web, as the build put them into the program: compressed.
 #pragma once
 
+#include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 
 struct WebFile
 {
     std::string_view name;
-    std::string_view text;
-    std::string_view gzip; // the same, compressed
-    std::string_view etag; // of the text, without quotes
+    std::string_view gzip;
+    std::size_t bytes;     // of the text
+    std::string_view etag; // likewise, without quotes
+
+    // The file as it is. Throws Error(internal) if there is no memory for it.
+    std::string text() const;
 };
 
 std::span<const WebFile> web_files();

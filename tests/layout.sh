@@ -26,7 +26,7 @@ only 'import/' '^lib/import/' '^admin/'
 only 'secp256k1' '^lib/auth/wallet_signature\.cpp$' '^lib/ethereum/private_key\.cpp$'
 only 'curl/' '^lib/http_client/'
 only 'http_client/curl_library\.h' '^lib/http_client/' '^lib/ethereum/http_transport\.cpp$'
-only 'zlib\.h' '^lib/agora/'
+only 'zlib\.h' '^lib/agora/' '^cgi-bin/web_files\.cpp$'
 only 'openssl/' '^lib/base/' '^lib/ethereum/uint256\.cpp$'
 only 'CLI/' '^admin/'
 

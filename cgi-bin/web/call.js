@@ -36,8 +36,7 @@ async function enter(kind, id) {
     try {
         call.stay = await (kind === 'room' ? client.join(id) : client.joinSession(id));
     } catch (error) {
-        changed(call, 'ended', { said: sayError(error) });
-        throw error;
+        return changed(call, 'ended', { said: sayError(error) });
     }
     call.first = call.stay.remainingSeconds;
     const { stay, sound } = call;
@@ -51,8 +50,7 @@ async function enter(kind, id) {
     );
     sound.onChange = () => onChange(call);
     sound.follow(stay);
-    changed(call, 'inside');
-    return call;
+    return changed(call, 'inside');
 }
 
 async function leave(call) {
@@ -75,6 +73,7 @@ class View {
         Object.assign(this, { main, kind, id, open });
         main.replaceChildren(fromTemplate('call'));
         find('#call-kind').textContent = kind === 'room' ? texts.call.room : texts.call.session;
+        find('#here').hidden = kind === 'session'; // the service tells nobody who is in one
         find('#call-title').textContent = kind === 'room' ? texts.rooms.untitled : texts.call.sessionTitle(id);
         for (const name of ['join', 'mute', 'copy', 'leave', 'close'])
             this.#button(name).addEventListener('click', ({ currentTarget }) => act(currentTarget, () => this[name]()));
@@ -170,7 +169,7 @@ class View {
         mute.textContent = call.sound?.isMuted ? texts.call.unmute : texts.call.mute;
         mute.setAttribute('aria-pressed', call.sound?.isMuted ?? false);
         this.#button('close').hidden = !(isIn && call.stay.seat.is_host);
-        find('#call-sound').textContent = isIn ? texts.sound[call.sound.state] : '';
+        find('#call-sound').textContent = call.state === 'inside' ? texts.sound[call.sound.state] : '';
         document.title = isIn ? `${texts.call.inTitle} · ${texts.name}` : texts.name;
         showPeople(this.#people(), {
             isHost: isIn && call.stay.seat.is_host,

@@ -37,6 +37,7 @@ function showParts(first = 'rooms', ...args) {
         const part = find('#part');
         part.setAttribute('aria-labelledby', `tab-${name}`);
         part.replaceChildren(fromTemplate(name));
+        hideNotice();
         announce(texts.operator[name]);
         parts[name](part, { ask, show }, ...more);
     };

@@ -72,7 +72,7 @@ export const texts = {
         inside: 'You are in the call.',
         low: 'Less than five minutes of credit are left.',
         exhausted: 'The credit is used up. The call ends within seconds.',
-        lost: 'No connection. You are out of the call until it is back; then you join again by yourself.',
+        lost: 'No connection. You are out of the call. As soon as it is back, you are in again.',
         signInFirst: 'Sign in to join.',
         left: (seconds) => `You left. This call took ${seconds} of your credit.`,
         ended: {
@@ -178,6 +178,7 @@ export const texts = {
         show: 'Show',
         usageLabel: (from, to) => `Seconds charged a day, from ${from} to ${to}`,
         day: 'Day',
+        days: 'Day by day',
         debited: 'Charged',
         grantedSeconds: 'Granted',
         refunded: 'Refunded',
