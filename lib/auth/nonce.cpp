@@ -23,13 +23,9 @@ bool is_lowercase(std::string_view text)
     return text.find_first_of("ABCDEF") == std::string_view::npos;
 }
 
-std::string derive_key(std::string_view jwt_secret)
+std::string tag(const std::string& jwt_secret, const std::string& wallet, std::string_view issued_and_random)
 {
-    return base::hmac_sha256(jwt_secret, "session-voice nonce");
-}
-
-std::string tag(const std::string& key, const std::string& wallet, std::string_view issued_and_random)
-{
+    const auto key = base::hmac_sha256(jwt_secret, "session-voice nonce");
     std::string message(issued_and_random);
     message += wallet;
     return base::hmac_sha256(key, message).substr(0, tag_bytes);
@@ -38,9 +34,7 @@ std::string tag(const std::string& key, const std::string& wallet, std::string_v
 } // namespace
 
 Nonces::Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds, std::string_view previous_jwt_secret)
-    : key_(derive_key(jwt_secret)),
-      previous_key_(previous_jwt_secret.empty() ? std::string() : derive_key(previous_jwt_secret)),
-      ttl_seconds_(ttl_seconds)
+    : jwt_secret_(jwt_secret), previous_jwt_secret_(previous_jwt_secret), ttl_seconds_(ttl_seconds)
 {
 }
 
@@ -52,7 +46,7 @@ std::string Nonces::issue(const std::string& wallet, base::UnixSeconds now, base
     unsigned char chance[random_bytes];
     random.fill(chance, sizeof chance);
     bytes.append(reinterpret_cast<const char*>(chance), sizeof chance);
-    return base::to_hex(bytes + tag(key_, wallet, bytes));
+    return base::to_hex(bytes + tag(jwt_secret_, wallet, bytes));
 }
 
 std::optional<base::UnixSeconds> Nonces::expiry_of(const std::string& wallet, const std::string& nonce,
@@ -64,12 +58,13 @@ std::optional<base::UnixSeconds> Nonces::expiry_of(const std::string& wallet, co
         return std::nullopt;
     const std::string_view view = *bytes;
     const auto signed_part = view.substr(0, instant_bytes + random_bytes);
-    const auto is_made_with = [&](const std::string& key) {
-        return base::equal_in_constant_time(view.substr(signed_part.size()), tag(key, wallet, signed_part));
+    const auto is_made_with = [&](const std::string& jwt_secret) {
+        return base::equal_in_constant_time(view.substr(signed_part.size()),
+                                            tag(jwt_secret, wallet, signed_part));
     };
     // Both are always tried, so that the time does not tell which one it was.
-    const bool is_by_present = is_made_with(key_);
-    const bool is_by_previous = !previous_key_.empty() && is_made_with(previous_key_);
+    const bool is_by_present = is_made_with(jwt_secret_);
+    const bool is_by_previous = !previous_jwt_secret_.empty() && is_made_with(previous_jwt_secret_);
     if (!is_by_present && !is_by_previous)
         return std::nullopt;
 

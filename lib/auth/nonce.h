@@ -15,8 +15,8 @@ namespace auth {
 class Nonces
 {
   public:
-    // The key that authenticates nonces is derived from the JWT secret. Those of `previous_jwt_secret` are
-    // still accepted, unless that is empty.
+    // The key that authenticates nonces is derived from the JWT secret, whenever it is needed: most plain CGI
+    // processes need none. Those of `previous_jwt_secret` are still accepted, unless that is empty.
     Nonces(std::string_view jwt_secret, std::int64_t ttl_seconds, std::string_view previous_jwt_secret = {});
 
     // 64 lowercase hex digits: the second of issue, random bits and their HMAC for this wallet.
@@ -35,8 +35,8 @@ class Nonces
     std::optional<base::UnixSeconds> expiry_of(const std::string& wallet, const std::string& nonce,
                                                base::UnixSeconds now) const;
 
-    std::string key_;
-    std::string previous_key_; // empty if there is none
+    std::string jwt_secret_;
+    std::string previous_jwt_secret_; // empty if there is none
     std::int64_t ttl_seconds_;
 };
 

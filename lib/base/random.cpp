@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <openssl/rand.h>
+#include <unistd.h>
 
 namespace base {
 
@@ -35,8 +35,13 @@ std::string Random::uuid_v4()
 
 void SystemRandom::fill(unsigned char* bytes, std::size_t count)
 {
-    if (RAND_bytes(bytes, static_cast<int>(count)) != 1)
-        throw Error(ErrorCode::internal, "internal_error", "the system gives no randomness");
+    constexpr std::size_t most_at_once = 256; // getentropy() gives no more
+    for (std::size_t filled = 0; filled < count;) {
+        const auto part = std::min(count - filled, most_at_once);
+        if (::getentropy(bytes + filled, part) != 0)
+            throw Error(ErrorCode::internal, "internal_error", "the system gives no randomness");
+        filled += part;
+    }
 }
 
 bool is_uuid(const std::string& text)

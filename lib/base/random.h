@@ -17,7 +17,8 @@ class Random
     std::string uuid_v4();                                              // RFC 9562, lowercase
 };
 
-// OpenSSL's generator, which the kernel seeds. Throws Error(internal) should it refuse.
+// The kernel's generator: OpenSSL's would have to be set up in every plain CGI process, which takes a fifth
+// of its time. Throws Error(internal) should it refuse.
 class SystemRandom : public Random
 {
   public:

@@ -154,6 +154,8 @@ void Connection::send(const std::shared_ptr<Order>& order)
 {
     if (is_broken_)
         fail_to_connect("the connection is lost");
+    // Unless this comes to its end: the answer to what was sent and not noted would be taken for another's.
+    is_broken_ = true;
     const auto count = static_cast<int>(order->values.size());
     std::vector<const char*> values;
     for (const auto& value : order->values)
@@ -180,6 +182,7 @@ void Connection::send(const std::shared_ptr<Order>& order)
     if (is_sent != 1)
         fail_to_connect(libpq().error_message(handle_.get()));
     sent_.push_back({order, nullptr});
+    is_broken_ = false;
 }
 
 std::shared_ptr<Order> Connection::send(std::string sql)
@@ -233,6 +236,7 @@ void Connection::receive()
     if (sent_.empty())
         return;
     ++round_trips_;
+    is_broken_ = true; // unless all answers are read
     if (libpq().pipeline_sync(handle_.get()) != 1)
         fail_to_connect(libpq().error_message(handle_.get()));
     flush();
@@ -263,6 +267,7 @@ void Connection::receive()
     const auto end = next_result();
     if (!end || libpq().result_status(end.get()) != PGRES_PIPELINE_SYNC)
         fail_to_connect("the end of the answers is missing");
+    is_broken_ = false;
     if (failure && failed == beginning && field(failure.get(), PG_DIAG_SQLSTATE) == division_by_zero)
         refuse_to_begin();
     if (failure)

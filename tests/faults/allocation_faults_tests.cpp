@@ -2,6 +2,8 @@
 //
 //   FAULT_STRIDE=1 run_tests --run_test=allocation_faults_tests     each of them, not every so many
 #include "faults/trials.h"
+#include "postgresql/migrate.h"
+#include "postgresql/with_server.h"
 #include "sqlite/shorthand.h"
 
 #include <cstdlib>
@@ -89,6 +91,8 @@ void* allocate_or_throw(std::size_t bytes)
 
 namespace {
 
+const boost::unit_test::label of_sqlite_alone("sqlite");
+
 std::int64_t stride()
 {
     return static_cast<std::int64_t>(setting("FAULT_STRIDE", 40));
@@ -96,9 +100,9 @@ std::int64_t stride()
 
 } // namespace
 
-BOOST_AUTO_TEST_SUITE(allocation_faults_tests, *boost::unit_test::label("sqlite"))
+BOOST_AUTO_TEST_SUITE(allocation_faults_tests)
 
-BOOST_AUTO_TEST_CASE(an_allocation_of_sqlites_that_fails_leaves_everything_or_nothing)
+BOOST_AUTO_TEST_CASE(an_allocation_of_sqlites_that_fails_leaves_everything_or_nothing, *of_sqlite_alone)
 {
     BOOST_REQUIRE(is_installed);
     const Town town;
@@ -115,7 +119,7 @@ BOOST_AUTO_TEST_CASE(an_allocation_of_sqlites_that_fails_leaves_everything_or_no
 // What a handler does after its transaction is small, but it can fail: the answer is lost then, as if the
 // process had been killed. Who cannot bear that sends an Idempotency-Key. And within the JSON library, whose
 // destructors take memory, it ends the process, and another one takes its place.
-BOOST_AUTO_TEST_CASE(a_new_that_fails_leaves_everything_or_nothing)
+BOOST_AUTO_TEST_CASE(a_new_that_fails_leaves_everything_or_nothing, *of_sqlite_alone)
 {
     const Town town;
     const Silence silence;
@@ -157,7 +161,7 @@ struct LedgerOfNumbers
     sqlite::Connection db{":memory:"};
 };
 
-BOOST_FIXTURE_TEST_CASE(a_rollback_takes_no_memory, LedgerOfNumbers)
+BOOST_FIXTURE_TEST_CASE(a_rollback_takes_no_memory, LedgerOfNumbers, *of_sqlite_alone)
 {
     {
         std::optional<database::Transaction> tx(db);
@@ -171,7 +175,7 @@ BOOST_FIXTURE_TEST_CASE(a_rollback_takes_no_memory, LedgerOfNumbers)
 }
 
 BOOST_FIXTURE_TEST_CASE(a_part_that_is_rolled_back_without_memory_is_not_committed_with_the_others,
-                        LedgerOfNumbers)
+                        LedgerOfNumbers, *of_sqlite_alone)
 {
     database::TransactionGroup group(db);
     {
@@ -195,7 +199,7 @@ BOOST_FIXTURE_TEST_CASE(a_part_that_is_rolled_back_without_memory_is_not_committ
 }
 
 // It was an empty text once.
-BOOST_FIXTURE_TEST_CASE(a_text_that_finds_no_memory_is_not_another_text, LedgerOfNumbers)
+BOOST_FIXTURE_TEST_CASE(a_text_that_finds_no_memory_is_not_another_text, LedgerOfNumbers, *of_sqlite_alone)
 {
     auto row = db.prepare("SELECT zeroblob(100000)"); // to be made one, it needs memory in every SQLite
     BOOST_REQUIRE(row.step());
@@ -203,7 +207,7 @@ BOOST_FIXTURE_TEST_CASE(a_text_that_finds_no_memory_is_not_another_text, LedgerO
     BOOST_CHECK_EXCEPTION(row.text(0), base::Error, is_database_unavailable);
 }
 
-BOOST_AUTO_TEST_CASE(a_statement_that_finds_no_place_does_not_keep_its_connection_open)
+BOOST_AUTO_TEST_CASE(a_statement_that_finds_no_place_does_not_keep_its_connection_open, *of_sqlite_alone)
 {
     const TemporaryFolder folder("/dev/shm");
     const auto open_files = [] {
@@ -231,8 +235,38 @@ BOOST_AUTO_TEST_CASE(a_statement_that_finds_no_place_does_not_keep_its_connectio
     BOOST_TEST(open_files() == before);
 }
 
+// What was sent and not noted would be answered to whoever asks next.
+BOOST_AUTO_TEST_CASE(a_question_to_a_server_that_finds_no_memory_leaves_no_answer_behind,
+                     *boost::unit_test::precondition(with_server))
+{
+    auto config = test_config();
+    const engine::Place place{config};
+    auto sort = of_ours.sort("new");
+    int failed = 0;
+    for (std::int64_t nth = 1;; ++nth) {
+        const auto db = postgresql::open_migrated(config.database_url, {});
+        const auto double_of = [&](std::int64_t number) {
+            auto row = db->prepare("SELECT 2 * CAST(:number AS bigint)");
+            return row.bind(":number", number).step() ? row.integer(0) : -1;
+        };
+        sort.arm(nth, false);
+        is_serving = true;
+        try {
+            double_of(3);
+        } catch (const std::bad_alloc&) {
+            ++failed;
+        }
+        is_serving = false;
+        sort.disarm();
+        BOOST_TEST((db->has_ended() || double_of(4) == 8), "allocation " << nth);
+        if (sort.hits() == 0)
+            break;
+    }
+    BOOST_TEST(failed > 0);
+}
+
 // In this process: it goes on, whichever allocation it was.
-BOOST_AUTO_TEST_CASE(a_backup_that_finds_no_memory_anywhere_is_made_by_the_next_attempt)
+BOOST_AUTO_TEST_CASE(a_backup_that_finds_no_memory_anywhere_is_made_by_the_next_attempt, *of_sqlite_alone)
 {
     const Town town;
     const Silence silence;
@@ -245,7 +279,7 @@ BOOST_AUTO_TEST_CASE(a_backup_that_finds_no_memory_anywhere_is_made_by_the_next_
     trials.report("every allocation of a backup, and those of a restoration");
 }
 
-BOOST_AUTO_TEST_CASE(a_request_that_finds_no_memory_anywhere_is_answered)
+BOOST_AUTO_TEST_CASE(a_request_that_finds_no_memory_anywhere_is_answered, *of_sqlite_alone)
 {
     const Town town;
     const Silence silence;

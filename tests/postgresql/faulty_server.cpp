@@ -89,12 +89,14 @@ bool FaultyServer::meets(PGconn* connection, const std::string& sql, int& result
     }
     if (begins_with(sql, "BEGIN ISOLATION LEVEL SERIALIZABLE")) {
         is_in_transaction_ = true;
+        is_doomed_ = false;
         if (faults::asked != nullptr && chance_)
             faults::asked->random = *chance_;
         else if (faults::asked != nullptr)
             chance_ = faults::asked->random;
     }
     const auto send_instead = [&](const char* other) {
+        is_doomed_ = true;
         result = original_.send_query(connection, other, 0, nullptr, nullptr, nullptr, nullptr, 0);
         return true;
     };
@@ -111,7 +113,8 @@ bool FaultyServer::meets(PGconn* connection, const std::string& sql, int& result
         to_be_cut_ = connection;
     if (sql == "COMMIT") {
         is_in_transaction_ = false;
-        chance_.reset();
+        if (!is_doomed_)
+            chance_.reset();
     }
     return false;
 }

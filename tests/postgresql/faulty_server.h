@@ -50,6 +50,7 @@ class FaultyServer
     std::int64_t hits_ = 0;
     PGconn* to_be_cut_ = nullptr; // when its COMMIT has been answered
     bool is_in_transaction_ = false;
+    bool is_doomed_ = false; // the transaction, whose COMMIT may be sent all the same
     // Chance is drawn again by a transaction that is run again, so that what it answers can be compared.
     std::optional<SeededRandom> chance_;
 };
