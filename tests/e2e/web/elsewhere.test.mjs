@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Anvil, chainId } from '../node.mjs';
 import { Deployment, Host, cgiVariants, isRoot, variants } from '../servers.mjs';
-import { startService } from '../service.mjs';
+import { root, startService } from '../service.mjs';
 import { accountNamed, deployOwnedWallet } from '../wallets.mjs';
 import { makeWallet, newPerson, sdkFile, startBrowser } from './browser.mjs';
 
@@ -64,6 +65,14 @@ describe('the page is served', { concurrency: 1 }, () => {
                 await deployment.stop();
             }
         });
+});
+
+it('is what the README begins with', () => {
+    const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+    const [, file] = readme.match(/^# .*\n\n!\[[^\]]+\]\(([^)]+)\)/);
+    const picture = readFileSync(path.join(root, file));
+    assert.equal(picture.toString('latin1', 1, 4), 'PNG');
+    assert.ok(picture.length < 200_000);
 });
 
 describe('on its first load', () => {

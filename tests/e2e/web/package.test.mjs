@@ -119,7 +119,10 @@ describe('the program of the README', () => {
     it(`has at most ${mostLines} lines, signs in, creates a room, stays there, and leaves`, async () => {
         const manual = readFileSync(path.join(root, 'cgi-bin/README.md'), 'utf8');
         const section = manual.split('\n## The client library\n')[1].split('\n## ')[0];
-        const program = section.match(/(?:^ {4}.*\n|^\n(?= {4}))+/m)[0].replaceAll(/^ {4}/gm, '').trim();
+        const program = section
+            .match(/(?:^ {4}.*\n|^\n(?= {4}))+/m)[0]
+            .replaceAll(/^ {4}/gm, '')
+            .trim();
         assert.ok(program.split('\n').length <= mostLines, program);
         const { file, remove } = folderWith(program, 'program.mjs');
         const env = { PATH: process.env.PATH, PRIVATE_KEY: key, SERVICE: `http://127.0.0.1:${service.port}/` };

@@ -187,7 +187,7 @@ describe('the page', () => {
         assert.equal(await page.locator('#statement-wallet').textContent(), wallet.address);
         await picture(page, 'statement');
         await click(page, 'Ask for the Celo bonus');
-        await see(page, /30 minutes are yours|not verified/);
+        await see(page, /The bonus is yours|not verified/);
     });
 
     it('leads two people into a booked session', async () => {

@@ -285,6 +285,51 @@ describe('a call', () => {
         await person.close();
     });
 
+    it('warns of the end of the credit, and ends with it', async () => {
+        const settings = { ...brief, MINIMUM_CREDIT_SECONDS: '8', BASE_GRANT_SECONDS: '20' };
+        const poor = await startService({ settings });
+        const { person, page } = await hostIn(poor);
+        await see(page, 'Little credit is left.');
+        await picture(page, 'call-low');
+        await see(page, /^The credit is used up\. The call ends/);
+        await see(page, 'The credit is used up. The call is over.');
+        await picture(page, 'call-exhausted');
+        await button(page, 'Join').click();
+        await see(page, 'Too little credit is left for a call.');
+        await person.close();
+        await poor.audit();
+        await poor.stop();
+    });
+
+    it('is operated by the keyboard alone', async () => {
+        const person = await newPerson(browser);
+        const { page } = person;
+        await page.goto(addressOf(service));
+        await button(page, 'Try without a wallet').waitFor();
+        // to the element of that name, as the Tab key goes
+        const reach = async (name) => {
+            for (let times = 0; times < 30; times += 1) {
+                await page.keyboard.press('Tab');
+                if ((await page.evaluate(() => document.activeElement.textContent.trim())) === name) return;
+            }
+            assert.fail(`${name} is not reached`);
+        };
+        await reach('Try without a wallet');
+        await page.keyboard.press('Enter');
+        await signedIn(page);
+        await reach('Create and join');
+        await page.keyboard.press('Enter');
+        await see(page, inside);
+        await reach('Mute');
+        await page.keyboard.press('Space');
+        await page.getByRole('button', { name: 'Unmute', pressed: true }).waitFor();
+        await reach('Leave');
+        await page.keyboard.press('Enter');
+        await see(page, /^You left/);
+        assert.equal(await page.evaluate(() => document.activeElement.id), 'call-title');
+        await person.close();
+    });
+
     it('says what is wrong where it cannot come about', async () => {
         const guest = await guestIn(service);
         for (let number = 0; number < 4; number += 1)
