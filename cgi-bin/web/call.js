@@ -17,12 +17,22 @@ export const onCall = (listener) => listeners.add(listener);
 
 // The tab's call, for when the page is loaded again.
 const storageName = 'session-voice call';
-export const isToGoOn = (address) => client.wallet !== undefined && sessionStorage.getItem(storageName) === address;
+export const isToGoOn = (address) =>
+    client.wallet !== undefined && withStorage((storage) => storage.getItem(storageName)) === address;
+
+// Some browsers throw where storage is forbidden.
+function withStorage(use) {
+    try {
+        return use(sessionStorage);
+    } catch {
+        return undefined;
+    }
+}
 
 function changed(call, state, more = {}) {
     Object.assign(call, { state }, more);
-    if (state === 'inside') sessionStorage.setItem(storageName, call.address);
-    if (state === 'ended') sessionStorage.removeItem(storageName);
+    if (state === 'inside') withStorage((storage) => storage.setItem(storageName, call.address));
+    if (state === 'ended') withStorage((storage) => storage.removeItem(storageName));
     onChange(call);
     for (const listener of listeners) listener();
 }

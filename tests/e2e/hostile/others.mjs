@@ -948,7 +948,8 @@ export function injections(world) {
             to('GET', `/credits/history?limit=${latin}`, 'host', '400 invalid limit');
             to('GET', `/credits/history?cursor=${latin}`, 'host', '400 invalid cursor');
             to('POST', `/session/${bookingId}/attest?force_outcome=${latin}`, undefined, '400 invalid force_outcome');
-            to('GET', `/${latin}`, 'host', '404 not_found');
+            const isQuery = latin.startsWith('?'); // of the page
+            to('GET', `/${latin}`, 'host', isQuery ? '200' : '404 not_found');
             to('GET', `/credits?${latin}`, 'host', '200');
         }
         const isPrintable = /^[\x20-\x7e]+$/.test(piece);

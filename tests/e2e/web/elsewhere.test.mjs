@@ -25,10 +25,15 @@ after(async () => {
 const button = (page, name) => page.getByRole('button', { name, exact: true });
 const see = (page, text) => page.getByText(text).first().waitFor();
 
+async function createRoom(page) {
+    await button(page, 'Try without a wallet').click();
+    await page.locator('#statement-link').waitFor(); // or the next click asks who one is
+    await button(page, 'Create and join').click();
+}
+
 async function talk(page, at) {
     await page.goto(at);
-    await button(page, 'Try without a wallet').click();
-    await button(page, 'Create and join').click();
+    await createRoom(page);
     await see(page, 'You are in the call.');
     await page.reload();
     await see(page, 'You are in the call.');
@@ -201,8 +206,7 @@ describe("Agora's SDK", () => {
             return route.fulfill({ body: bytes, headers });
         });
         await person.page.goto(`http://127.0.0.1:${service.port}/`);
-        await button(person.page, 'Try without a wallet').click();
-        await button(person.page, 'Create and join').click();
+        await createRoom(person.page);
         await see(person.page, 'You are in the call.');
         return { ...person, asked };
     }
@@ -246,8 +250,7 @@ describe("Agora's SDK", () => {
     it('may be out of reach, and a microphone may be missing', async () => {
         const deaf = await newPerson(browser, { sound: 'none' });
         await deaf.page.goto(`http://127.0.0.1:${service.port}/`);
-        await button(deaf.page, 'Try without a wallet').click();
-        await button(deaf.page, 'Create and join').click();
+        await createRoom(deaf.page);
         await see(deaf.page, /^There is no sound/);
         assert.equal(await button(deaf.page, 'Mute').isVisible(), false);
         await deaf.close();
@@ -255,8 +258,7 @@ describe("Agora's SDK", () => {
         const mute = await newPerson(browser);
         await mute.page.addInitScript(() => (window.agora.noMicrophone = true));
         await mute.page.goto(`http://127.0.0.1:${service.port}/`);
-        await button(mute.page, 'Try without a wallet').click();
-        await button(mute.page, 'Create and join').click();
+        await createRoom(mute.page);
         await see(mute.page, /^No microphone/);
         assert.equal(await button(mute.page, 'Mute').isVisible(), false);
         await mute.close();
@@ -264,8 +266,7 @@ describe("Agora's SDK", () => {
         const strange = await newPerson(browser); // as with a project's id that Agora does not know
         await strange.page.addInitScript(() => (window.agora.fails = 'CAN_NOT_GET_GATEWAY_SERVER'));
         await strange.page.goto(`http://127.0.0.1:${service.port}/`);
-        await button(strange.page, 'Try without a wallet').click();
-        await button(strange.page, 'Create and join').click();
+        await createRoom(strange.page);
         await see(strange.page, /^There is no sound/);
         await strange.close();
     });

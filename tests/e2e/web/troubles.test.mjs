@@ -320,6 +320,7 @@ describe('a call', () => {
         await reach('Create and join');
         await page.keyboard.press('Enter');
         await see(page, inside);
+        await button(page, 'Mute').waitFor();
         await reach('Mute');
         await page.keyboard.press('Space');
         await page.getByRole('button', { name: 'Unmute', pressed: true }).waitFor();
