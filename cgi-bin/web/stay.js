@@ -346,7 +346,8 @@ export class Stay extends Emitter {
         this.#unlisten.forEach((unlisten) => unlisten());
         this.#unlock?.();
         // With the credit the token ends, and with it the seat: a host who left would close the room.
-        const isOver = reason === 'replaced' || (reason === 'credits_exhausted' && !this.#isInDoubt);
+        const isHostsEnd = reason === 'credits_exhausted' && this.#seat?.is_host && !this.#isInDoubt;
+        const isOver = reason === 'replaced' || isHostsEnd;
         this.#released = isOver ? Promise.resolve() : this.#release();
         if (wasOpening && reason === 'left') this.#opening.reject(new ServiceError(0, 'left'));
         this.#link.ended(this);

@@ -255,6 +255,8 @@ export class Life {
 
     async otherPage() {
         this.setOut();
+        // A host's page keeps its seat, to the end of a token that may be on its way.
+        if (this.stay?.seat.is_host) this.leftAt += rules.tokenSeconds + slowestAnswerSeconds;
         this.device.navigateAway();
         await this.clock.sleep(this.spread(1000, 10 * minute));
         this.device.navigateBack();

@@ -79,6 +79,7 @@ export class Device {
     isThrottled = false;
     #listeners = new Map();
     #overdue = [];
+    #late = new Set(); // timers of a throttled page, which runs them at once when it is shown
     #timers = new Map();
     #store = new Map();
 
@@ -116,10 +117,12 @@ export class Device {
     }
 
     #due(timer) {
+        this.#late.delete(timer);
         if (timer.isCancelled) return;
         if (this.isAsleep || this.isFrozen) return this.#overdue.push(timer);
         if (!this.isThrottled || timer.isLate) return timer.callback();
         timer.isLate = true;
+        this.#late.add(timer);
         timer.id = this.clock.at(Math.ceil(this.clock.time / minuteMs) * minuteMs, () => this.#due(timer));
     }
 
@@ -162,6 +165,10 @@ export class Device {
     show() {
         this.isHidden = false;
         this.isThrottled = false;
+        for (const timer of this.#late) {
+            this.clock.clear(timer.id);
+            timer.id = this.clock.after(0, () => this.#due(timer));
+        }
         this.tell('visibilitychange');
     }
 }
