@@ -34,6 +34,9 @@ struct Mark
 constexpr off_t told_at_offset = sizeof(Mark);
 constexpr off_t presence_byte = 1;
 constexpr off_t telling_byte = 2;
+constexpr off_t opening_byte = 3;
+// Of the -shm. Each connection of SQLite's holds a lock on it, as long as it lives.
+constexpr off_t sqlite_presence_byte = 128;
 
 Mark read_mark(int fd) noexcept
 {
@@ -74,10 +77,26 @@ int ask(int fd, int command, short& type, off_t byte = presence_byte) noexcept
     return result;
 }
 
-bool is_open_elsewhere(int fd) noexcept
+bool is_locked_elsewhere(int fd, off_t byte) noexcept
 {
     short type = F_WRLCK;
-    return ask(fd, F_OFD_GETLK, type) == 0 && type != F_UNLCK;
+    return ask(fd, F_OFD_GETLK, type, byte) == 0 && type != F_UNLCK;
+}
+
+bool is_open_elsewhere(int fd) noexcept
+{
+    return is_locked_elsewhere(fd, presence_byte);
+}
+
+// Only for who has no connection to this database: closing the file drops the locks of the whole process.
+bool is_index_in_use(const std::string& path) noexcept
+{
+    const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    const bool is_in_use = is_locked_elsewhere(fd, sqlite_presence_byte);
+    ::close(fd);
+    return is_in_use;
 }
 
 [[noreturn]] void refuse(const std::string& path, const char* what)
@@ -123,6 +142,9 @@ constexpr const char* index_gone = "-shm is not the file that the service has op
                                    "Stop the service and start it";
 constexpr const char* lock_gone = "-lock is not the file that the service has open. Nothing more is written. "
                                   "Stop the service and start it";
+constexpr const char* lock_missing =
+    "-lock is missing, while another program has the database open. Nothing is "
+    "written. Stop whatever has it open, and start the service";
 constexpr const char* foreign_log = "-wal belongs to another database file than stands there now. Put that "
                                     "one back; or move the -wal and -shm "
                                     "away. If all of them were copied together, remove the -lock beside them";
@@ -149,6 +171,12 @@ DatabaseFiles::DatabaseFiles(const std::string& path, int lock_fd) : lock_fd_(lo
     const auto slash = path.rfind('/');
     folder_path_ = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     const auto mark = read_mark(lock_fd_);
+    // Who has the database open by another lock file does not hold the opening byte of this one. It is asked
+    // last: whoever takes it does so before SQLite locks the index.
+    if (!mark.is_known() && is_index_in_use(paths_[index]) && !is_locked_elsewhere(lock_fd_, opening_byte))
+        refuse(path, lock_missing);
+    short type = F_RDLCK;
+    ask(lock_fd_, F_OFD_SETLK, type, opening_byte); // until the lock file is closed
     struct stat file = {};
     if (!mark.is_known() || ::stat(path.c_str(), &file) != 0)
         return;

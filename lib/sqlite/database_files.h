@@ -12,7 +12,8 @@
 namespace sqlite {
 
 // The lock file holds a mark of the database file: which it is, and how its last checkpoint left it; nothing
-// else changes it. A lock on the second byte of the lock file tells that a process has the database open.
+// else changes it. Locks on single bytes of the lock file tell that a process opens the database, and that it
+// has it open.
 class DatabaseFiles
 {
   public:
@@ -21,7 +22,8 @@ class DatabaseFiles
     static void require_database(const std::string& path);
 
     // `lock_fd` is of the open lock file. Throws Error(database_moved) if other processes have another file
-    // open, or one that was not written over; or if the log beside the file belongs to another.
+    // open, or have it open by another lock file; if something has written over it; or if the log beside the
+    // file belongs to another.
     DatabaseFiles(const std::string& path, int lock_fd);
 
     // Call it once, when SQLite has opened all of them, and under the write lock if `needs_mark()`.

@@ -1,6 +1,7 @@
 #include "sqlite/database_files.h"
 
 #include "fixture.h"
+#include "sqlite/child_process.h"
 #include "sqlite/shorthand.h"
 #include "temporary_folder.h"
 
@@ -76,6 +77,29 @@ BOOST_AUTO_TEST_CASE(another_process_does_not_open_what_came_instead)
     BOOST_CHECK_EXCEPTION(sqlite::Connection(path, {}), base::Error, is_moved); // another
     fs::rename(aside("-first"), path);
     BOOST_CHECK_NO_THROW(sqlite::Connection(path, {}));
+}
+
+// By a second lock file a second process would write at the same time.
+BOOST_AUTO_TEST_CASE(another_process_does_not_open_it_by_another_lock_file)
+{
+    Signal opened;
+    Signal over;
+    ChildProcess service([&] {
+        const sqlite::Connection db(path, {});
+        opened.give();
+        over.await();
+        return 0;
+    });
+    opened.await();
+    fs::rename(path + "-lock", aside("-lock"));
+    for (int time = 0; time < 2; ++time) // the first one leaves a lock file of its own
+        BOOST_CHECK_EXCEPTION(sqlite::Connection(path, {}), base::Error, is_moved);
+    fs::rename(aside("-lock"), path + "-lock");
+    BOOST_CHECK_NO_THROW(sqlite::Connection(path, {}));
+    fs::remove(path + "-lock");
+    over.give();
+    BOOST_TEST(service.wait() == 0);
+    BOOST_CHECK_NO_THROW(sqlite::Connection(path, {})); // nobody has it open any more
 }
 
 BOOST_AUTO_TEST_CASE(who_removed_everything_begins_anew)
