@@ -84,12 +84,25 @@ an_upgrade_loses_no_request() {
     done
 }
 
+# `service` waits for the unit that it names; systemd does the same with the others, and need not have ended.
+soon() {
+    for _ in $(seq 100); do
+        "$@" && return 0
+        sleep 0.1
+    done
+    echo "not soon: $*"
+    supervisors
+    return 1
+}
+none_was_there() { [ "$(supervisors | grep -cvxe "$1" -e 0)" -eq 3 ]; }
+all_have_stopped() { [ "$(supervisors | tr '\n' ' ')" = "0 0 0 " ]; }
+all_run() { ! supervisors | grep -qx 0; }
 one_name_for_all_pools() {
     before=$(supervisors)
     service session-voice reload && [ "$(supervisors)" = "$before" ] &&
-        service session-voice restart && [ "$(supervisors | grep -cvx "$before")" -eq 3 ] &&
-        service session-voice stop && [ "$(supervisors | tr '\n' ' ')" = "0 0 0 " ] &&
-        service session-voice start && ! supervisors | grep -qx 0 && answers 200 /health
+        service session-voice restart && soon none_was_there "$before" &&
+        service session-voice stop && soon all_have_stopped &&
+        service session-voice start && soon all_run && answers 200 /health
 }
 
 sweeps() {

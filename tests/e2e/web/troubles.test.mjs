@@ -63,6 +63,16 @@ async function guestIn(of, options) {
     return { person, page, room_id, host };
 }
 
+// One that showed a page of an earlier test may have ended meanwhile.
+function isTold(pid, signal) {
+    try {
+        return process.kill(pid, signal);
+    } catch (error) {
+        assert.equal(error.code, 'ESRCH');
+        return false;
+    }
+}
+
 const participantsOf = async ({ host, room_id }) => ok(await host.get(`/rooms/${room_id}`)).participants;
 
 describe('signing in', () => {
@@ -162,11 +172,12 @@ describe('a call', () => {
         try {
             const { processInfo } = await (await browser.newBrowserCDPSession()).send('SystemInfo.getProcessInfo');
             const asleep = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
+            const tellAll = (signal) => asleep.filter((id) => isTold(id, signal));
             try {
-                for (const id of asleep) process.kill(id, 'SIGSTOP');
+                assert.ok(tellAll('SIGSTOP').length > 0);
                 await until(async () => (await participantsOf(guest)).length === 1, 'the seat lapses', 60_000);
             } finally {
-                for (const id of asleep) process.kill(id, 'SIGCONT');
+                tellAll('SIGCONT');
             }
             await until(async () => (await participantsOf(guest)).length === 2, 'back in', 60_000);
             await see(guest.page, inside);
