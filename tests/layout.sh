@@ -62,6 +62,45 @@ found=$(grep -rniE 'sqlite|":memory:"|-wal\b|tally_|ifnull|indexed by|rowid|\bre
     lib/sessions lib/shared lib/metrics lib/usage lib/database cgi-bin/*.cpp cgi-bin/*.h cron/*.cpp cron/*.h |
     grep -vE 'lib/(database/connection|metrics/report)\.')
 if [ -n "$found" ]; then echo "a word of SQLite's above its driver: $found"; strays=1; fi
+# Each file includes what it names, though another file of its folder may do so, too: UNITY=1 compiles them as one.
+found=$(find lib cgi-bin cron admin tests -name '*.cpp' -o -name '*.h' | xargs awk '
+    FNR == 1 { known[FILENAME] = 1 }
+    /^#include "/ { split($0, part, "\""); includes[FILENAME] = includes[FILENAME] " " part[2] }
+    !/^ *\/\// {
+        code = $0
+        gsub(/"[^"]*"/, "", code)
+        while (match(code, /(^|[^a-zA-Z_:])[a-z_]+::/)) {
+            name = substr(code, RSTART, RLENGTH - 2)
+            sub(/^[^a-z_]/, "", name)
+            names[FILENAME] = names[FILENAME] " " name
+            code = substr(code, RSTART + RLENGTH)
+        }
+    }
+    function visit(file, count, each, i, j, path) {
+        if (file in seen) return
+        seen[file] = 1
+        split(file, place, "/")
+        if (place[1] == "lib") reached[place[2]] = 1
+        count = split(includes[file], each, " ")
+        for (i = 1; i <= count; i++)
+            for (j = 1; j <= 4; j++) {
+                path = (j == 1 ? "lib/" : j == 2 ? "cgi-bin/" : j == 3 ? "tests/" : "") each[i]
+                if (j == 4) { path = file; sub(/[^\/]*$/, "", path); path = path each[i] }
+                if (path in known) visit(path)
+            }
+    }
+    END {
+        for (file in known) if (split(file, at, "/") > 2 && at[1] == "lib") folder[at[2]] = 1
+        for (file in known) {
+            if (file !~ /cpp$/) continue
+            split("", seen); split("", reached)
+            visit(file)
+            count = split(names[file], named, " ")
+            for (i = 1; i <= count; i++)
+                if (named[i] in folder && !(named[i] in reached)) print file ": " named[i]
+        }
+    }' | sort -u)
+if [ -n "$found" ]; then echo "names without an #include: $found"; strays=1; fi
 # A file that a reader can hold in mind.
 found=$(wc -l cgi-bin/*.[ch]* cgi-bin/web/*.[chj]* lib/*/*.[ch]* cron/*.[ch]* admin/*.[ch]* | awk '$1 > 400 && $2 != "total" { print $2 }')
 if [ -n "$found" ]; then echo "over 400 lines: $found"; strays=1; fi

@@ -1,3 +1,4 @@
+#include "credits/ledger.h"
 #include "handler_fixture.h"
 
 namespace {

@@ -1,5 +1,6 @@
 #include "agora_token.h"
 #include "base/random.h"
+#include "credits/ledger.h"
 #include "handler_fixture.h"
 #include "rooms/moderation.h"
 
