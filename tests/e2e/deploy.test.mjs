@@ -317,6 +317,31 @@ function keepsPoolsApart(copy, node, { tls = false }) {
         ok(await (await copy().signedIn()).create());
     });
 
+    it('becomes the program that is installed, and loses no request', async () => {
+        const clients = await copy().signedInMany(4);
+        for (const client of clients) await client.host();
+        let isOver = false;
+        let answers = 0;
+        const loads = clients.map(async (client) => {
+            while (!isOver) {
+                ok(await client.heartbeat());
+                ok(await client.renew());
+                expect(await copy().post('/rooms/join'), 401);
+                answers += 3;
+            }
+        });
+        for (let time = 0; time < 3; time += 1) {
+            const before = copy().workers();
+            for (const pid of copy().supervisors()) process.kill(pid, 'SIGHUP');
+            const areNew = (now) => now.length === before.length && !now.some((pid) => before.includes(pid));
+            await until(() => areNew(copy().workers()), 'other workers', 20_000);
+        }
+        isOver = true;
+        await Promise.all(loads);
+        assert.ok(answers > 10, `${answers} answers`);
+        for (const client of clients) ok(await client.leave());
+    });
+
     it('goes on while a reader is stuck', async () => {
         const talker = await copy().signedIn();
         await talker.host();

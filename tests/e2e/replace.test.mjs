@@ -1,5 +1,6 @@
 // Replacing the program while it serves, and a program that is older than the database.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -80,13 +81,17 @@ describe('the program', { concurrency: 2 }, () => {
     // A handler that only takes a note of it would let a service live on that is stopped while it starts.
     it('handles no signal to end before it has workers to tell', async () => {
         const service = await startService();
-        const sigterm = 1n << 14n;
-        for (const pid of service.started()) {
-            const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-            const set = (name) => BigInt(`0x${status.match(new RegExp(`^${name}:\\s+(\\w+)$`, 'm'))[1]}`);
-            const isSupervisor = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--workers');
-            assert.equal((set('SigCgt') & sigterm) === 0n, isSupervisor, `${pid}`);
-        }
+        const own = ['-n', '-s', path.join(service.folder, 'own.sock'), '--', path.join(build, 'session-voice'), '--workers', '2'];
+        const supervisor = spawn('spawn-fcgi', own, { env: { ...service.env, SESSION_VOICE_CONFIG: service.config }, stdio: ['ignore', 'inherit', 'inherit'] });
+        await until(() => service.workers().length === workerCount + 2, 'its workers are there');
+        const handlesSigterm = (pid) => {
+            const [, caught] = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^SigCgt:\s+(\w+)$/m);
+            return (BigInt(`0x${caught}`) & (1n << 14n)) !== 0n;
+        };
+        assert.ok(service.started().every(handlesSigterm));
+        assert.ok(!handlesSigterm(supervisor.pid));
+        supervisor.kill();
+        await until(() => service.workers().length === workerCount, 'it has ended');
         await service.stop();
     });
 

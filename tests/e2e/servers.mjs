@@ -201,6 +201,10 @@ export class Deployment extends Service {
         }
     }
 
+    supervisors() {
+        return this.children.map(({ pid }) => pid).filter((pid) => this.nameOf(pid) === 'session-voice');
+    }
+
     // The processes that the supervisors keep.
     workers() {
         const supervisors = this.children.map((child) => child.pid);
