@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import http from 'node:http';
 import { after, before, describe, it } from 'node:test';
-import { exchange, ok, sleep, startService, until } from './service.mjs';
+import { exchange, ok, sleep, startService, until, workerCount } from './service.mjs';
 import { FakeNode, answerName, hang } from './node.mjs';
 
 const rounds = 3; // each first without, then with the hanging clients
@@ -160,6 +160,26 @@ describe('a node that hangs', () => {
     it('goes on as before once the node answers', async () => {
         node.answer = answerName;
         for (const client of strangers) ok(await client.create());
+    });
+
+    // A web server that still finds somebody at a killed worker's socket takes it for somebody else's, for good.
+    it('does not keep the web server from starting others for those that are killed meanwhile', async () => {
+        node.answer = hang;
+        const other = await startService({ settings });
+        const clients = await other.signedInMany(3);
+        const create = (client) => client.create().catch((error) => error);
+        const calls = node.calls;
+        const lost = clients.slice(1).map(create);
+        await until(() => node.calls === calls + 2, 'the calls hang');
+        const killed = other.started();
+        for (const pid of killed) process.kill(pid, 'SIGKILL');
+        await Promise.all(lost);
+        node.answer = answerName;
+        await until(async () => (await create(clients[0])).status === 200, 'somebody can make a room', 20_000);
+        await until(() => other.workers().length === workerCount, 'all workers are back', 20_000);
+        assert.ok(!other.workers().some((pid) => killed.includes(pid)));
+        await other.audit();
+        await other.stop();
     });
 
     it('can be stopped meanwhile', async () => {
