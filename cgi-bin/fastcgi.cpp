@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "connection_queue.h"
 #include "exchange.h"
 #include "supervisor.h"
 
@@ -68,7 +69,20 @@ class HeldAnswers
     bool is_full() const { return count_ == held_.size(); }
 
     // False if nobody is there, or if it failed; errno says why.
-    bool accept() { return FCGX_Accept_r(&held_[count_].connection) >= 0; }
+    bool accept()
+    {
+        auto& connection = held_[count_].connection;
+        if (!supervisor::comes_from_queue())
+            return FCGX_Accept_r(&connection) >= 0;
+        connection.ipcFd = ConnectionQueue::take(listening_socket);
+        if (connection.ipcFd < 0)
+            return false;
+        connection.keepConnection = 1; // or libfcgi would begin by closing it
+        if (FCGX_Accept_r(&connection) >= 0)
+            return true;
+        errno = ECONNABORTED; // it tried to take another by itself
+        return false;
+    }
     void carry_out_accepted(App& app)
     {
         auto& held = held_[count_++];

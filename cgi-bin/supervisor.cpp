@@ -1,6 +1,7 @@
 #include "supervisor.h"
 
 #include "base/log.h"
+#include "connection_queue.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -10,6 +11,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <map>
+#include <memory>
 #include <string>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -24,7 +26,10 @@ namespace {
 
 volatile std::sig_atomic_t stopping = 0;
 volatile std::sig_atomic_t hung_up = 0;
-char** successor = nullptr; // what a single worker becomes on SIGHUP
+bool ends_with_parent = false;
+std::unique_ptr<ConnectionQueue> queue; // if it ends with its parent
+bool takes_from_queue = false;          // as a worker
+char** successor = nullptr;             // what a single worker becomes on SIGHUP
 
 void stop(int)
 {
@@ -68,9 +73,21 @@ void start_worker(Workers& workers, const std::function<int()>& worker)
         ::prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (::getppid() != supervisor)
             std::exit(0);
+        takes_from_queue = queue != nullptr;
+        if (queue)
+            queue->become_workers_end();
         std::exit(worker());
     }
     workers[pid] = monotonic_seconds();
+}
+
+// Which of them comes, or 0 after so many milliseconds (-1: never).
+int next_signal(const sigset_t& awaited, int milliseconds)
+{
+    if (queue)
+        return queue->pass_on(milliseconds);
+    const struct timespec timeout = {milliseconds / 1000, milliseconds % 1000 * 1'000'000L};
+    return std::max(0, sigtimedwait(&awaited, nullptr, milliseconds < 0 ? nullptr : &timeout));
 }
 
 void end_workers(const Workers& workers)
@@ -90,7 +107,9 @@ bool would_start(char** arguments)
     check.push_back(nullptr);
     const pid_t pid = ::fork();
     if (pid == 0) {
-        ::dup2(::open("/dev/null", O_RDWR), STDOUT_FILENO);
+        const int null = ::open("/dev/null", O_RDWR);
+        ::dup2(null, STDIN_FILENO); // the web server's socket
+        ::dup2(null, STDOUT_FILENO);
         ::execvp(check[0], check.data());
         ::_exit(127);
     }
@@ -105,6 +124,8 @@ void become_successor(char** arguments, const Workers& workers)
         base::log("the program at " + std::string(arguments[0]) + " would not start; the old one goes on");
         return;
     }
+    if (queue)
+        queue->drain();
     end_workers(workers);
     ::execvp(arguments[0], arguments);
     base::log(std::string("exec: ") + std::strerror(errno));
@@ -129,6 +150,7 @@ void replace_on_hangup(char** arguments)
 
 void end_with_parent(pid_t parent)
 {
+    ends_with_parent = true;
     struct sigaction action = {};
     action.sa_flags = SA_RESTART; // it may come amid the reading of a request
     action.sa_handler = [](int) {
@@ -180,25 +202,35 @@ bool wait_for_connection(int listening_socket)
     return false;
 }
 
+bool comes_from_queue()
+{
+    return takes_from_queue;
+}
+
 int keep_workers(std::size_t count, char** arguments, const std::function<int()>& worker)
 {
     const auto awaited = set_of({SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1});
     sigprocmask(SIG_BLOCK, &awaited, nullptr);
     handle(SIGCHLD, [](int) {}); // the default would discard it
+    if (ends_with_parent)
+        queue = std::make_unique<ConnectionQueue>(STDIN_FILENO, awaited);
     Workers workers;
     bool is_outdated = false;
+    bool is_pausing = false;
     while (stopping == 0) {
-        while (workers.size() < count)
+        while (!is_pausing && workers.size() < count)
             start_worker(workers, worker);
-        const int signal_number = sigwaitinfo(&awaited, nullptr);
+        const int signal_number = next_signal(awaited, is_pausing ? 1000 : -1);
         if (signal_number == SIGTERM || signal_number == SIGINT)
             break;
         if (signal_number == SIGUSR1) { // see end_with_parent()
             ::shutdown(STDIN_FILENO, SHUT_RDWR);
             break;
         }
-        if (signal_number == SIGHUP)
+        if (signal_number == SIGHUP || (is_outdated && signal_number == 0)) {
+            is_outdated = false;
             become_successor(arguments, workers);
+        }
 
         bool died_young = false;
         int status = 0;
@@ -211,16 +243,8 @@ int keep_workers(std::size_t count, char** arguments, const std::function<int()>
             workers.erase(known);
             base::log("a worker ended; another takes its place");
         }
-        if (is_outdated || died_young) { // no tight circle, should it end at once or not start at all
-            const auto ending = set_of({SIGTERM, SIGINT});
-            const struct timespec a_second = {1, 0};
-            if (sigtimedwait(&ending, nullptr, &a_second) > 0)
-                break;
-        }
-        if (is_outdated) {
-            is_outdated = false;
-            become_successor(arguments, workers);
-        }
+        // No tight circle, should it end at once or not start at all.
+        is_pausing = is_outdated || died_young || (is_pausing && signal_number != 0);
     }
     end_workers(workers);
     while (::wait(nullptr) > 0 || errno == EINTR) {

@@ -32,6 +32,10 @@ void end_with_parent(pid_t parent);
 // end.
 bool wait_for_connection(int listening_socket);
 
+// Whether connections come by ConnectionQueue::take() from what stands in the place of the listening socket:
+// for workers whose supervisor ends with its parent.
+bool comes_from_queue();
+
 // Keeps `count` processes running `worker`, which is called after fork() and gives back the exit status.
 // Starts another for one that ends; becomes the program at `arguments[0]` on SIGHUP and when a worker ends
 // with outdated_status. Nothing may be open yet: neither database nor libcurl. Gives back the exit status.

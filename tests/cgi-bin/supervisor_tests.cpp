@@ -1,3 +1,4 @@
+#include "connection_queue.h"
 #include "fixture.h"
 #include "sqlite/child_process.h"
 #include "supervisor.h"
@@ -5,6 +6,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <utility>
 
 namespace {
 
@@ -17,7 +19,16 @@ struct Listener
         BOOST_TEST_REQUIRE(::bind(socket, place(), sizeof(address)) == 0);
         BOOST_TEST_REQUIRE(::listen(socket, 1) == 0);
     }
-    ~Listener() { ::close(socket); }
+    ~Listener() { close(); }
+    void close() { ::close(std::exchange(socket, -1)); }
+    // 0, or why nobody can connect.
+    int connect() const
+    {
+        const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int error = ::connect(client, place(), sizeof(address)) == 0 ? 0 : errno;
+        ::close(client);
+        return error;
+    }
     const struct sockaddr* place() const { return reinterpret_cast<const struct sockaddr*>(&address); }
 
     int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -34,11 +45,8 @@ bool serves(const Listener& listener, std::optional<pid_t> parent = std::nullopt
         supervisor::hold_signals();
         return supervisor::wait_for_connection(STDIN_FILENO) ? 0 : 1;
     });
-    if (!parent) {
-        const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        BOOST_TEST(::connect(client, listener.place(), sizeof(listener.address)) == 0);
-        ::close(client);
-    }
+    if (!parent)
+        BOOST_TEST(listener.connect() == 0);
     BOOST_TEST(comes_true([&] { return worker.has_ended(); }));
     return worker.wait() == 0;
 }
@@ -59,6 +67,35 @@ BOOST_AUTO_TEST_CASE(a_worker_whose_parent_ended_while_it_started_ends)
     const TemporaryFolder folder;
     const pid_t another = ::getpid() + 1;
     BOOST_TEST(!serves(Listener(folder.path()), another));
+}
+
+// The web server that starts another one must find nobody there, though a worker has still something in hand.
+BOOST_AUTO_TEST_CASE(nobody_answers_for_a_supervisor_that_was_killed)
+{
+    const TemporaryFolder folder;
+    Listener listener(folder.path());
+    Signal taken;
+    Signal over;
+    ChildProcess keeper([&] {
+        ::dup2(listener.socket, STDIN_FILENO);
+        listener.close();
+        supervisor::end_with_parent(::getppid());
+        char* no_arguments[] = {nullptr};
+        return supervisor::keep_workers(1, no_arguments, [&]() -> int {
+            supervisor::hold_signals();
+            if (supervisor::wait_for_connection(STDIN_FILENO) && ConnectionQueue::take(STDIN_FILENO) >= 0)
+                taken.give();
+            over.await();
+            ::_exit(0);
+        });
+    });
+    listener.close();
+    BOOST_TEST(listener.connect() == 0);
+    taken.await();
+    keeper.kill();
+    keeper.wait();
+    BOOST_TEST(listener.connect() == ECONNREFUSED);
+    over.give();
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -30,11 +30,11 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const build = path.resolve(root, process.env.SESSION_VOICE_BUILD ?? 'build');
 // As many as cores, at least two.
 export const readerCount = Math.max(availableParallelism(), 2);
-// How many there are, over all pools, if so many write.
+// How many there are, over all pools, if so many write. What lighttpd starts is a worker, or keeps as many as its options say.
 const workersWith = (writers) =>
-    [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/"max-procs" => (.*),/g)]
-        .map(([, processes]) => ({ 'var.cores': readerCount, 'var.writers': writers })[processes] ?? Number(processes))
-        .reduce((sum, processes) => sum + processes, 0);
+    [...readFileSync(path.join(root, 'lighttpd.conf'), 'utf8').matchAll(/SESSION_VOICE_BIN \+ "(.*)",[^]*?"max-procs" => (.*),/g)]
+        .map(([, options, processes]) => [Number(options.match(/--workers (\d+)/)?.[1] ?? 1), processes])
+        .reduce((sum, [kept, processes]) => sum + kept * ({ 'var.cores': readerCount, 'var.writers': writers }[processes] ?? Number(processes)), 0);
 export const workerCount = workersWith(3);
 // Where the settings file names a PostgreSQL.
 export const workerCountOnPostgres = workersWith(12);

@@ -102,6 +102,27 @@ BOOST_AUTO_TEST_CASE(another_process_does_not_open_it_by_another_lock_file)
     BOOST_CHECK_NO_THROW(sqlite::Connection(path, {})); // nobody has it open any more
 }
 
+BOOST_AUTO_TEST_CASE(a_log_is_of_its_file_or_of_a_copy_of_that)
+{
+    const std::string log = path + "-wal";
+    BOOST_TEST_REQUIRE(fs::file_size(log) > 0U);
+    const auto modified_at = fs::last_write_time(path);
+    const auto bytes = fs::file_size(path);
+    const auto check_refused_as = [&](std::uintmax_t other_bytes, std::chrono::seconds later) {
+        fs::resize_file(path, other_bytes);
+        fs::last_write_time(path, modified_at + later);
+        BOOST_CHECK_EXCEPTION(sqlite::Connection(path, {}), base::Error, is_moved);
+    };
+    fs::copy_file(path, aside(""));
+    fs::rename(aside(""), path); // another file with the same content
+    check_refused_as(bytes, std::chrono::seconds(10));
+    check_refused_as(bytes + 1, std::chrono::seconds(0));
+    fs::resize_file(path, bytes);
+    fs::last_write_time(path, modified_at);
+    sqlite::Connection db(path, {});
+    BOOST_TEST(integer(db, "SELECT count(*) FROM notes") == 0); // the table stands in the log
+}
+
 BOOST_AUTO_TEST_CASE(who_removed_everything_begins_anew)
 {
     for (const char* suffix : {"", "-wal", "-shm", "-lock"})

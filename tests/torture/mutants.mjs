@@ -4,11 +4,14 @@
 // then all others, up to the first error. Programs that the unit tests do not link are left to end-to-end tests. What
 // does not end in time counts as seen, and so does what wants too much memory.
 //
+// What concerns PostgreSQL alone is tried on one. A fault in a migration that leaves the schema as it is, since a later one
+// makes the same thing anew, is none.
+//
 // equivalents.txt lists faults that no test can see, with the reason; these are not put in.
 //
 // usage: mutants.mjs BUILD COUNT SEED [FILE...]     from the top of the repository, as root
 import { execFileSync, spawn } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { faultsIn } from './faults.mjs';
@@ -71,26 +74,60 @@ function readEquivalents() {
     return known;
 }
 
+// The schema after all migrations of SQLite's, of which one has another text.
+function schemaWith(file, text) {
+    const files = execFileSync('find', ['schema/sqlite', '-name', '*.sql'], { encoding: 'utf8' }).trim().split('\n').sort();
+    const script = files.map((each) => (each === file ? text : readFileSync(each, 'utf8'))).join('\n');
+    try {
+        return execFileSync('sqlite3', [':memory:'], { input: `${script}\n.schema\n`, encoding: 'utf8', stdio: 'pipe' });
+    } catch {
+        return ''; // it is no SQL any more
+    }
+}
+
+const statementAt = (text, at) => text.slice(0, at).match(/^(CREATE|ALTER|INSERT|UPDATE|DELETE|DROP)\b/gm)?.at(-1);
+
+function isSuperseded({ file, at, ...fault }) {
+    const text = readFileSync(file, 'utf8');
+    if (!file.startsWith('schema/sqlite/') || statementAt(text, at) !== 'CREATE') return false;
+    return schemaWith(file, withFault(text, { at, ...fault })) === schemaWith(file, text);
+}
+
 // ---- a copy of the tree ----
 
 const folder = mkdtempSync(path.join(tmpdir(), 'session-voice-mutants-'));
 const running = new Set();
+const servers = new Map(); // by tree: { place, url }
 process.on('exit', () => {
     for (const child of running) child.kill('SIGKILL');
+    for (const { place } of servers.values()) {
+        execFileSync('tests/postgres.sh', ['stop', path.join(place, 'cluster')]);
+        rmSync(place, { recursive: true, force: true });
+    }
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
+function serverOf(tree) {
+    if (!servers.has(tree)) {
+        const place = mkdtempSync(path.join(tmpdir(), 'session-voice-mutants-server-'));
+        chmodSync(place, 0o755); // it runs as another user
+        const url = execFileSync('tests/postgres.sh', ['start', path.join(place, 'cluster')], { encoding: 'utf8' }).trim();
+        servers.set(tree, { place, url });
+    }
+    return servers.get(tree).url;
+}
+
 // Runs a command in a copy, with processes and a /dev/shm of its own, of which nothing is left; gives back its status.
 // `onLine` sees what it prints, and may end it; so does the time, `limit()` seconds from now and from each line on.
-function runAlone(tree, command, { limit, onLine = () => {}, limited = true }) {
+function runAlone(tree, command, { limit, onLine = () => {}, limited = true, env = {} }) {
     const limits = limited ? `ulimit -v ${memoryKiB} -f ${fileBlocks};` : '';
     const alone = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c'];
     const script = `mount -t tmpfs tmpfs /dev/shm && export TMPDIR=/dev/shm && ${limits} exec "$@"`;
     return new Promise((resolve, reject) => {
         const child = spawn('unshare', [...alone, script, 'sh', ...command], {
             cwd: tree,
-            env: { ...process.env, SIMULATION_SEED: '1', SESSION_VOICE_BUILD: build },
+            env: { ...process.env, SIMULATION_SEED: '1', SESSION_VOICE_BUILD: build, ...env },
             stdio: ['ignore', 'pipe', 'ignore'],
         });
         running.add(child);
@@ -153,7 +190,7 @@ function withoutDebugging(object) {
 const secondsOf = new Map(); // that each suite takes
 
 // Whether the suites pass, up to the first error.
-async function passes(tree, suites, onLine = () => {}) {
+async function passes(tree, suites, { onLine = () => {}, url } = {}) {
     if (suites.length === 0) return true;
     let suite = suites[0];
     const see = (line) => {
@@ -162,7 +199,10 @@ async function passes(tree, suites, onLine = () => {}) {
         return / error: in "/.test(line) ? 'enough' : undefined;
     };
     const command = [`${build}/run_tests`, '--color_output=no', '--log_level=unit_scope', `--run_test=${suites.join(',')}`];
-    return (await runAlone(tree, command, { onLine: see, limit: () => 20 + 10 * (secondsOf.get(suite) ?? 60) })) === 0;
+    if (url !== undefined) command.push('--run_test=!@sqlite');
+    const limit = () => (url !== undefined ? 120 : 20) + 10 * (secondsOf.get(suite) ?? 60);
+    const env = url !== undefined ? { SESSION_VOICE_TEST_URL: url } : {};
+    return (await runAlone(tree, command, { onLine: see, limit, env })) === 0;
 }
 
 async function passesEndToEnd(tree, test) {
@@ -176,7 +216,7 @@ async function examineUnchanged(tree) {
         const [, suite, microseconds] = line.match(/Leaving test suite "(\w+)"; testing time: (\d+)us/) ?? [];
         if (suite !== undefined) secondsOf.set(suite, Number(microseconds) / 1e6);
     };
-    if (!(await passes(tree, ['*'], learn))) throw new Error('the tests fail without a fault');
+    if (!(await passes(tree, ['*'], { onLine: learn }))) throw new Error('the tests fail without a fault');
 }
 
 const healthy = new Set(); // end-to-end tests that pass without a fault
@@ -188,6 +228,7 @@ async function examineEndToEnd(tree, tests) {
     }
 }
 
+const isOfPostgresql = ({ file }) => file.includes('/postgresql/');
 const programOf = (file) => programs.find(({ files: pattern }) => pattern.test(file));
 
 async function isSeen(tree, fault) {
@@ -200,16 +241,25 @@ async function isSeen(tree, fault) {
     await make(tree, 'run_tests');
     const stem = path.parse(fault.file).name.replace(/^\d+_/, '').replace(/s$/, '');
     const suites = [...secondsOf.keys()].sort((one, other) => secondsOf.get(one) - secondsOf.get(other));
-    const own = suites.filter((suite) => suite.startsWith(stem));
+    const own = suites.filter((suite) => suite.startsWith(isOfPostgresql(fault) ? 'postgresql' : stem));
     const quick = suites.filter((suite) => !own.includes(suite) && secondsOf.get(suite) < 2);
     const slow = suites.filter((suite) => !own.includes(suite) && !quick.includes(suite));
-    for (const some of [own, quick, slow]) if (!(await passes(tree, some))) return true;
+    const url = isOfPostgresql(fault) ? serverOf(tree) : undefined;
+    for (const some of [own, quick, slow]) if (!(await passes(tree, some, { url }))) return true;
     return false;
+}
+
+let onPostgresql; // whether it passes there without a fault
+
+async function examineOnPostgresql(tree) {
+    onPostgresql ??= passes(tree, ['*'], { url: serverOf(tree) });
+    if (!(await onPostgresql)) throw new Error('the tests fail on PostgreSQL without a fault');
 }
 
 // undefined: no fault at all.
 async function tryFault(tree, fault) {
     await examineEndToEnd(tree, programOf(fault.file)?.tests ?? []);
+    if (isOfPostgresql(fault)) await examineOnPostgresql(tree);
     const source = path.join(tree, fault.file);
     const target = fault.file.endsWith('.sql') ? 'schema.o' : fault.file.replace(/\.cpp$/, '.o');
     const object = path.join(tree, build, target);
@@ -248,6 +298,10 @@ async function work(tree) {
         const said = description(fault);
         if (equivalents.has(`${fault.file}\n${said}`)) {
             tally.equivalent += 1;
+            continue;
+        }
+        if (isSuperseded(fault)) {
+            tally.none += 1;
             continue;
         }
         tally.tried += 1; // whoever else looks meanwhile does not draw one too many
