@@ -60,8 +60,7 @@ LIB := $(call objects,$(sort $(wildcard lib/*/*.cpp))) $(BUILD)/schema.o
 # Only fastcgi.cpp knows libfcgi. Tests link every other object without it, so a second file that reaches for
 # the protocol will not link.
 SERVER := cgi-bin/main.cpp cgi-bin/fastcgi.cpp
-EDGE := $(call objects,$(filter-out $(SERVER),$(wildcard cgi-bin/*.cpp))) $(BUILD)/openapi.o \
-    $(BUILD)/web.o
+EDGE := $(call objects,$(filter-out $(SERVER),$(wildcard cgi-bin/*.cpp))) $(BUILD)/web.o
 PROGRAMS := $(addprefix $(BUILD)/,session-voice $(addprefix session-voice-,meter attest notify admin))
 
 # What is made is said in a word; V=1 shows the commands.
@@ -136,17 +135,8 @@ $(BUILD)/schema.cpp: $(SCHEMA) $(BUILD)/schema.list Makefile
 	       echo '};'; \
 	   done; } >$@
 
-# So does the description of the HTTP interface.
-$(BUILD)/openapi.cpp: cgi-bin/openapi.json Makefile
-	@mkdir -p $(@D)
-	@{ printf 'extern const char* const openapi_document;\nconst char* const openapi_document = R"json('; \
-	   cat $<; echo ')json";'; } >$@
-
-# Longer than the 65536 bytes that every compiler must take; ours take it.
-$(BUILD)/openapi.o: override CXXFLAGS += -Wno-overlength-strings
-
-# And the page with all its files.
-WEB := $(sort $(wildcard cgi-bin/web/*.html cgi-bin/web/*.css cgi-bin/web/*.js cgi-bin/web/*.svg))
+# So do the description of the HTTP interface, and the page with all its files.
+WEB := cgi-bin/openapi.json $(sort $(wildcard cgi-bin/web/*.html cgi-bin/web/*.css cgi-bin/web/*.js cgi-bin/web/*.svg))
 
 $(BUILD)/web.list: always
 	@mkdir -p $(@D)

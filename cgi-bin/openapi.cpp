@@ -1,12 +1,8 @@
 #include "openapi.h"
 
-#include "responses.h"
-
-extern const char* const openapi_document; // openapi.json, compiled in
+#include "web_files.h"
 
 http::Response get_openapi(App&, const Call& call)
 {
-    static const std::string body = openapi_document;
-    static const std::string etag = etag_of(body);
-    return cacheable(call.request, body, etag, "public, max-age=300");
+    return answer_with_file(call.request, "openapi.json", "application/json", "public, max-age=300");
 }

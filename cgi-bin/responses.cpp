@@ -112,15 +112,12 @@ std::string etag_of(const std::string& body)
     return "\"" + base::to_hex(base::sha256(body).substr(0, 16)) + "\"";
 }
 
-Response cacheable(const Request& request, const std::string& body, const std::string& etag,
-                   const char* cache_control)
+Response cacheable(const Request& request, const std::string& etag, const char* cache_control)
 {
     Response response;
     response.headers.emplace_back("ETag", etag);
     response.headers.emplace_back("Cache-Control", cache_control);
     if (has_already(request.if_none_match, etag))
         response.status = 304;
-    else
-        response.body = body;
     return response;
 }

@@ -15,6 +15,5 @@ http::Response ok(const base::Json& body);
 
 // The ETag of a body: quoted, and another one for every other body.
 std::string etag_of(const std::string& body);
-// The body with that ETag and Cache-Control, or 304 for a client that has it already.
-http::Response cacheable(const http::Request& request, const std::string& body, const std::string& etag,
-                         const char* cache_control);
+// With that ETag and Cache-Control: 304 for a client that has it already, or else 200, whose body is to come.
+http::Response cacheable(const http::Request& request, const std::string& etag, const char* cache_control);

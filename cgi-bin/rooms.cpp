@@ -160,7 +160,10 @@ http::Response get_rooms_active(App& app, const Call& call)
         auto etag = etag_of(body);
         kept = KeptAnswer{as_of, now, std::move(body), std::move(etag)};
     }
-    return cacheable(call.request, kept->body, kept->etag, listing_cache);
+    auto response = cacheable(call.request, kept->etag, listing_cache);
+    if (response.status != 304)
+        response.body = kept->body;
+    return response;
 }
 
 http::Response get_room(App& app, const Call& call)

@@ -1,5 +1,7 @@
-// The files of cgi-bin/web, as the build put them into the program: compressed.
+// The files of cgi-bin/web, and openapi.json, as the build put them into the program: compressed.
 #pragma once
+
+#include "http.h"
 
 #include <cstddef>
 #include <span>
@@ -18,3 +20,7 @@ struct WebFile
 };
 
 std::span<const WebFile> web_files();
+
+// Compressed for who takes that, or 304 for who has it. Throws Error(not_found) if there is no such file.
+http::Response answer_with_file(const http::Request& request, std::string_view name, const char* content_type,
+                                const char* cache_control);

@@ -9,6 +9,7 @@
 #include "routes.h"
 #include "temporary_folder.h"
 
+#include <algorithm>
 #include <vector>
 
 // A route with ids in its path that name rooms and people whom nobody knows.
@@ -131,6 +132,13 @@ inline std::string header_of(const Reply& reply, const std::string& name)
 {
     const auto found = reply.headers.find(name);
     return found == reply.headers.end() ? std::string() : found->second;
+}
+
+inline std::string header_of(const http::Response& response, std::string_view name)
+{
+    const auto found = std::find_if(response.headers.begin(), response.headers.end(),
+                                    [&](const auto& header) { return header.first == name; });
+    return found == response.headers.end() ? std::string() : found->second;
 }
 
 // A database that others can open, too: SQLite's at `path`.

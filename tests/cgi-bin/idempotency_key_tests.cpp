@@ -16,15 +16,6 @@ std::string key_number(int number)
     return "key-" + std::to_string(number);
 }
 
-std::string header_of(const http::Response& response, const std::string& name)
-{
-    for (const auto& [header, value] : response.headers) {
-        if (header == name)
-            return value;
-    }
-    return {};
-}
-
 bool is_replayed(const http::Response& response)
 {
     return header_of(response, "Idempotency-Replayed") == "true";

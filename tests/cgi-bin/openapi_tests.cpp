@@ -43,6 +43,18 @@ BOOST_AUTO_TEST_CASE(who_has_it_already_is_told_so)
     BOOST_TEST(send(asked).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(who_takes_gzip_gets_it_compressed)
+{
+    auto asked = request("GET", "/openapi.json");
+    const auto plain = dispatch(app, asked);
+    asked.accept_encoding = "gzip";
+    const auto compressed = dispatch(app, asked);
+    BOOST_TEST(header_of(compressed, "Content-Encoding") == "gzip");
+    BOOST_TEST(header_of(compressed, "Content-Type") == "application/json");
+    BOOST_TEST(header_of(compressed, "Vary") == "Accept-Encoding");
+    BOOST_TEST(compressed.body.size() * 4 < plain.body.size());
+}
+
 BOOST_AUTO_TEST_CASE(it_needs_no_database)
 {
     HandlerFixture service(config_without_database());
