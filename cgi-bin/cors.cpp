@@ -3,6 +3,7 @@
 #include "base/origin.h"
 
 #include <algorithm>
+#include <string_view>
 
 using http::Request;
 using http::Response;
@@ -49,6 +50,13 @@ void add_cors_headers(const base::Config& config, const Request& request, Respon
                                                                                        : allowed.front());
     response.headers.emplace_back("Access-Control-Expose-Headers",
                                   "ETag, Idempotency-Replayed, Retry-After, X-Request-Id");
-    if (is_list)
+    if (!is_list)
+        return;
+    const auto varies =
+        std::find_if(response.headers.begin(), response.headers.end(),
+                     [](const auto& header) { return std::string_view(header.first) == "Vary"; });
+    if (varies == response.headers.end())
         response.headers.emplace_back("Vary", "Origin");
+    else
+        varies->second += ", Origin";
 }

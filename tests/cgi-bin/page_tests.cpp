@@ -101,6 +101,14 @@ BOOST_AUTO_TEST_CASE(who_has_a_file_is_told_so)
     }
 }
 
+BOOST_AUTO_TEST_CASE(it_varies_by_all_that_it_depends_on)
+{
+    auto settings = test_config();
+    settings.cors_allowed_origins = {"https://app.example"};
+    HandlerFixture service(settings);
+    BOOST_TEST(header_of(dispatch(service.app, request("GET", "/")), "Vary") == "Accept-Encoding, Origin");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_file_is_not_found)
 {
     for (const auto* path :

@@ -552,6 +552,12 @@ std::vector<Reply> one_of_each(HandlerFixture& service, const std::string& origi
     return replies;
 }
 
+bool varies_by_origin(const Reply& reply)
+{
+    const auto names = header_of(reply, "Vary"); // of a file's answer there are two
+    return names == "Origin" || names == "Accept-Encoding, Origin";
+}
+
 BOOST_AUTO_TEST_CASE(every_response_may_be_read_by_scripts_of_any_origin)
 {
     std::set<int> statuses;
@@ -561,7 +567,7 @@ BOOST_AUTO_TEST_CASE(every_response_may_be_read_by_scripts_of_any_origin)
             BOOST_TEST_CONTEXT(reply.status << " " << reply.body.dump())
             {
                 BOOST_TEST(header_of(reply, "Access-Control-Allow-Origin") == "*");
-                BOOST_TEST(header_of(reply, "Vary") == "");
+                BOOST_TEST(header_of(reply, "Vary").find("Origin") == std::string::npos);
                 BOOST_TEST(header_of(reply, "Access-Control-Expose-Headers") ==
                            "ETag, Idempotency-Replayed, Retry-After, X-Request-Id");
             }
@@ -592,7 +598,7 @@ BOOST_AUTO_TEST_CASE(a_listed_origin_is_echoed_and_another_is_not)
             BOOST_TEST_CONTEXT(origin << ": " << reply.status << " " << reply.body.dump())
             {
                 BOOST_TEST(header_of(reply, "Access-Control-Allow-Origin") == echoed);
-                BOOST_TEST(header_of(reply, "Vary") == "Origin"); // a cache must keep them apart
+                BOOST_TEST(varies_by_origin(reply)); // a cache must keep them apart
             }
         }
     }
@@ -617,7 +623,7 @@ BOOST_AUTO_TEST_CASE(a_wildcard_lets_in_what_is_below_its_domain)
             BOOST_TEST_CONTEXT(origin << ": " << reply.status << " " << reply.body.dump())
             {
                 BOOST_TEST(header_of(reply, "Access-Control-Allow-Origin") == echoed);
-                BOOST_TEST(header_of(reply, "Vary") == "Origin");
+                BOOST_TEST(varies_by_origin(reply));
             }
         }
     }
