@@ -45,7 +45,7 @@ export class Sound {
                 connectVoice(sdk, stay, { microphone, onError: () => this.#set({ state: 'none' }) });
             this.voice = await connect(true).catch(() => connect(false)); // there may be no microphone
             this.#listen(this.voice.client);
-            if (this.state === 'loading') this.#set({ state: this.hasMicrophone ? 'on' : 'noMicrophone' });
+            if (this.state === 'loading') this.#setOn();
         } catch {
             this.#set({ state: 'none' });
         }
@@ -56,7 +56,12 @@ export class Sound {
         this.#set({ isMuted });
     }
 
+    #setOn() {
+        this.#set({ state: this.hasMicrophone ? 'on' : 'noMicrophone' });
+    }
+
     #listen(client) {
+        client.on('connection-state-change', (state) => state === 'CONNECTED' && this.#setOn()); // at a later attempt
         for (const event of ['user-joined', 'user-left']) client.on(event, () => this.#set({ peopleChanged: true }));
         client.on('volume-indicator', (volumes) => {
             const speaking = new Set(volumes.filter(({ level }) => level >= loud).map(({ uid }) => uid));

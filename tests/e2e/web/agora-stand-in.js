@@ -41,6 +41,7 @@
             if (agora.fails) throw Object.assign(new Error(agora.fails), { code: agora.fails });
             if (!token.startsWith('007')) throw new Error('INVALID_TOKEN');
             this.connectionState = 'CONNECTED';
+            this.emit('connection-state-change', 'CONNECTED', 'CONNECTING');
             return uid;
         }
         async leave() {

@@ -268,6 +268,11 @@ describe("Agora's SDK", () => {
         await strange.page.goto(`http://127.0.0.1:${service.port}/`);
         await createRoom(strange.page);
         await see(strange.page, /^There is no sound/);
+        await strange.page.evaluate(() => {
+            window.agora.fails = undefined;
+            window.agora.client.emit('token-privilege-did-expire'); // the next token is another attempt
+        });
+        await see(strange.page, 'You are heard.');
         await strange.close();
     });
 });
