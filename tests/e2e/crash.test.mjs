@@ -161,6 +161,7 @@ describe('kill -9', () => {
         };
 
         await sleep(calmMs);
+        await until(() => sum(callers.map(({ answers }) => answers.length)) > 10 * clientCount, 'answers', 60_000); // of a slow machine, too
         const count = { worker: 0, sweep: 0, 'web server': 0 };
         for (let killed = 0; killed < kills; ) {
             await sleep(random() * 400);
