@@ -112,7 +112,7 @@ describe('the types', () => {
 describe('the program of the README', () => {
     let service;
     before(async () => {
-        service = await startService();
+        service = await startService({ settings: { RENEW_AFTER_SECONDS: '2' } });
     });
     after(() => service.stop());
 
@@ -134,6 +134,7 @@ describe('the program of the README', () => {
         const rooms = async () => (await service.get('/rooms/active')).json.rooms;
         const isIn = async () => (await rooms()).some((room) => room.participant_count === 1);
         await until(async () => (await isIn()) || child.exitCode !== null, 'it is in the room');
+        await until(() => /for renewToken: \d+/.test(said) || child.exitCode !== null, 'it has another token');
         assert.equal(child.exitCode, null, said);
         child.kill('SIGINT');
         assert.equal(await exit, 0, said);
