@@ -49,11 +49,13 @@ async function hostIn(of, options) {
     return { person, page, room_id: page.url().split('/').at(-1) };
 }
 
-// A guest in the room of somebody who is no page; { person, page, room_id, host }.
+// A guest in the room of somebody who is no page, and who stays however long the page takes to come in; { person, page,
+// room_id, host }.
 async function guestIn(of, options) {
     const host = await of.signedIn();
     const { room_id } = ok(await host.post('/rooms/create'));
-    host.seat = ok(await host.post('/rooms/join', { room_id }));
+    const seat = ok(await host.post('/rooms/join', { room_id }));
+    setInterval(() => host.post('/rooms/token/renew', seat).catch(() => {}), 2000).unref();
     const person = await newPerson(browser, options);
     const { page } = person;
     await page.goto(addressOf(of, `/#room/${room_id}`));
@@ -130,24 +132,16 @@ describe('a call', () => {
     it('is lost without a network when the token ends, and back with it', async () => {
         const guest = await guestIn(briefService);
         const { page, person } = guest;
-        const stayOpen = setInterval(
-            () => guest.host.post('/rooms/token/renew', guest.host.seat).catch(() => {}),
-            2000,
-        );
-        try {
-            await person.context.setOffline(true);
-            await see(page, inside);
-            await see(page, lost);
-            await picture(page, 'call-lost');
-            assert.equal(await page.evaluate(() => window.agora.client.connectionState), 'DISCONNECTED');
-            await sleep(4000);
-            await person.context.setOffline(false);
-            await see(page, inside);
-            assert.equal(await page.evaluate(() => window.agora.client.connectionState), 'CONNECTED');
-            await until(async () => (await participantsOf(guest)).length === 2, 'the seat');
-        } finally {
-            clearInterval(stayOpen);
-        }
+        await person.context.setOffline(true);
+        await see(page, inside);
+        await see(page, lost);
+        await picture(page, 'call-lost');
+        assert.equal(await page.evaluate(() => window.agora.client.connectionState), 'DISCONNECTED');
+        await sleep(4000);
+        await person.context.setOffline(false);
+        await see(page, inside);
+        assert.equal(await page.evaluate(() => window.agora.client.connectionState), 'CONNECTED');
+        await until(async () => (await participantsOf(guest)).length === 2, 'the seat');
         await person.close();
     });
 
@@ -165,25 +159,17 @@ describe('a call', () => {
     // The processes that run the pages stand still, and go on as if nothing had been.
     it('wakes up from sleep', async () => {
         const guest = await guestIn(briefService);
-        const stayOpen = setInterval(
-            () => guest.host.post('/rooms/token/renew', guest.host.seat).catch(() => {}),
-            2000,
-        );
+        const { processInfo } = await (await browser.newBrowserCDPSession()).send('SystemInfo.getProcessInfo');
+        const asleep = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
+        const tellAll = (signal) => asleep.filter((id) => isTold(id, signal));
         try {
-            const { processInfo } = await (await browser.newBrowserCDPSession()).send('SystemInfo.getProcessInfo');
-            const asleep = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
-            const tellAll = (signal) => asleep.filter((id) => isTold(id, signal));
-            try {
-                assert.ok(tellAll('SIGSTOP').length > 0);
-                await until(async () => (await participantsOf(guest)).length === 1, 'the seat lapses', 60_000);
-            } finally {
-                tellAll('SIGCONT');
-            }
-            await until(async () => (await participantsOf(guest)).length === 2, 'back in', 60_000);
-            await see(guest.page, inside);
+            assert.ok(tellAll('SIGSTOP').length > 0);
+            await until(async () => (await participantsOf(guest)).length === 1, 'the seat lapses', 60_000);
         } finally {
-            clearInterval(stayOpen);
+            tellAll('SIGCONT');
         }
+        await until(async () => (await participantsOf(guest)).length === 2, 'back in', 60_000);
+        await see(guest.page, inside);
         await guest.person.close();
     });
 
