@@ -12,13 +12,32 @@
 #include "sweeper.h"
 #include "usage/daily.h"
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
 #include <thread>
 
 namespace {
 
 constexpr std::int64_t rows_at_a_time = 1000;
-constexpr auto pause = std::chrono::milliseconds(1); // some turns of those who wait
+
+// Half of the time is left to those who wait for an answer: for the write lock, which lasts for a few
+// milliseconds, and for a processor. Where a disk or a lock made a turn long, a rest need not be.
+constexpr auto turn = std::chrono::milliseconds(5);
+constexpr auto shortest_rest = std::chrono::milliseconds(1); // some turns of those who wait
+constexpr auto longest_rest = std::chrono::milliseconds(50);
+
+rooms::Pace half_of_the_time()
+{
+    using Clock = std::chrono::steady_clock;
+    const auto begun = std::make_shared<Clock::time_point>(Clock::now());
+    return {[begun] { return Clock::now() - *begun >= turn; },
+            [begun] {
+                const auto taken = Clock::now() - *begun;
+                std::this_thread::sleep_for(std::clamp<Clock::duration>(taken, shortest_rest, longest_rest));
+                *begun = Clock::now();
+            }};
+}
 
 // Purges step by step, so that writers get in between.
 std::int64_t purge_all(database::Connection& db, base::UnixSeconds now,
@@ -35,7 +54,7 @@ base::Json sweep(cron::Round& round)
     const auto& config = round.config;
     const auto now = base::system_now();
     const auto db = storage::open(config);
-    auto tally = rooms::sweep(*db, config.rules, now, [] { std::this_thread::sleep_for(pause); });
+    auto tally = rooms::sweep(*db, config.rules, now, half_of_the_time());
     tally.rooms_closed += sessions::close_ended(*db, config, now);
     const auto days_summed_up = usage::book_days(*db, now);
     const auto nonces_purged = purge_all(*db, now, auth::purge_spent_nonces);

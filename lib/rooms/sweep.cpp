@@ -8,7 +8,7 @@ namespace rooms {
 
 namespace {
 
-constexpr std::int64_t batch = 200; // some milliseconds under the write lock
+constexpr std::int64_t batch = 200; // at most, under the write lock
 
 // Who renews is booked more often than that.
 constexpr std::int64_t booked_every_seconds = 60;
@@ -34,35 +34,33 @@ Tally sweep_connection(Context& context, const std::string& connection_id)
 }
 
 // In small transactions: until somebody waits, as a renewal must not wait for all of them.
-Tally sweep_these(Context& context, const std::vector<std::string>& due, const std::function<void()>& pause)
+template <typename Visit>
+Tally sweep_each(Context& context, const std::vector<std::string>& ids, const Pace& pace, Visit visit)
 {
     Tally tally;
-    for (auto next = due.begin(); next != due.end();) {
-        struct Step
+    for (auto next = ids.begin(); next != ids.end();) {
+        struct Turn
         {
             Tally tally;
             decltype(next) end; // of what was looked at
-            bool is_awaited = false;
         };
-        const auto step = context.transact(durability, [&] {
-            Step done{{}, next};
-            const auto last = next + std::min<std::ptrdiff_t>(batch, due.end() - next);
+        const auto turn = context.transact(durability, [&] {
+            Turn done{{}, next};
+            const auto last = next + std::min<std::ptrdiff_t>(batch, ids.end() - next);
             do {
-                done.tally += sweep_connection(context, *done.end);
+                done.tally += visit(*done.end);
                 ++done.end;
-                done.is_awaited = context.db.is_awaited();
-            } while (done.end != last && !done.is_awaited);
+            } while (done.end != last && !context.db.is_awaited() && !pace.is_over());
             return done;
         });
-        tally += step.tally;
-        next = step.end;
-        if (step.is_awaited)
-            pause();
+        tally += turn.tally;
+        next = turn.end;
+        pace.rest();
     }
     return tally;
 }
 
-Tally sweep_connections(Context& context, const std::function<void()>& pause)
+Tally sweep_connections(Context& context, const Pace& pace)
 {
     const auto metered_until = context.now - booked_every_seconds;
     // A token never ends later than that after the mark.
@@ -75,7 +73,9 @@ Tally sweep_connections(Context& context, const std::function<void()>& pause)
         due.insert(due.end(), more.ids.begin(), more.ids.end());
         part = more.part;
         if (due.size() >= static_cast<std::size_t>(batch) || !part) {
-            tally += sweep_these(context, due, pause);
+            tally += sweep_each(context, due, pace, [&](const std::string& connection_id) {
+                return sweep_connection(context, connection_id);
+            });
             due.clear();
         }
         if (part)
@@ -109,7 +109,7 @@ std::vector<std::string> find_empty_rooms(Context& context, Place& after)
     return room_ids;
 }
 
-Tally sweep_empty_rooms(Context& context)
+Tally sweep_empty_rooms(Context& context, const Pace& pace)
 {
     Tally tally;
     Place after;
@@ -117,25 +117,20 @@ Tally sweep_empty_rooms(Context& context)
         const auto room_ids = find_empty_rooms(context, after);
         if (room_ids.empty())
             return tally;
-        tally += context.transact(durability, [&] {
-            Tally settled;
-            for (const auto& room_id : room_ids) {
-                if (auto room = load_room(context.db, room_id))
-                    settled += settle(context, *room);
-            }
-            return settled;
+        tally += sweep_each(context, room_ids, pace, [&](const std::string& room_id) {
+            auto room = load_room(context.db, room_id);
+            return room ? settle(context, *room) : Tally{};
         });
     }
 }
 
 } // namespace
 
-Tally sweep(database::Connection& db, const base::Rules& rules, base::UnixSeconds now,
-            const std::function<void()>& pause)
+Tally sweep(database::Connection& db, const base::Rules& rules, base::UnixSeconds now, const Pace& pace)
 {
     Context context(db, rules, now);
-    auto tally = sweep_connections(context, pause);
-    tally += sweep_empty_rooms(context);
+    auto tally = sweep_connections(context, pace);
+    tally += sweep_empty_rooms(context, pace);
     return tally;
 }
 

@@ -54,7 +54,9 @@ serve() {
     served=$port
     port=$((port + 1))
     # Tokens that are good for a day are left over all the time here.
-    if grep -aq EARLY_LEAVE_BUDGET_SECONDS "$1"; then echo EARLY_LEAVE_BUDGET_SECONDS=0 >>"$2/session-voice.env"; fi
+    if grep -aq EARLY_LEAVE_BUDGET_SECONDS "$1" && ! grep -q EARLY_LEAVE_BUDGET_SECONDS "$2/session-voice.env"; then
+        echo EARLY_LEAVE_BUDGET_SECONDS=0 >>"$2/session-voice.env"
+    fi
     sed "s/-procs\" => var.cores,/-procs\" => ${3:-var.cores},/" "${web_server:-lighttpd.conf}" >"$2/lighttpd.conf"
     SESSION_VOICE_BIND=127.0.0.1 SESSION_VOICE_PORT=$served SESSION_VOICE_BIN=$1 SESSION_VOICE_VAR=$2 \
         SESSION_VOICE_SOCKETS=$2 SESSION_VOICE_CONFIG=$2/session-voice.env lighttpd -D -f "$2/lighttpd.conf" &

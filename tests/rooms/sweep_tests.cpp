@@ -166,9 +166,9 @@ BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn, *boost::unit
     });
     is_writing.await();
     const auto ours = sqlite::open_migrated(path, patience_ms);
-    int pauses = 0;
+    int turns = 0;
     int sweeps = 0;
-    const bool has_paused = comes_true([&] {
+    const bool has_given_way = comes_true([&] {
         // Tokens renewed meanwhile.
         ++sweeps;
         const auto swept_at = now + 60 * sweeps;
@@ -177,15 +177,55 @@ BOOST_AUTO_TEST_CASE(it_pauses_when_somebody_has_waited_for_a_turn, *boost::unit
                 .bind(":expires_at", swept_at + 30)
                 .run();
         });
-        const auto tally = rooms::sweep(*ours, base::Rules(), swept_at, [&] {
+        rooms::Pace pace;
+        pace.rest = [&] {
             BOOST_TEST(!ours->in_transaction());
-            ++pauses;
-        });
+            ++turns;
+        };
+        const auto tally = rooms::sweep(*ours, base::Rules(), swept_at, pace);
         BOOST_TEST(tally.connections_metered == 300);
-        return pauses > 0;
+        return turns > 2 * sweeps; // of 200 at most
     });
     writer.kill();
-    BOOST_TEST(has_paused);
+    BOOST_TEST(has_given_way);
+}
+
+BOOST_AUTO_TEST_CASE(a_transaction_ends_when_its_time_is_over_and_a_rest_follows)
+{
+    for (unsigned number = 1; number <= 10; ++number) // one in each room
+        sit(address(number), open_room(address(number), 1000));
+    const auto turns_of = [this](int connections_a_turn) {
+        std::vector<int> turns(1);
+        rooms::Pace pace;
+        pace.is_over = [&] {
+            BOOST_TEST(db().in_transaction());
+            return ++turns.back() == connections_a_turn;
+        };
+        pace.rest = [&] {
+            BOOST_TEST(!db().in_transaction());
+            turns.push_back(0);
+        };
+        now += 60;
+        execute("UPDATE connections SET token_expires_at = " + std::to_string(now + 30));
+        BOOST_TEST(rooms::sweep(db(), config.rules, now, pace).connections_metered == 10);
+        return turns;
+    };
+    // The last of each ends it by itself.
+    BOOST_TEST(turns_of(4) == std::vector<int>({4, 4, 1, 0}), boost::test_tools::per_element());
+    BOOST_TEST(turns_of(1) == std::vector<int>({1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0}),
+               boost::test_tools::per_element());
+    BOOST_TEST(turns_of(100) == std::vector<int>({9, 0}), boost::test_tools::per_element());
+
+    now += 90 + config.rules.unjoined_room_ttl_seconds; // all lapse, and their rooms close
+    int turns = 0;
+    rooms::Pace pace;
+    pace.is_over = [] { return true; };
+    pace.rest = [&] { ++turns; };
+    const auto tally = rooms::sweep(db(), config.rules, now, pace);
+    BOOST_TEST(tally.connections_lapsed == 10);
+    BOOST_TEST(tally.rooms_closed == 10);
+    BOOST_TEST(turns == 10);
+    require_clean_audit();
 }
 
 BOOST_AUTO_TEST_CASE(it_leaves_booked_sessions_alone)
