@@ -514,6 +514,19 @@ BOOST_AUTO_TEST_CASE(a_key_stands_for_one_path_with_its_ids)
     BOOST_TEST(ban(1).status == 200);
 }
 
+BOOST_AUTO_TEST_CASE(usage_is_asked_for_a_day_up_to_a_leap_year)
+{
+    const auto ask_usage = [&](const std::string& from, const std::string& to) {
+        return ask("GET", "/service/usage?from=" + from + "&to=" + to);
+    };
+    BOOST_TEST(ask_usage("2026-01-01", "2026-01-01").body["days"].size() == 1U);
+    BOOST_TEST(ask_usage("2026-01-01", "2027-01-01").body["days"].size() == 366U);
+    check_refusal(ask_usage("2026-01-01", "2027-01-02"), 400, "invalid to");
+    check_refusal(ask_usage("2026-01-02", "2026-01-01"), 400, "invalid to");
+    check_refusal(ask("GET", "/service/usage?from=2026-01-01"), 400, "missing from or to");
+    check_refusal(ask("GET", "/service/usage?to=2026-01-01"), 400, "missing from or to");
+}
+
 BOOST_AUTO_TEST_CASE(the_backend_may_have_any_number_of_keys_and_they_are_no_wallets)
 {
     config.rate_limit_keyed_per_minute = 1;

@@ -4,6 +4,7 @@
 #include "supervisor.h"
 #include "temporary_folder.h"
 
+#include <chrono>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <utility>
@@ -96,6 +97,34 @@ BOOST_AUTO_TEST_CASE(nobody_answers_for_a_supervisor_that_was_killed)
     keeper.wait();
     BOOST_TEST(listener.connect() == ECONNREFUSED);
     over.give();
+}
+
+// Only one that dies young waits for a second, so that none starts in a tight circle.
+BOOST_AUTO_TEST_CASE(another_worker_takes_the_place_of_one_that_had_lived_at_once)
+{
+    using Steady = std::chrono::steady_clock;
+    Signal started;
+    Signal to_end;
+    ChildProcess keeper([&] {
+        char* no_arguments[] = {nullptr};
+        return supervisor::keep_workers(1, no_arguments, [&]() -> int {
+            started.give();
+            to_end.await();
+            ::_exit(0);
+        });
+    });
+    const auto time_to_another = [&] {
+        started.await();
+        ::usleep(1'100'000); // it has its age by the clock of the machine
+        const auto ended_at = Steady::now();
+        to_end.give();
+        BOOST_TEST_REQUIRE(comes_true([&] { return started.is_given(); }));
+        return Steady::now() - ended_at;
+    };
+    int tries = 0; // the machine may have something else to do
+    while (time_to_another() > std::chrono::milliseconds(500) && tries < 5)
+        ++tries;
+    BOOST_TEST(tries < 5);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

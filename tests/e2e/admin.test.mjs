@@ -178,6 +178,11 @@ describe('session-voice-admin', () => {
         const { rooms } = ok(await service.get('/rooms/active'));
         for (const [name, value] of Object.entries(rooms.find((room) => room.room_id === hosted)))
             assert.equal(listed[name], value, name);
+        // in the same columns as what is booked
+        const lines = (await admin('credits', 'show', host.wallet)).match(/^ +\S+Z .*$/gm);
+        const columns = lines.map((line) => line.match(/^ +\S+  \S+ +\S+ +\d+(?=  |$)/)[0].length);
+        assert.match(lines.at(-1), /  pending  /);
+        assert.deepEqual(columns, columns.map(() => columns[0]), lines.join('\n'));
         assert.deepEqual(await json('rooms', 'close', hosted), { room_id: hosted, closed: true });
         assert.equal((await refusedJson('rooms', 'close', hosted)).error, 'room_not_found');
         assert.deepEqual(await json('audit'), { violations: [] });

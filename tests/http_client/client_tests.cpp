@@ -80,6 +80,9 @@ BOOST_AUTO_TEST_CASE(whoever_does_not_answer_is_a_failure_that_names_no_address)
     BOOST_TEST(answer_to(request_to(gone.url())).failure != "");
     BOOST_TEST(answer_to(request_to("ftp://127.0.0.1/")).failure != "");
     BOOST_TEST(answer_to(request_to("http://127.0.0.1:99999/")).failure != "");
+    const std::string longer_than_libcurl_takes(8'000'001, 'a');
+    BOOST_TEST(answer_to(request_to("http://127.0.0.1/" + longer_than_libcurl_takes)).failure ==
+               "libcurl refuses a setting");
 }
 
 BOOST_AUTO_TEST_CASE(whoever_takes_too_long_is_a_failure)

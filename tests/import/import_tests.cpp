@@ -355,6 +355,13 @@ BOOST_AUTO_TEST_CASE(who_came_along_is_served_and_gets_no_grant_again)
     BOOST_TEST(events[1]["kind"] == "grant_base", events.dump());
     BOOST_TEST(events[1]["reason"] == "imported");
 
+    // The room of the stays that stand for what was used is nobody's to see.
+    auto rooms_of_stays =
+        db().prepare("SELECT count(*), min(visibility) FROM rooms WHERE title = 'imported'");
+    BOOST_TEST_REQUIRE(rooms_of_stays.step());
+    BOOST_TEST(rooms_of_stays.integer(0) == 1);
+    BOOST_TEST(rooms_of_stays.text(1) == "private");
+
     // Used since, and here already all the same.
     now += 50;
     sweep();
