@@ -39,6 +39,16 @@ void check(bool is_true, const char* what, const Reply& reply)
         throw Divergence(std::string(what) + ", answered " + std::to_string(reply.status) + " " + reply.text);
 }
 
+namespace {
+
+void check_balance(const Reply& reply, Seconds expected)
+{
+    const auto what = "another balance than " + std::to_string(expected);
+    check(reply.body["remaining_seconds"] == expected, what.c_str(), reply);
+}
+
+} // namespace
+
 std::map<std::string, std::uint64_t> World::answers;
 
 base::Config World::settings(const std::string& database_path, bool is_on_sqlite)
@@ -96,6 +106,7 @@ void World::step(std::uint64_t number)
         static const std::vector<Fault> common = {Fault::locked, Fault::unheard, Fault::killed_amid_question};
         static const std::vector<Fault> alike = {Fault::unheard, Fault::killed_amid_question};
         with_fault(any(!is_common_ ? faults : is_held_at_times_ ? common : alike), wallet, due != nullptr);
+        forget_pruned();
         compare();
     } else {
         act(wallet, due != nullptr);
@@ -552,8 +563,7 @@ void World::join_as(const std::string& wallet, const base::Json& body, const std
     stay.expires = now + config.rules.free_token_ttl_seconds;
     stay.next = now + config.rules.heartbeat_interval_seconds;
     if (reply) {
-        check(reply->body["remaining_seconds"] == model_.wallets[wallet].balance(), "another balance",
-              *reply);
+        check_balance(*reply, model_.wallets[wallet].balance());
         check(reply->body["is_host"] == (model_.active[room_id].host == wallet), "another host", *reply);
         stay.connection_id = reply->body["connection_id"];
     } else if (const auto found = rooms::find_open_connection(db(), wallet)) {
@@ -601,7 +611,7 @@ std::optional<Reply> World::call(const char* path, const std::string& wallet, ba
         for (const auto& event : reply->body["events"])
             ++answers[told.emplace_back(event["type"])];
         check(told == stay->second.undelivered, "other events", *reply);
-        check(reply->body["remaining_seconds"] == remaining, "another balance", *reply);
+        check_balance(*reply, remaining);
     }
     stay->second.undelivered.clear();
     return reply ? reply : Reply();
@@ -754,7 +764,7 @@ void World::look(const std::string& wallet)
     if (roll(3) == 0) {
         const auto reply = ask("GET", "/credits", nullptr, wallet);
         if (reply)
-            check(reply->body["remaining_seconds"] == model_.balance(wallet, now), "another balance", *reply);
+            check_balance(*reply, model_.balance(wallet, now));
         return;
     }
     if (roll(3) == 0) {

@@ -181,6 +181,7 @@ class World : private QuickFolder, public AppFixture
     void top_up(const std::string& address);
     void ban(const std::string& wallet);
     void prune();
+    void forget_pruned();
     void back_up();
     void restore();
 
@@ -213,6 +214,7 @@ class World : private QuickFolder, public AppFixture
     std::map<std::string, std::int64_t> last_event_ids_; // by wallet
     std::map<std::string, Seconds> running_balance_;
     bool has_stepped_back_ = false;
+    Seconds pruned_before_ = 0; // or tried to
     bool was_restored_ = false;
     std::map<std::string, std::int64_t> totals_; // of the metrics, by series
     std::uint64_t compare_every_ = 1;            // steps

@@ -262,19 +262,23 @@ void World::prune()
     const auto before = credits::day_of(now) - static_cast<Seconds>(roll(2)) * day;
     // First, as events that have been seen must not be merged into one that has not: it tells the sum of all.
     check_new_events();
+    pruned_before_ = std::max(pruned_before_, before);
     if (attempt([&] {
             credits::prune(db(), before);
             rooms::prune(db(), before);
         }))
         ++answers["pruned"];
-    if (is_lost_)
-        return;
-    // How far it came: until when the tokens of those stays were good is forgotten.
+    forget_pruned();
+}
+
+// Until when the tokens of those stays were good is forgotten. A fault may have ended it half way.
+void World::forget_pruned()
+{
     for (auto& [wallet, leaves] : model_.leaves)
         std::erase_if(leaves, [&](const auto& leave) {
-            const auto stay =
-                leave.left < before ? rooms::find_connection(db(), leave.connection_id) : std::nullopt;
-            return leave.left < before && (!stay || stay->token_expires_at == stay->left_at);
+            const auto stay = leave.left < pruned_before_ ? rooms::find_connection(db(), leave.connection_id)
+                                                          : std::nullopt;
+            return leave.left < pruned_before_ && (!stay || stay->token_expires_at == stay->left_at);
         });
 }
 
