@@ -198,8 +198,7 @@ BOOST_AUTO_TEST_CASE(a_body_is_read_up_to_the_most_that_a_route_takes)
     ScriptedGateway endless({"CONTENT_LENGTH=99999999999999999999999"},
                             std::string(3 * largest_drained, 'x'));
     BOOST_TEST(read_request(endless).body_state == BodyState::too_large);
-    BOOST_TEST(endless.taken >= largest_drained);
-    BOOST_TEST(endless.taken < 2 * largest_drained);
+    BOOST_TEST(endless.taken == largest_drained);
 }
 
 BOOST_AUTO_TEST_CASE(a_response_is_a_status_headers_and_a_body)

@@ -151,6 +151,7 @@ BOOST_AUTO_TEST_CASE(a_dump_of_which_a_part_is_missing_is_refused)
     for (std::size_t size = 1; size < whole.size(); ++size)
         check_refused(whole.substr(0, size), "incomplete_dump");
     check_refused("BEGIN;" + table + "ROLLBACK; -- due to errors", "incomplete_dump");
+    check_refused(table + "ROLLBACK;", "incomplete_dump");
     check_refused(table + "/* ", "incomplete_dump");
 }
 

@@ -60,6 +60,18 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_file_is_elsewhere)
     }
 }
 
+// The folder's time then says nothing of it: the clock of the file system stands still for some milliseconds.
+BOOST_AUTO_TEST_CASE(a_file_that_goes_just_after_it_was_looked_for_is_missed_at_once)
+{
+    sqlite::Connection db(path, {});
+    for (int time = 0; time < 200; ++time) {
+        BOOST_TEST_REQUIRE(db.is_in_place());
+        fs::rename(path, aside(""));
+        BOOST_TEST_REQUIRE(!db.is_in_place());
+        fs::rename(aside(""), path);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(nothing_is_written_to_a_file_that_was_written_over)
 {
     sqlite::Connection db(path, {});

@@ -31,7 +31,7 @@ const programs = [
     { files: /^cron\/attest/, program: 'session-voice-attest', tests: ['attest'] },
     { files: /^cron\/notify/, program: 'session-voice-notify', tests: ['webhooks'] },
     { files: /^cron\//, program: 'session-voice-meter', tests: ['cron'] },
-    { files: /^cgi-bin\/(main|supervisor)/, program: 'session-voice', tests: ['cgi', 'flow', 'http', 'copies'] },
+    { files: /^cgi-bin\/(main|fastcgi|supervisor|connection_queue)/, program: 'session-voice', tests: ['cgi', 'flow', 'http', 'copies'] },
 ];
 
 // ---- what is drawn ----
