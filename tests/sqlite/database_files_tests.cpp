@@ -60,7 +60,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_written_while_a_file_is_elsewhere)
     }
 }
 
-// The folder's time then says nothing of it: the clock of the file system stands still for some milliseconds.
+// The folder's time may say nothing of it: before Linux 6.13 the clock of file systems stands still for some
+// milliseconds.
 BOOST_AUTO_TEST_CASE(a_file_that_goes_just_after_it_was_looked_for_is_missed_at_once)
 {
     sqlite::Connection db(path, {});
