@@ -89,7 +89,9 @@ BOOST_AUTO_TEST_CASE(one_may_ask_without_taking)
     BOOST_TEST(wait("a") == 1);
     now += 1;
     BOOST_TEST(wait("a") == 0);
-    now -= 1000000; // the clock steps back
+    BOOST_TEST(limiter.take("thing", "a", 1, now, 3333) == 0);
+    BOOST_TEST(wait("a") == 3333); // to the millisecond
+    now -= 1000000;                // the clock steps back
     BOOST_TEST(wait("a") == 10000);
 }
 
