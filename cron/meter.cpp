@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::int64_t rows_at_a_time = 1000;
 
-// Half of the time is left to those who wait for an answer: for the write lock, which lasts for a few
-// milliseconds, and for a processor. Where a disk or a lock made a turn long, it kept no processor.
+// Half of the time is left to those who wait for an answer, since a turn holds the write lock and a
+// processor. A turn that a disk or a lock made long kept no processor, so its rest need not be as long.
 constexpr auto turn = std::chrono::milliseconds(5);
 constexpr auto shortest_rest = std::chrono::milliseconds(1); // some turns of those who wait
 constexpr auto longest_rest = std::chrono::milliseconds(10);
