@@ -14,6 +14,8 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <string>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 namespace {
@@ -136,12 +138,25 @@ class HeldAnswers
     std::size_t count_ = 0;
 };
 
-bool make_ready()
+bool is_unix_socket(int socket)
 {
-    supervisor::hold_signals();
-    // Several workers may be woken for one connection; who comes late must not be stuck in accept().
+    int family = AF_UNSPEC;
+    socklen_t size = sizeof family;
+    return ::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_UNIX;
+}
+
+// Several workers may be woken for one connection. One that comes late must not be stuck in accept(), where
+// it sees no signal. O_NONBLOCK is not enough: whoever shares the socket can take it away again, and systemd
+// does for each command of the unit, also for a reload's. The timeout stays. A TCP socket gets none, since
+// its connections would inherit it.
+bool never_wait_in_accept()
+{
+    const struct timeval least = {0, 1};
+    if (is_unix_socket(listening_socket) &&
+        ::setsockopt(listening_socket, SOL_SOCKET, SO_RCVTIMEO, &least, sizeof least) != 0)
+        return false;
     const int flags = ::fcntl(listening_socket, F_GETFL);
-    return flags >= 0 && ::fcntl(listening_socket, F_SETFL, flags | O_NONBLOCK) == 0 && FCGX_Init() == 0;
+    return flags >= 0 && ::fcntl(listening_socket, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
 } // namespace
@@ -165,7 +180,8 @@ bool is_fastcgi()
 
 int serve_fastcgi(App& app)
 {
-    if (!make_ready()) {
+    supervisor::hold_signals();
+    if (!never_wait_in_accept() || FCGX_Init() != 0) {
         base::log("FastCGI cannot be initialised");
         return 1;
     }

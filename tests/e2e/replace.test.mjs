@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { build, exchange, ok, run, sleep, startService, temporaryFolder, until, workerCount } from './service.mjs';
@@ -92,6 +93,27 @@ describe('the program', { concurrency: 2 }, () => {
         for (const pid of [...service.started(), supervisor.pid]) assert.equal(handlesSigterm(pid), isWorker(pid), `${pid}`);
         supervisor.kill();
         await until(() => service.workers().length === workerCount, 'it has ended');
+        await service.stop();
+    });
+
+    // systemd does so for each command that it runs for a unit, a reload's too.
+    it('ends even if somebody else makes its socket wait', async () => {
+        const service = await startService();
+        const socket = path.join(service.folder, 'own.sock');
+        const script = `use Socket; use Fcntl; my ($path, @command) = @ARGV;
+            close STDIN; socket STDIN, AF_UNIX, SOCK_STREAM, 0; bind STDIN, sockaddr_un($path); listen STDIN, 100;
+            my $pid = fork; exec @command if $pid == 0; $SIG{TERM} = sub { kill TERM => $pid };
+            for (1 .. 20_000) { last if waitpid($pid, 1); fcntl STDIN, F_SETFL, O_RDWR; select undef, undef, undef, 0.001 }`;
+        const command = [path.join(build, 'session-voice'), '--workers', '2'];
+        const env = { ...service.env, SESSION_VOICE_CONFIG: service.config };
+        const meddler = spawn('perl', ['-e', script, socket, ...command], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+        const ended = new Promise((resolve) => meddler.once('exit', resolve));
+        await until(() => service.workers().length === workerCount + 2, 'its workers are there');
+        // What is said to none of them: it is heard, and next they ask whether somebody else is there.
+        for (let i = 0; i < 4; i += 1)
+            await new Promise((resolve) => net.connect(socket).end().resume().once('close', resolve));
+        meddler.kill();
+        assert.equal(await Promise.race([ended, sleep(5000, 'it lives')]), 0);
         await service.stop();
     });
 
