@@ -181,7 +181,7 @@ UNIT_PACKAGES := $(BUILD_PACKAGES) $(FUZZ_PACKAGES) libboost-test-dev
 test-packages:
 	$(call install,$(RUN_PACKAGES) $(DEB_PACKAGES) $(UNIT_PACKAGES) sqlite3 git \
 	    clang-tidy cppcheck mmdebstrap iproute2 systemd systemd-container lintian mandoc man-db \
-	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime postgresql pgbouncer util-linux \
+	    lighttpd-mod-openssl nginx apache2-bin spawn-fcgi openssl passwd libfaketime bindfs postgresql pgbouncer util-linux \
 	    chromium fonts-dejavu-core \
 	    $(if $(shell command -v npm),,nodejs npm))
 

@@ -411,6 +411,9 @@ describe('session-voice-admin', () => {
         assert.deepEqual(adjusted, { wallet, adjusted_by_seconds: life - 1800, remaining_seconds: 0 });
         const refunded = await later(toRefund, 200, 'credits', 'refund', connection_id, String(life), '--reason', 'no sound');
         assert.deepEqual([refunded.remaining_seconds, refunded.consumed_seconds], [1800, 0]);
+        const whileOpen = await later(toShow, 40, 'wallets', 'show', wallet);
+        assert.ok(whileOpen.consumed_seconds >= 40);
+        assert.deepEqual(whileOpen.stays.map((stay) => stay.debited_seconds), [whileOpen.consumed_seconds]);
         const states = async (seconds) => (await later(toShow, seconds, 'rooms', 'show', room_id)).connections.map(({ state }) => state);
         assert.deepEqual(await states(0), ['present']);
         assert.deepEqual(await states(200), ['lapsed']);

@@ -1,6 +1,6 @@
 // The operator's look at an installation: everything in order, and each thing that can be wrong.
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { zeroAddress } from 'viem';
@@ -170,6 +170,25 @@ describe('doctor', () => {
                 chownSync(`${file}${suffix}`, 65534, 65534);
                 assert.equal(await warned(other(suffix)), 1, suffix);
             }
+        }
+    });
+
+    const mayMount = process.getuid() === 0 && existsSync('/dev/fuse');
+    it('sees a file system whose locks may be others', { skip: !mayMount && 'needs root and FUSE' }, async () => {
+        const file = await copied();
+        const other = path.join(temporaryFolder(), 'mounted');
+        mkdirSync(other);
+        const isOnFuse = async (place) => {
+            const { warnings } = await doctor({ DATABASE_PATH: path.join(place, path.basename(file)) });
+            return warnings.includes('the database is on a FUSE file system');
+        };
+        const { code, stderr } = await run('bindfs', [path.dirname(file), other]);
+        assert.equal(code, 0, stderr);
+        try {
+            assert.equal(await isOnFuse(other), true);
+            assert.equal(await isOnFuse(path.dirname(file)), false);
+        } finally {
+            await run('umount', [other]);
         }
     });
 

@@ -5,6 +5,7 @@
 #include "sqlite/shorthand.h"
 #include "temporary_folder.h"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 
@@ -17,12 +18,35 @@ bool is_moved(const base::Error& error)
     return error.code() == base::ErrorCode::database_moved;
 }
 
+std::int64_t steady_seconds()
+{
+    return std::chrono::duration_cast<std::chrono::seconds>(
+               std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
 struct DatabaseFilesFixture
 {
     DatabaseFilesFixture()
     {
         sqlite::Connection db(path, {});
         execute(db, "CREATE TABLE notes (note INTEGER NOT NULL)");
+    }
+    // Once it was told so long ago. The instant is the last thing in the lock file.
+    bool is_to_be_told_after(std::int64_t age_seconds)
+    {
+        for (;;) {
+            const auto now = steady_seconds();
+            const auto told_at = now - age_seconds;
+            {
+                std::fstream lock(path + "-lock", std::ios::binary | std::ios::in | std::ios::out);
+                lock.seekp(-static_cast<std::streamoff>(sizeof told_at), std::ios::end);
+                lock.write(reinterpret_cast<const char*>(&told_at), sizeof told_at);
+            }
+            const bool is_due = sqlite::DatabaseFiles::is_to_be_told(path);
+            if (steady_seconds() == now) // the second did not end meanwhile
+                return is_due;
+        }
     }
     void check_refused(sqlite::Connection& db)
     {
@@ -150,6 +174,9 @@ BOOST_AUTO_TEST_CASE(it_is_told_once_a_minute)
     fs::remove(path);
     BOOST_TEST(sqlite::DatabaseFiles::is_to_be_told(path));
     BOOST_TEST(!sqlite::DatabaseFiles::is_to_be_told(path));
+    // To the second, by a clock that begins anew with the machine.
+    for (const auto& [age_seconds, is_due] : {std::pair(59, false), {60, true}, {-1, true}})
+        BOOST_TEST(is_to_be_told_after(age_seconds) == is_due, age_seconds << " s");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
