@@ -69,6 +69,17 @@ function behavesAsAlways(copy, { chunked = 200, countsBytes = true }) {
         assert.equal(ok(await copy().request('DELETE', participant, { token: host.token })).closed, true);
     });
 
+    it('lets the backend put and delete', async () => {
+        const [client] = await copy().signedInMany(1);
+        const ban = `/service/wallets/${client.wallet}/ban`;
+        const headers = { 'X-Service-Token': copy().settings.SERVICE_TOKEN };
+        ok(await copy().request('PUT', ban, { body: { reason: 'spam', expires_in: 3600 }, headers }));
+        expect(await client.create(), 403, 'banned');
+        ok(await copy().request('DELETE', ban, { headers }));
+        ok(await client.create());
+        expect(await copy().request('PUT', ban, { body: {} }), 403, 'forbidden');
+    });
+
     it('passes the Host on, by which a signed message is judged', async () => {
         const [client] = await copy().signedInMany(1);
         const fields = { address: client.account.address, chainId: 1, nonce: await client.nonce(), version: '1' };

@@ -26,6 +26,7 @@ const secrets = {
     JWT_SECRET: 'a-jwt-secret-of-more-than-thirty-two-bytes',
     AGORA_APP_ID: '970ca35de60c44645bbae8a215061b33',
     AGORA_APP_CERTIFICATE: '5cfd2fd1755d40ecb72977518be15d3b',
+    SERVICE_TOKEN: 'the-backends-token-of-every-deployment',
 };
 
 const shipped = (name) => readFileSync(path.join(root, 'deploy', name), 'utf8');
