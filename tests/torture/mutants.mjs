@@ -24,14 +24,15 @@ const fileBlocks = 2 * 1024 * 1024; // of 512 bytes
 
 // Programs, and what runs them.
 const programs = [
-    { files: /^admin\/doctor/, program: 'session-voice-admin', tests: ['doctor'] },
+    { files: /^admin\/(doctor|findings|unit)/, program: 'session-voice-admin', tests: ['doctor'] },
     { files: /^admin\/sessions/, program: 'session-voice-admin', tests: ['admin', 'attest'] },
     { files: /^admin\/webhooks/, program: 'session-voice-admin', tests: ['webhooks'] },
+    { files: /^admin\/move/, program: 'session-voice-admin', tests: ['move'] },
     { files: /^admin\//, program: 'session-voice-admin', tests: ['admin', 'moderation'] },
     { files: /^cron\/attest/, program: 'session-voice-attest', tests: ['attest'] },
     { files: /^cron\/notify/, program: 'session-voice-notify', tests: ['webhooks'] },
     { files: /^cron\//, program: 'session-voice-meter', tests: ['cron'] },
-    { files: /^cgi-bin\/(main|fastcgi|supervisor|connection_queue)/, program: 'session-voice', tests: ['cgi', 'flow', 'http', 'copies'] },
+    { files: /^cgi-bin\/(main|fastcgi|supervisor|connection_queue)/, program: 'session-voice', tests: ['cgi', 'flow', 'http', 'copies', 'replace'] },
 ];
 
 // ---- what is drawn ----
