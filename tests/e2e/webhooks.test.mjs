@@ -222,7 +222,8 @@ describe('webhooks', { concurrency: 4 }, () => {
 
     it('are shown, tried and tested by the operator', async () => {
         let status = 500;
-        const { receiver, outbox } = await telling((_, response) => response.writeHead(status).end('what \u0000 it says'), {});
+        let said = 'what \u0000 it says';
+        const { receiver, outbox } = await telling((_, response) => response.writeHead(status).end(said), {});
         const test = await outbox.admin('webhooks', 'test');
         assert.equal(test.code, 1);
         assert.match(test.stdout, /^msg_[-0-9a-f]{36}: HTTP status 500 after \d+ ms\n"what \\u0000 it says"\n$/);
@@ -231,6 +232,9 @@ describe('webhooks', { concurrency: 4 }, () => {
         assert.deepEqual([tested.delivered, tested.status, tested.answer], [true, 200, 'what \u0000 it says']);
         const request = receiver.requests.at(-1);
         assert.deepEqual([request.headers['webhook-id'], new Webhook(secret).verify(request.body, request.headers).type], [tested.webhook_id, 'test']);
+        said = 'a'.repeat(501);
+        assert.equal(JSON.parse((await outbox.admin('webhooks', 'test', '--json')).stdout).answer, 'a'.repeat(500));
+        assert.match((await outbox.admin('webhooks', 'test')).stdout, /^"a{500}"$/m);
 
         status = 500;
         await outbox.write([{ stream: 'a', data: { room_id: 'x' } }]);
