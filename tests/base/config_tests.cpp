@@ -217,6 +217,8 @@ BOOST_AUTO_TEST_CASE(every_integer_is_read_within_its_bounds_and_refused_beyond_
                 return std::any_of(lines.begin(), lines.end(),
                                    [&](const auto& line) { return line.rfind(start, 0) == 0; });
             };
+            BOOST_TEST(is_about_bounds(setting.lowest - 1)); // and not some rule between settings
+            BOOST_TEST(is_about_bounds(setting.highest + 1));
             BOOST_TEST(!is_about_bounds(setting.lowest));
             BOOST_TEST(!is_about_bounds(setting.highest));
         }

@@ -287,10 +287,8 @@ class Load
         char bytes[16384];
         const auto got = recv(connection.fd, bytes, sizeof bytes, 0);
         if (got <= 0) { // an idle connection may end, one that owes an answer may not
-            if (connection.asking != nullptr) {
-                ++connection.asking->errors;
-                end(connection);
-            }
+            if (connection.asking != nullptr)
+                fail(connection, "nothing more");
             reconnect(i);
             return;
         }
@@ -303,11 +301,12 @@ class Load
         if (length_at < head_end &&
             answer.size() < head_end + 4 + std::strtoul(answer.c_str() + length_at + 16, nullptr, 10))
             return;
-        if (answer.compare(0, 13, "HTTP/1.1 200 ") == 0)
+        if (answer.compare(0, 13, "HTTP/1.1 200 ") == 0) {
             succeed(connection);
-        else
-            ++connection.asking->errors;
-        end(connection);
+            end(connection);
+        } else {
+            fail(connection, answer.c_str());
+        }
         if (answer.find("Connection: close") < head_end)
             reconnect(i);
         else
@@ -325,6 +324,16 @@ class Load
                 connection.client->connection_id = connection.answer.substr(at + key.size(), id_length);
     }
 
+    // The first few are shown.
+    void fail(Connection& connection, const char* answer)
+    {
+        if (failures_++ < 3)
+            std::fprintf(stderr, "%s: after %zu bytes: %.200s\n", connection.asking->route->name,
+                         connection.answer.size(), answer);
+        ++connection.asking->errors;
+        end(connection);
+    }
+
     void end(Connection& connection)
     {
         connection.asking = nullptr;
@@ -339,6 +348,7 @@ class Load
     std::vector<Connection> connections_{connection_count};
     std::vector<std::size_t> free_;
     std::size_t busy_ = 0;
+    std::size_t failures_ = 0;
     const Clock::time_point begun_ = Clock::now();
 };
 

@@ -521,6 +521,8 @@ BOOST_AUTO_TEST_CASE(usage_is_asked_for_a_day_up_to_a_leap_year)
     };
     BOOST_TEST(ask_usage("2026-01-01", "2026-01-01").body["days"].size() == 1U);
     BOOST_TEST(ask_usage("2026-01-01", "2027-01-01").body["days"].size() == 366U);
+    BOOST_TEST(ask_usage("1970-01-01", "1970-01-01").body["days"].size() == 1U);
+    check_refusal(ask_usage("1969-12-31", "1970-01-01"), 400, "invalid from");
     check_refusal(ask_usage("2026-01-01", "2027-01-02"), 400, "invalid to");
     check_refusal(ask_usage("2026-01-02", "2026-01-01"), 400, "invalid to");
     check_refusal(ask("GET", "/service/usage?from=2026-01-01"), 400, "missing from or to");

@@ -115,6 +115,28 @@ BOOST_AUTO_TEST_CASE(not_before_its_time_nor_who_comes_behind_it)
     BOOST_TEST(told() == "b1 a1 a2");
 }
 
+// Between the look at what is due and its taking: a late answer, for example, says when to try again.
+BOOST_AUTO_TEST_CASE(what_was_put_off_meanwhile_is_not_taken)
+{
+    class PutOff : public base::Random
+    {
+      public:
+        explicit PutOff(database::Connection& outbox) : db(outbox) {}
+        void fill(unsigned char* bytes, std::size_t count) override // for the id, just before it is taken
+        {
+            std::fill_n(bytes, count, static_cast<unsigned char>(1));
+            db.execute("UPDATE outbox SET due_at = due_at + 60");
+        }
+        database::Connection& db;
+    };
+    tell("a");
+    PutOff put_off(db());
+    BOOST_TEST(outbox::claim(db(), outbox::Destination::webhook, 1, put_off, now).empty());
+    BOOST_TEST(waiting() == 1);
+    BOOST_TEST(outbox::claim(db(), outbox::Destination::webhook, 1, random, now).empty());
+    BOOST_TEST(outbox::claim(db(), outbox::Destination::webhook, 1, random, now + 60).size() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(two_at_once_tell_everything_once)
 {
     for (int i = 0; i < 100; ++i)

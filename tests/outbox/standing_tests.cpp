@@ -39,10 +39,11 @@ BOOST_AUTO_TEST_CASE(it_says_what_waits_since_when)
     const auto first = now;
     now += 10;
     tell("a", 2);
+    tell("b");
     fail_all();
     turn_away(1, 60);
     const auto standing = outbox::standing(db(), Destination::webhook);
-    BOOST_TEST(standing.waiting == 2);
+    BOOST_TEST(standing.waiting == 3);
     BOOST_TEST(standing.oldest_waiting_at.value() == first);
     BOOST_TEST(standing.given_up == 0);
     BOOST_TEST(outbox::standing(db(), Destination::agora).waiting == 1);
