@@ -12,7 +12,6 @@
 #include "sweeper.h"
 #include "usage/daily.h"
 
-#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -21,20 +20,17 @@ namespace {
 
 constexpr std::int64_t rows_at_a_time = 1000;
 
-// Half of the time is left to those who wait for an answer, since a turn holds the write lock and a
-// processor. A turn that a disk or a lock made long kept no processor, so its rest need not be as long.
-constexpr auto turn = std::chrono::milliseconds(5);
-constexpr auto shortest_rest = std::chrono::milliseconds(1); // some turns of those who wait
-constexpr auto longest_rest = std::chrono::milliseconds(10);
+// A turn holds the write lock and a processor. Most of the time is left to those who wait for an answer.
+constexpr auto turn = std::chrono::milliseconds(1);
+constexpr auto rest = std::chrono::milliseconds(4);
 
-rooms::Pace half_of_the_time()
+rooms::Pace in_short_turns()
 {
     using Clock = std::chrono::steady_clock;
     const auto begun = std::make_shared<Clock::time_point>(Clock::now());
     return {[begun] { return Clock::now() - *begun >= turn; },
             [begun] {
-                const auto taken = Clock::now() - *begun;
-                std::this_thread::sleep_for(std::clamp<Clock::duration>(taken, shortest_rest, longest_rest));
+                std::this_thread::sleep_for(rest);
                 *begun = Clock::now();
             }};
 }
@@ -54,7 +50,7 @@ base::Json sweep(cron::Round& round)
     const auto& config = round.config;
     const auto now = base::system_now();
     const auto db = storage::open(config);
-    auto tally = rooms::sweep(*db, config.rules, now, half_of_the_time());
+    auto tally = rooms::sweep(*db, config.rules, now, in_short_turns());
     tally.rooms_closed += sessions::close_ended(*db, config, now);
     const auto days_summed_up = usage::book_days(*db, now);
     const auto nonces_purged = purge_all(*db, now, auth::purge_spent_nonces);
