@@ -49,7 +49,7 @@ bool read_seconds(const char* text, int& seconds)
 void print(const base::Json& summary, bool as_json)
 {
     if (as_json) {
-        std::cout << summary << std::endl;
+        std::cout << summary << '\n' << std::flush;
         return;
     }
     std::cout << base::iso8601(summary["swept_at"]);
@@ -63,7 +63,7 @@ void print(const base::Json& summary, bool as_json)
         std::cout << separator << words << " " << number;
         separator = ", ";
     }
-    std::cout << std::endl;
+    std::cout << '\n' << std::flush;
 }
 
 // The exit status, if the program is to end now; -1, if it is to go on.

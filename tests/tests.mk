@@ -99,6 +99,8 @@ compilers: unit-packages
 	    xargs -P $$(nproc) -n 1 $(CXX) -O2 -std=c++20 $(WARNINGS) -Werror -Ilib -isystem /usr/include/postgresql -c -o /dev/null
 	@$(MAKE_TEST) WERROR=-Werror test-programs
 	@$(MAKE_BY_CLANG) UNITY=1 BUILD=build-clang PLAIN=build-test WERROR=-Werror CXXFLAGS=-O0 all build-clang/run_tests
+	@printf '%s\n' tests/fuzz/*.cpp | xargs -P $$(nproc) -n 1 \
+	    clang++ -std=c++20 $(WARNINGS) -Werror -Ilib -Icgi-bin -Itests -isystem /usr/include/postgresql -fsyntax-only
 
 # What reaches something new is kept for the next run.
 FUZZ_SECONDS ?= 600
