@@ -455,6 +455,7 @@ describe('session-voice-admin', () => {
         // An index that says something else than its table.
         await sqlite(
             file,
+            '.dbconfig defensive off', // as the shell is by itself in newer versions
             `PRAGMA writable_schema = ON;
              UPDATE sqlite_schema SET sql = replace(sql, '(expires_at)', '(nonce)') WHERE name = 'spent_nonces_by_expiry'`,
         );

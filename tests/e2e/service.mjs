@@ -70,9 +70,9 @@ export function clockAt(unixSeconds) {
     };
 }
 
-// Runs SQL by the shell of SQLite; what it prints.
-export async function sqlite(database, sql) {
-    const { code, stdout, stderr } = await run('sqlite3', [database, sql]);
+// Runs SQL, or commands of its own, by the shell of SQLite; what it prints.
+export async function sqlite(database, ...commands) {
+    const { code, stdout, stderr } = await run('sqlite3', [database, ...commands]);
     assert.equal(code, 0, stderr);
     return stdout.trim();
 }
