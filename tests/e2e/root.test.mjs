@@ -23,7 +23,6 @@ import { Host, isRoot } from './servers.mjs';
 
 const content = 'of root alone\n';
 const wallet = `0x${'ab'.repeat(20)}`;
-const program = (name) => path.join(build, name);
 const skip = !isRoot && 'root is needed for it';
 
 // What an operator, cron and a web server may run as root: [program, arguments, variables].
@@ -55,6 +54,7 @@ describe('root in a folder of the service’s user', { skip, concurrency: 2 }, (
     let host;
     before(() => (host = new Host()));
     after(() => host.remove());
+    const program = (name) => path.join(host.bin, name);
 
     // A folder of the user's with a database, a victim of root's beside it, and the settings, which root alone may read.
     async function prepare() {

@@ -59,6 +59,8 @@ process.on('exit', () => {
     for (const child of running) child.kill('SIGTERM');
 });
 
+const programs = ['session-voice', ...['meter', 'attest', 'notify', 'admin'].map((name) => `session-voice-${name}`)];
+
 // A folder for all copies of the service: the programs where every user may run them, a certificate, and a home. Root
 // makes a user for it, as whom the programs run; others are that user themselves.
 export class Host {
@@ -69,8 +71,7 @@ export class Host {
         this.certificates = path.join(this.folder, 'certificates');
         for (const folder of [this.home, this.bin, this.certificates]) mkdirSync(folder);
         chmodSync(this.folder, 0o755);
-        for (const program of ['session-voice', 'session-voice-meter', 'session-voice-admin'])
-            copyFileSync(path.join(build, program), path.join(this.bin, program));
+        for (const program of programs) copyFileSync(path.join(build, program), path.join(this.bin, program));
         const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'privkey.pem'];
         const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1'];
         const args = ['req', '-x509', ...key, ...names, '-days', '2', '-out', 'fullchain.pem'];

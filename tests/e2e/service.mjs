@@ -171,7 +171,8 @@ export function exchange(
         }
         rememberRequest(sent, body);
         const { request: open } = ca === undefined ? http : https;
-        const request = open({ host, port, localAddress, method, path: mount + rawPath, headers: sent, agent, ca });
+        const servername = host === '::1' ? 'localhost' : undefined; // Node 20.19 finds no such address in a certificate
+        const request = open({ host, port, localAddress, method, path: mount + rawPath, headers: sent, agent, ca, servername });
         request.setTimeout(answerMs, () => request.destroy(new Error(`no answer to ${method} ${rawPath}`)));
         request.on('error', reject);
         request.on('response', (response) => {
