@@ -72,7 +72,7 @@ test: test-packages
 	@tests/run.sh build-test build-sanitized
 
 # What compilers do not say of the program's own files; a folder is looked at as one. cppcheck of Debian 12 takes a variable
-# for one of the same name in another function.
+# for one of the same name in another function; that of 13 counts it as an error that it does not look at every branch.
 LOOKED_AT := $(patsubst %.o,%.cpp,$(filter %/unity.o,$(LIB) $(EDGE) $(call objects,$(wildcard admin/*.cpp))))
 ifeq ($(UNITY),)
 lint:
@@ -82,7 +82,7 @@ lint: $(LOOKED_AT)
 	@printf '%s\n' $(LOOKED_AT) $(SERVER) $(wildcard cron/*.cpp) | xargs -P $$(nproc) -n 1 sh -c \
 	    'clang-tidy --quiet "$$0" -- -std=c++20 -DSESSION_VOICE_VERSION=\"\" -Ilib -Icgi-bin -isystem /usr/include/postgresql -iquote . 2>/dev/null'
 	@cppcheck --quiet --std=c++20 --enable=warning,performance,portability --suppress=missingIncludeSystem \
-	    --suppress=invalidLifetime --error-exitcode=1 -j $$(nproc) -Ilib -Icgi-bin lib cgi-bin cron admin
+	    --suppress=invalidLifetime --suppress=normalCheckLevelMaxBranches --error-exitcode=1 -j $$(nproc) -Ilib -Icgi-bin lib cgi-bin cron admin
 endif
 
 # The unit program, or of it what TEST names: a suite, suite/case, or whatever else Boost's --run_test takes.
