@@ -174,7 +174,7 @@ describe('doctor', () => {
     });
 
     const mayMount = process.getuid() === 0 && existsSync('/dev/fuse');
-    it('sees a file system whose locks may be others', { skip: !mayMount && 'needs root and FUSE' }, async () => {
+    it('sees a file system whose locks may be others', { skip: !mayMount && 'needs root and FUSE' }, async (t) => {
         const file = await copied();
         const other = path.join(temporaryFolder(), 'mounted');
         mkdirSync(other);
@@ -183,6 +183,7 @@ describe('doctor', () => {
             return warnings.includes('the database is on a FUSE file system');
         };
         const { code, stderr } = await run('bindfs', [path.dirname(file), other]);
+        if (/mount failed|Operation not permitted/.test(stderr)) return t.skip(stderr); // in a container, for example
         assert.equal(code, 0, stderr);
         try {
             assert.equal(await isOnFuse(other), true);
