@@ -368,8 +368,9 @@ std::optional<Reply> World::ask(const char* method, const std::string& path, con
                 made.answer = row.text("body");
                 made.started = row.integer("started_at");
                 requests.push_back(made);
-                if (is_heard &&
-                    made.status == 0) // what was refused for another reason could not be given back
+                // A fault can keep the key of a request from being given back that was refused for another
+                // reason.
+                if (is_heard && made.status == 0)
                     check(may_fail, "a key stays taken for nothing", reply);
                 else if (is_heard)
                     check(can_settle && made.answer == reply.text, "a refusal is kept for nothing", reply);

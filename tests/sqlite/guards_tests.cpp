@@ -458,13 +458,12 @@ BOOST_AUTO_TEST_CASE(no_row_is_what_it_must_not_be)
 BOOST_AUTO_TEST_CASE(nothing_becomes_what_it_must_not_be)
 {
     const auto event = [](const Row& changed) { return insertion("credit_events", changed); };
-    const auto seat = [](int uid, const std::string& room_id, const std::string& left_at = "NULL") {
+    const auto seat = [](int uid, const std::string& room_id) {
         const auto number = std::to_string(10 + uid);
         return insertion("connections", {{"connection_id", "'" + std::string(34, 'c') + number + "'"},
                                          {"room_id", room_id},
                                          {"wallet", "'0x" + std::string(38, 'f') + number + "'"},
-                                         {"agora_uid", std::to_string(uid)},
-                                         {"left_at", left_at}});
+                                         {"agora_uid", std::to_string(uid)}});
     };
     const auto append_only = "credit_events is append-only";
     const auto set_event = [](const std::string& change) {
