@@ -110,6 +110,7 @@ describe('a chain that begins anew', () => {
             const sweep = clockOf(machine);
             await due(escrow, machine, [1, 2, 3]);
             await sweep();
+            await anvil.allMined();
             await sweep();
             for (const id of [1, 2, 3]) await machine.at.stored(id, isFinal ? 'confirmed' : 'mined');
 
@@ -127,7 +128,10 @@ describe('a chain that begins anew', () => {
                 assert.deepEqual([tally.submitted, tally.another_chain], [2, true]);
                 assert.match(stderr, /it began anew; new attestations go on from its count/);
             }
-            for (let sweeps = 0; sweeps < 3; sweeps += 1) await sweep();
+            for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+                await sweep();
+                await anvil.allMined();
+            }
             for (const id of [4, 5]) {
                 const { nonce, tx_hash } = await machine.at.stored(id, isFinal ? 'confirmed' : 'mined');
                 assert.equal(nonce, id - (isFinal ? 4 : 1));
@@ -177,6 +181,7 @@ it('a stuck attestation is taken out by an operator', async (t) => {
     assert.equal((await admin('cancel', '3')).error, 'attestation not found');
 
     await admin('retry', '1');
+    await anvil.allMined();
     await attestingSweep(machine);
     await escrow.checkAttested(1, 'completed', metrics, (await machine.at.stored(1, 'confirmed')).tx_hash);
     const text = await runProgram(machine, 'session-voice-admin', ['sessions', 'show', '1']);

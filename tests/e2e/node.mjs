@@ -94,6 +94,11 @@ export class Anvil {
         throw new Error(`${hash} is not mined`);
     }
 
+    // Until no transaction waits for a block that it could be in.
+    async allMined() {
+        await until(async () => (await this.request('txpool_status')).pending === '0x0', 'all is mined');
+    }
+
     request(method, ...params) {
         return this.client.request({ method, params });
     }

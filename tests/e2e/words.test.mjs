@@ -74,6 +74,7 @@ describe("other nodes' words", () => {
             answerTo('eth_sendRawTransaction', { code: -32000, message }, { isForwarded: true });
             ok(await attest(id));
             answerAsItIs();
+            await anvil.allMined();
             assert.equal(ok(await attest(id)).status, 'confirmed', message);
         }
         assert.match(service.logs(), /the node answered eth_sendRawTransaction with code -32000: already known/);
