@@ -9,7 +9,7 @@
 void ban_wallet(Command& command)
 {
     const auto& seconds = command.arguments.ban_seconds;
-    rooms::Context context(command.database(), command.config.rules, command.now);
+    rooms::Context context(command.database(), command.rules, command.now);
     const auto expulsion = rooms::ban_and_expel(context, command.wallet, command.arguments.reason, seconds);
     const auto expires_at = seconds ? std::optional(command.now + *seconds) : std::nullopt;
     command.json = {{"wallet", command.wallet},
@@ -27,7 +27,7 @@ void ban_wallet(Command& command)
 
 void unban_wallet(Command& command)
 {
-    rooms::Context context(command.database(), command.config.rules, command.now);
+    rooms::Context context(command.database(), command.rules, command.now);
     if (!rooms::unban(context, command.wallet))
         throw base::Error(base::ErrorCode::not_found, "not_banned", command.wallet + " is not banned");
     command.json = {{"wallet", command.wallet}, {"banned", false}};

@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/startup.h"
 #include "ethereum/address.h"
@@ -8,10 +9,13 @@
 #include <filesystem>
 
 Command::Command(const Arguments& given)
-    : arguments(given), config(base::start(given.config_path, given.program)),
+    : settings_(std::make_unique<base::Config>(base::start(given.config_path, given.program))),
+      arguments(given), config(*settings_), rules(config.rules),
       wallet(ethereum::parse_address(given.wallet).value_or("")), now(base::system_now())
 {
 }
+
+Command::~Command() = default;
 
 bool Command::is_there() const
 {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/config.h"
 #include "base/json.h"
+#include "base/program.h"
 #include "database/transaction.h"
 #include "sqlite/migrate.h"
 
@@ -13,6 +13,11 @@
 #include <sstream>
 #include <string>
 #include <vector>
+
+namespace base {
+struct Config;
+struct Rules;
+} // namespace base
 
 // Given on the command line; which of them count depends on the command.
 struct Arguments
@@ -42,12 +47,18 @@ struct Arguments
 
 class Command
 {
+    const std::unique_ptr<const base::Config> settings_;
+
   public:
     // Starts with the settings that the arguments name.
     explicit Command(const Arguments& given);
+    ~Command();
+    Command(const Command&) = delete;
+    Command& operator=(const Command&) = delete;
 
     const Arguments& arguments;
-    const base::Config config;
+    const base::Config& config;
+    const base::Rules& rules; // the config's
     const std::string wallet; // in its one spelling
     const base::UnixSeconds now;
 

@@ -84,7 +84,7 @@ void write_line(std::ostream& text, const rooms::Stay& stay)
 void credits_show(Command& command)
 {
     auto& db = command.database();
-    rooms::Context context(db, command.config.rules, command.now);
+    rooms::Context context(db, command.rules, command.now);
     rooms::load_settled_standing(context, command.wallet);
     const database::Snapshot snapshot(db);
     const auto standing = rooms::load_standing(db, command.wallet, command.now);
@@ -109,7 +109,7 @@ void credits_show(Command& command)
 void credits_statement(Command& command)
 {
     auto& db = command.database();
-    rooms::Context context(db, command.config.rules, command.now);
+    rooms::Context context(db, command.rules, command.now);
     rooms::load_settled_standing(context, command.wallet);
     const database::Snapshot snapshot(db);
     const auto standing = rooms::load_standing(db, command.wallet, command.now);
@@ -162,7 +162,7 @@ void credits_statement(Command& command)
 void credits_adjust(Command& command)
 {
     auto& db = command.database();
-    rooms::Context context(db, command.config.rules, command.now);
+    rooms::Context context(db, command.rules, command.now);
     std::int64_t applied = 0;
     const auto remaining_seconds = context.transact([&] {
         rooms::settle_wallet(context, command.wallet);
@@ -170,7 +170,7 @@ void credits_adjust(Command& command)
                                   command.now);
         const auto after_seconds = credits::account(db, command.wallet).remaining_seconds;
         if (applied > 0)
-            credits::tell_granted(db, command.config.rules, command.wallet, credits::EventKind::admin_adjust,
+            credits::tell_granted(db, command.rules, command.wallet, credits::EventKind::admin_adjust,
                                   applied, after_seconds, command.now);
         return after_seconds;
     });
@@ -189,7 +189,7 @@ void credits_refund(Command& command)
     if (!connection)
         throw base::Error(base::ErrorCode::not_found, "connection_not_found",
                           "there is no connection " + arguments.connection_id);
-    rooms::Context context(db, command.config.rules, command.now);
+    rooms::Context context(db, command.rules, command.now);
     const auto account = context.transact([&] {
         rooms::settle_wallet(context, connection->wallet);
         credits::refund(db, connection->wallet, arguments.connection_id, arguments.seconds, arguments.reason,

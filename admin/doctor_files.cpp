@@ -1,5 +1,6 @@
 #include "doctor_files.h"
 
+#include "base/config.h"
 #include "unit.h"
 
 #include <algorithm>

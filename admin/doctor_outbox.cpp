@@ -1,5 +1,6 @@
 #include "doctor_outbox.h"
 
+#include "base/config.h"
 #include "outbox/standing.h"
 
 namespace {

@@ -1,8 +1,11 @@
 // Whether others are told what happens.
 #pragma once
 
-#include "base/config.h"
 #include "database/connection.h"
 #include "findings.h"
+
+namespace base {
+struct Config;
+}
 
 void examine_outbox(Findings& findings, const base::Config& config, database::Connection& db);

@@ -1,4 +1,5 @@
 #include "auth/nonce.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "command.h"
 #include "credits/ledger.h"
@@ -85,7 +86,7 @@ void prune(Command& command)
         credits::day_of(command.now) - command.arguments.older_than_days * credits::seconds_per_day;
     const auto size_before = db.size_bytes();
     if (!rehearse) { // what lapsed long ago and was not booked belongs to the old, too
-        rooms::sweep(db, command.config.rules, command.now);
+        rooms::sweep(db, command.rules, command.now);
         while (usage::book_days(db, command.now) > 0) {
         }
     }

@@ -1,5 +1,6 @@
 #include "storage/move.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "command.h"
 #include "storage/open.h"

@@ -14,7 +14,7 @@ void rooms_list(Command& command)
     constexpr std::int64_t rooms_shown = 1000;
     command.json["rooms"] = base::Json::array();
     const auto active =
-        rooms::list_active(command.database(), command.config.rules, false, rooms_shown, command.now);
+        rooms::list_active(command.database(), command.rules, false, rooms_shown, command.now);
     for (const auto& each : active) {
         const auto& room = each.room;
         command.json["rooms"].push_back({{"room_id", room.room_id},
@@ -33,7 +33,7 @@ void rooms_list(Command& command)
 void rooms_close(Command& command)
 {
     const auto& room_id = command.arguments.room_id;
-    rooms::Context context(command.database(), command.config.rules, command.now);
+    rooms::Context context(command.database(), command.rules, command.now);
     if (!rooms::close(context, room_id))
         throw base::Error(base::ErrorCode::not_found, "room_not_found", "there is no such active room");
     command.json = {{"room_id", room_id}, {"closed", true}};
@@ -92,7 +92,7 @@ void rooms_show(Command& command)
 void rooms_kick(Command& command)
 {
     const auto& connection_id = command.arguments.connection_id;
-    rooms::Context context(command.database(), command.config.rules, command.now);
+    rooms::Context context(command.database(), command.rules, command.now);
     const auto removal = rooms::remove(context, connection_id);
     command.json = {{"connection_id", connection_id},
                     {"debited_seconds", removal.debited_seconds},

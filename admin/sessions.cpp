@@ -1,3 +1,4 @@
+#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "command.h"

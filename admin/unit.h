@@ -1,7 +1,7 @@
 // What systemd lets a service write, as its unit and the drop-ins say.
 #pragma once
 
-#include "base/config.h"
+#include "base/environment.h"
 
 #include <filesystem>
 #include <string>

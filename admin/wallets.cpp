@@ -26,7 +26,7 @@ void wallets_list(Command& command)
 void wallets_show(Command& command)
 {
     auto& db = command.database();
-    rooms::Context context(db, command.config.rules, command.now);
+    rooms::Context context(db, command.rules, command.now);
     rooms::load_settled_standing(context, command.wallet);
     const database::Snapshot snapshot(db);
     const auto standing = rooms::load_standing(db, command.wallet, command.now);

@@ -1,4 +1,5 @@
 // What others are told, and what of it did not get through: the outbox.
+#include "base/config.h"
 #include "base/error.h"
 #include "base/random.h"
 #include "command.h"

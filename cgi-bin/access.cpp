@@ -1,5 +1,6 @@
 #include "access.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/hmac.h"

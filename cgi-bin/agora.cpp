@@ -1,5 +1,6 @@
 #include "agora.h"
 
+#include "base/config.h"
 #include "charging.h"
 #include "responses.h"
 #include "rooms/presence.h"

@@ -1,6 +1,16 @@
 #include "app.h"
 
+#include "base/config.h"
 #include "base/error.h"
+
+App::App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source,
+         shared::Counters& counted, base::Clock& read_clock)
+    : config(settings), rules(settings.rules), chain(asked_chain), random(source), counters(counted),
+      clock(read_clock), limits(settings.shared_path("limits"), source),
+      nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
+      tokens(settings.agora_app_id, settings.agora_app_certificate), traffic_(counted)
+{
+}
 
 database::Connection& App::connection()
 {

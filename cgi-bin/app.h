@@ -4,7 +4,6 @@
 #include "agora/rtc_token.h"
 #include "auth/nonce.h"
 #include "base/clock.h"
-#include "base/config.h"
 #include "base/random.h"
 #include "ethereum/chain.h"
 #include "metrics/report.h"
@@ -17,6 +16,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+
+namespace base {
+struct Config;
+struct Rules;
+} // namespace base
 
 // An answer that is the same for everybody, kept until something changes.
 struct KeptAnswer
@@ -31,13 +35,7 @@ class App
 {
   public:
     App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source,
-        shared::Counters& counted, base::Clock& read_clock)
-        : config(settings), chain(asked_chain), random(source), counters(counted), clock(read_clock),
-          limits(settings.shared_path("limits"), source),
-          nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
-          tokens(settings.agora_app_id, settings.agora_app_certificate), traffic_(counted)
-    {
-    }
+        shared::Counters& counted, base::Clock& read_clock);
 
     // Opened and migrated when it is first needed, and again after close_database(): a database that cannot
     // be reached fails the requests that need it, not the process. Throws Error(database_unavailable), or
@@ -91,6 +89,7 @@ class App
     void mark_outdated() { is_outdated_ = true; }
 
     const base::Config& config;
+    const base::Rules& rules; // the config's
     ethereum::Chain& chain;
     base::Random& random;
     shared::Counters& counters;

@@ -1,5 +1,6 @@
 #include "asking.h"
 
+#include "base/config.h"
 #include "base/hex.h"
 #include "rate_limits.h"
 #include "rooms/standing.h"
@@ -40,7 +41,7 @@ credits::NameLookup look_up_name(App& app, const Call& call)
         return NameLookup::not_needed;
     if (is_remembered(app, call, no_name))
         return NameLookup::no_name;
-    const bool has_credit = standing.remaining_seconds() >= app.config.rules.minimum_credit_seconds;
+    const bool has_credit = standing.remaining_seconds() >= app.rules.minimum_credit_seconds;
     if (!has_credit)
         count_question(app, call.request);
     else if (take_question(app, call.request) > 0)

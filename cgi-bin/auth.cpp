@@ -4,6 +4,7 @@
 #include "auth/access_token.h"
 #include "auth/siwe_message.h"
 #include "auth/wallet_signature.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "fields.h"
@@ -50,7 +51,7 @@ Signer find_signer(App& app, const Call& call, const std::string& wallet,
 http::Response token_for(const App& app, const Call& call, const std::string& wallet,
                          base::UnixSeconds signed_in_at, base::Json body = base::Json::object())
 {
-    const auto ttl_seconds = app.config.rules.jwt_ttl_seconds;
+    const auto ttl_seconds = app.rules.jwt_ttl_seconds;
     body["token"] = auth::issue_access_token(app.config.jwt_secret, {wallet, signed_in_at}, call.request.now,
                                              ttl_seconds);
     body["expires_in"] = ttl_seconds;
@@ -111,7 +112,7 @@ const char* untimeliness(const App& app, const http::Request& request, const aut
 {
     constexpr std::int64_t leeway_ms = 60 * 1000;
     const auto now_ms = request.now_ms;
-    const auto oldest_ms = now_ms - app.config.rules.nonce_ttl_seconds * 1000;
+    const auto oldest_ms = now_ms - app.rules.nonce_ttl_seconds * 1000;
     if (message.issued_at_ms < oldest_ms || message.expiration_time_ms.value_or(now_ms + 1) <= now_ms)
         return "message expired";
     if (std::max(message.issued_at_ms, message.not_before_ms.value_or(now_ms)) > now_ms + leeway_ms)
@@ -167,7 +168,7 @@ http::Response post_auth_demo(App& app, const Call& call)
 http::Response post_auth_refresh(App& app, const Call& call)
 {
     const auto age_seconds = call.request.now - call.signed_in_at;
-    if (age_seconds > app.config.rules.session_max_age_seconds)
+    if (age_seconds > app.rules.session_max_age_seconds)
         throw Error(ErrorCode::unauthenticated, "unauthorized");
     rooms::refuse_banned(rooms::find_active_ban(app.database(), call.wallet, call.request.now));
     return token_for(app, call, call.wallet, call.signed_in_at);

@@ -12,7 +12,7 @@ class Charging
     Charging(App& app, base::UnixSeconds now) : Charging(app, app.connection(), now) {}
     // Of who may only read from app.database().
     Charging(App& app, database::Connection& db, base::UnixSeconds now)
-        : context(db, app.config.rules, now), app_(app)
+        : context(db, app.rules, now), app_(app)
     {
     }
     ~Charging() { app_.debited_seconds += context.debited_seconds(); }

@@ -1,5 +1,6 @@
 #include "cors.h"
 
+#include "base/config.h"
 #include "base/origin.h"
 
 #include <algorithm>

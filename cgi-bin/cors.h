@@ -1,8 +1,11 @@
 // What browsers ask and are told about pages of other origins (the Fetch standard; RFC 6454 for origins).
 #pragma once
 
-#include "base/config.h"
 #include "http.h"
+
+namespace base {
+struct Config;
+}
 
 // The answer to any OPTIONS.
 http::Response preflight(const base::Config& config, const http::Request& request);

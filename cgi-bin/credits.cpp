@@ -117,7 +117,7 @@ http::Response post_credits_verify_celo(App& app, const Call& call)
     Charging charging(app, now);
     const auto bonus = charging.context.transact([&] {
         rooms::settle_wallet(charging.context, call.wallet);
-        return credits::take_celo_bonus(app.database(), app.config.rules, call.wallet, now);
+        return credits::take_celo_bonus(app.database(), app.rules, call.wallet, now);
     });
     return ok({{"granted", bonus.granted}, {"remaining_seconds", bonus.remaining_seconds}});
 }

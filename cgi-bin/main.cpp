@@ -1,5 +1,6 @@
 // The program behind the web server, as FastCGI worker or as plain CGI.
 #include "base/cgi.h"
+#include "base/config.h"
 #include "base/startup.h"
 #include "exchange.h"
 #include "fastcgi.h"

@@ -1,5 +1,6 @@
 #include "rate_limits.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/network.h"
 

@@ -1,5 +1,6 @@
 #include "request_log.h"
 
+#include "base/config.h"
 #include "base/log.h"
 #include "metrics/report.h"
 

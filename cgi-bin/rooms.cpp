@@ -1,6 +1,7 @@
 #include "rooms.h"
 
 #include "asking.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -59,7 +60,7 @@ std::string list_active_rooms(App& app, base::UnixSeconds now)
 {
     auto list = base::Json::array();
     // Twice as many, in case some cannot be rendered.
-    const auto found = rooms::list_active(app.database(), app.config.rules, true, 2 * listing_limit, now);
+    const auto found = rooms::list_active(app.database(), app.rules, true, 2 * listing_limit, now);
     for (const auto& active : found) {
         if (list.size() == listing_limit)
             break;
@@ -93,7 +94,7 @@ http::Response post_rooms_join(App& app, const Call& call)
 {
     const auto room_id = id_field(call.body, "room_id");
     require_fields(room_id.has_value(), "missing room_id");
-    const auto& rules = app.config.rules;
+    const auto& rules = app.rules;
     const auto lookup = look_up_name(app, call);
     Charging charging(app, app.clock.now());
     const auto seat = rooms::join(charging.context, {app.tokens, app.random}, call.wallet, lookup, *room_id);
@@ -123,7 +124,7 @@ http::Response post_rooms_heartbeat(App& app, const Call& call)
 http::Response post_rooms_token_renew(App& app, const Call& call)
 {
     const auto caller = read_caller(call);
-    const auto& rules = app.config.rules;
+    const auto& rules = app.rules;
     Charging charging(app, call.request.now);
     const auto renewal = rooms::renew(charging.context, {app.tokens, app.random}, caller);
     const auto events = render(call.wallet, renewal.events);
@@ -169,7 +170,7 @@ http::Response get_rooms_active(App& app, const Call& call)
 http::Response get_room(App& app, const Call& call)
 {
     const auto room_id = base::id_of(call.path_id);
-    const auto view = rooms::view(app.database(), app.config.rules, call.wallet, room_id, call.request.now);
+    const auto view = rooms::view(app.database(), app.rules, call.wallet, room_id, call.request.now);
     if (!view)
         throw base::Error(base::ErrorCode::not_found, "room_not_found");
     return ok(render(app, *view));

@@ -150,7 +150,7 @@ http::Response get_service_wallet(App& app, const Call& call)
     const database::Snapshot snapshot(db);
     const auto standing = rooms::load_standing(db, wallet, now);
     const auto account = standing.account();
-    const auto hosted = rooms::hosted_view(db, app.config.rules, wallet, now);
+    const auto hosted = rooms::hosted_view(db, app.rules, wallet, now);
     return ok({{"wallet", wallet},
                {"remaining_seconds", account.remaining_seconds},
                {"base_granted_seconds", account.base_granted_seconds},
@@ -198,7 +198,7 @@ http::Response get_service_rooms(App& app, const Call& call)
 {
     const auto limit = integer_parameter(call.request.query, "limit", 1, largest_page).value_or(default_page);
     const auto after = read_place(call.request.query);
-    const auto page = rooms::list_all(app.database(), app.config.rules, after, limit, call.request.now);
+    const auto page = rooms::list_all(app.database(), app.rules, after, limit, call.request.now);
     auto list = base::Json::array();
     for (const auto& room : page.rooms)
         list.push_back(render(app, room));

@@ -1,5 +1,6 @@
 #include "sessions.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "fields.h"
 #include "rate_limits.h"

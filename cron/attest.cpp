@@ -1,5 +1,6 @@
 // The sweep of booked sessions, as cron runs it: attests those whose outcome is final, follows up what the
 // chain has not confirmed.
+#include "base/config.h"
 #include "metrics/report.h"
 #include "sessions/oracle.h"
 #include "storage/open.h"

@@ -1,6 +1,7 @@
 // The sweep of rooms, as cron runs it: meters the silent, settles the lapsed, closes empty rooms and those of
 // sessions that have ended, forgets what has expired.
 #include "auth/nonce.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "metrics/report.h"

@@ -1,4 +1,5 @@
 // Tells others what has happened, as cron runs it: the application by webhooks, Agora whom to turn away.
+#include "base/config.h"
 #include "base/error.h"
 #include "http_client/client.h"
 #include "metrics/report.h"

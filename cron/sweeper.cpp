@@ -2,6 +2,7 @@
 
 #include "base/cgi.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/startup.h"

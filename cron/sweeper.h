@@ -1,12 +1,16 @@
 // What the programs that cron runs have in common: their options, and the rounds that they make.
 #pragma once
 
-#include "base/config.h"
 #include "base/json.h"
+#include "base/program.h"
 #include "shared/counters.h"
 
 #include <chrono>
 #include <functional>
+
+namespace base {
+struct Config;
+}
 
 namespace cron {
 

@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include "base/config.h"
 #include "postgresql/migrate.h"
 #include "storage/open.h"
 

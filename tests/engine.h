@@ -3,13 +3,16 @@
 // there.
 #pragma once
 
-#include "base/config.h"
 #include "database/transaction.h"
 
 #include <boost/test/unit_test.hpp>
 #include <memory>
 #include <string>
 #include <vector>
+
+namespace base {
+struct Config;
+}
 
 namespace engine {
 

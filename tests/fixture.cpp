@@ -1,6 +1,7 @@
 #include "fixture.h"
 
 #include "auth/access_token.h"
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "engine.h"
 #include "rooms/audit.h"
@@ -160,10 +161,15 @@ base::Config test_config()
     return config;
 }
 
-AppFixture::AppFixture(base::Config settings)
-    : config(std::move(settings)), app(config, chain, random, counters, clock)
+AppFixture::AppFixture() : AppFixture(test_config()) {}
+
+AppFixture::AppFixture(const base::Config& settings)
+    : settings_(std::make_unique<base::Config>(settings)), config(*settings_),
+      app(config, chain, random, counters, clock)
 {
 }
+
+AppFixture::~AppFixture() = default;
 
 Wallet AppFixture::wallet(unsigned number)
 {

@@ -17,6 +17,7 @@
 #include <boost/test/unit_test.hpp>
 #include <functional>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -100,8 +101,14 @@ base::Config test_config();
 
 class AppFixture
 {
+    const std::unique_ptr<base::Config> settings_;
+
   public:
-    explicit AppFixture(base::Config settings = test_config());
+    AppFixture();
+    explicit AppFixture(const base::Config& settings);
+    ~AppFixture();
+    AppFixture(const AppFixture&) = delete;
+    AppFixture& operator=(const AppFixture&) = delete;
 
     // A wallet that can sign; the same for the same number (1 or more).
     static Wallet wallet(unsigned number);
@@ -149,13 +156,13 @@ class AppFixture
     // The active free room that the wallet hosts; empty if there is none.
     std::string hosted_room(const std::string& wallet_address);
     // What the domain's functions want, at the fixture's present.
-    rooms::Context& context() { return context_.emplace(db(), config.rules, now); }
+    rooms::Context& context() { return context_.emplace(db(), app.rules, now); }
     rooms::Mint mint() { return {app.tokens, random}; }
     database::Connection& db() { return app.database(); }
     // The same, for what only SQLite's file can do.
     sqlite::Connection& sqlite_db() { return dynamic_cast<sqlite::Connection&>(db()); }
 
-    base::Config config;
+    base::Config& config;
     const engine::Place place{config};
     ScriptedChain chain;
     SeededRandom random{20260101};

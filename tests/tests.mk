@@ -36,6 +36,14 @@ $(PCH): tests/fixture.h
 $(BUILD)/run_tests: $(EDGE) $(LIB) $(SHARED_TESTS)
 	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ -lboost_unit_test_framework $(LIBS)
 
+# What TEST names alone: its suites' files, and what tests have in common. None are named by a pattern, which may mean any.
+NAMED := $(if $(TEST),$(if $(SAN)$(UNITY),,$(shell grep -lE \
+    "TEST_SUITE.($$(echo '$(TEST)' | sed 's|/[^,]*||g; s/,/|/g'))\b" $(TEST_SOURCES))))
+COMMON := $(if $(NAMED),$(shell grep -L TEST_SUITE $(TEST_SOURCES)))
+CHECKED := $(NAMED) $(foreach file,$(COMMON),$(if $(filter tests/ $(dir $(NAMED)),$(dir $(file))),$(file)))
+$(BUILD)/named_tests: $(EDGE) $(LIB) $(call objects,$(CHECKED)) always
+	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $(filter-out always,$^) -lboost_unit_test_framework $(LIBS)
+
 $(BUILD)/wal-torture: $(BUILD)/tests/torture/wal_torture.o $(LIB)
 	$(call say,$@)$(CXX) $(LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -87,10 +95,11 @@ endif
 
 # The unit program, or of it what TEST names: a suite, suite/case, or whatever else Boost's --run_test takes.
 TEST ?=
+CHECK := $(BUILD)/$(if $(NAMED),named_tests,run_tests)
 check: unit-packages
 	$(if $(SAN),@$(MAKE) --no-print-directory -j$$(nproc) SAN= BUILD=build build/run_tests)
-	@$(MAKE) --no-print-directory -j$$(nproc) $(BUILD)/run_tests
-	@$(BUILD)/run_tests --color_output=no $(if $(TEST),--run_test='$(TEST)')
+	@$(MAKE) --no-print-directory -j$$(nproc) $(CHECK)
+	@$(CHECK) --color_output=no $(if $(TEST),--run_test='$(TEST)')
 
 # Everything by both compilers: what tests/debian does in a release. In a unity build a file can live by the includes of
 # its neighbours, so each is also compiled alone.

@@ -2,39 +2,14 @@
 #pragma once
 
 #include "base/environment.h"
+#include "base/program.h"
+#include "base/rules.h"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace base {
-
-// The parameters of rooms, credits and tokens. All in seconds unless the name says otherwise.
-struct Rules
-{
-    std::int64_t base_grant_seconds = 1800;
-    bool base_grant_per_name = false; // a name brings the base grant to the first of its owners alone
-    std::int64_t celo_bonus_seconds = 1800;
-    std::int64_t minimum_credit_seconds = 90; // to create, join or renew; at least free_token_ttl_seconds
-    std::int64_t free_token_ttl_seconds = 90;
-    std::int64_t renew_after_seconds = 45;
-    std::int64_t heartbeat_interval_seconds = 30;
-    std::int64_t booked_token_ttl_seconds = 3600;
-    std::int64_t low_credit_seconds = 300;
-    std::int64_t unjoined_room_ttl_seconds = 300;
-    std::int64_t nonce_ttl_seconds = 300;
-    std::int64_t jwt_ttl_seconds = 3600;
-    std::int64_t session_max_age_seconds = 604800; // since the wallet signed; then no token is refreshed
-    std::int64_t join_window_seconds = 300;
-    std::int64_t sweep_stale_after_seconds = 300; // /health calls an older sweep stale
-    std::int64_t free_room_capacity = 6;          // participants
-    std::int64_t booked_room_capacity = 2;
-    std::int64_t early_leave_budget_seconds = 900; // per wallet and hour; 0: no such rule
-
-    // Whether there is somebody to tell of what happens; such a message costs a row.
-    bool tells_application = false; // WEBHOOK_URL is set
-    bool tells_agora = false;       // AGORA_CUSTOMER_ID is set
-};
 
 enum class ChainMode
 {
@@ -106,7 +81,7 @@ struct Config
     std::string service_token; // the application's backend's; empty: there is no /service
 
     bool log_requests = true;
-    bool has_page = true; // for people, at /
+    bool has_page = true;         // for people, at /
     std::string metrics_token;    // empty: there is no /metrics
     std::string metrics_textfile; // empty: none is written
     // So many in a minute or an hour, and as many at once; 0: no limit, which is the default in development.
@@ -120,15 +95,6 @@ struct Config
     std::int64_t rate_limit_attest_per_minute = 120;            // per address
 
     Rules rules;
-};
-
-// Who reads: the server cannot do without the secrets and the chain, the oracle not without its key and the
-// escrow. The tools that work on the database alone accept their absence, but nobody accepts a wrong value.
-enum class Program
-{
-    server,
-    oracle,
-    tool
 };
 
 // Settings in the environment win over the file's. `file_path` may be empty: then SESSION_VOICE_CONFIG

@@ -1,5 +1,6 @@
 #include "base/startup.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 

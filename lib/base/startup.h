@@ -2,12 +2,14 @@
 // no business.
 #pragma once
 
-#include "base/config.h"
+#include "base/program.h"
 
 #include <string>
 #include <sys/types.h>
 
 namespace base {
+
+struct Config;
 
 struct Place
 {

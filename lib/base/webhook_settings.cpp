@@ -1,6 +1,7 @@
 #include "base/webhook_settings.h"
 
 #include "base/base64.h"
+#include "base/config.h"
 #include "base/text.h"
 #include "base/uri.h"
 

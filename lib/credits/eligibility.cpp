@@ -1,6 +1,7 @@
 #include "credits/eligibility.h"
 
 #include "base/log.h"
+#include "base/rules.h"
 #include "credits/notice.h"
 
 #include <cassert>

@@ -2,13 +2,16 @@
 // minimum_credit_seconds from wherever to create, join or renew.
 #pragma once
 
-#include "base/config.h"
 #include "base/error.h"
 #include "credits/ledger.h"
 #include "ethereum/chain.h"
 
 #include <optional>
 #include <string>
+
+namespace base {
+struct Rules;
+}
 
 namespace credits {
 

@@ -1,5 +1,6 @@
 #include "credits/notice.h"
 
+#include "base/rules.h"
 #include "outbox/outbox.h"
 
 namespace credits {

@@ -1,10 +1,13 @@
 // What the application is told of a wallet's credit.
 #pragma once
 
-#include "base/config.h"
 #include "credits/ledger.h"
 
 #include <string>
+
+namespace base {
+struct Rules;
+}
 
 namespace credits {
 

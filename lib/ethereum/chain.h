@@ -1,13 +1,16 @@
 // What the service asks the chain.
 #pragma once
 
-#include "base/config.h"
 #include "ethereum/escrow.h"
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+namespace base {
+struct Config;
+}
 
 namespace ethereum {
 

@@ -1,5 +1,6 @@
 #include "ethereum/rpc_chain.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "ethereum/abi.h"

@@ -1,5 +1,6 @@
 #include "metrics/report.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/version.h"

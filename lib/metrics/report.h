@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/config.h"
 #include "database/connection.h"
 #include "ethereum/json_rpc.h"
 #include "outbox/queue.h"
@@ -11,6 +10,10 @@
 
 #include <functional>
 #include <string>
+
+namespace base {
+struct Config;
+}
 
 namespace metrics {
 

@@ -1,5 +1,6 @@
 #include "outbox/delivery.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "outbox/letter.h"

@@ -4,12 +4,15 @@
 // once that counts as lost, it is sent again, under the same id. So each is told at least once.
 #pragma once
 
-#include "base/config.h"
 #include "http_client/client.h"
 #include "outbox/queue.h"
 
 #include <functional>
 #include <map>
+
+namespace base {
+struct Config;
+}
 
 namespace outbox {
 

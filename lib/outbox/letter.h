@@ -1,9 +1,12 @@
 // What is sent for a message, and what its answer means.
 #pragma once
 
-#include "base/config.h"
 #include "http_client/client.h"
 #include "outbox/queue.h"
+
+namespace base {
+struct Config;
+}
 
 namespace outbox {
 

@@ -1,5 +1,6 @@
 #include "rooms/connection.h"
 
+#include "base/rules.h"
 #include "database/many_rows.h"
 
 #include <algorithm>

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/config.h"
 #include "database/connection.h"
 #include "rooms/kind.h"
 
@@ -10,6 +9,10 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+namespace base {
+struct Rules;
+}
 
 namespace rooms {
 

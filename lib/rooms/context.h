@@ -2,12 +2,15 @@
 #pragma once
 
 #include "agora/rtc_token.h"
-#include "base/config.h"
 #include "base/random.h"
 #include "database/transaction.h"
 
 #include <cstdint>
 #include <utility>
+
+namespace base {
+struct Rules;
+}
 
 namespace rooms {
 

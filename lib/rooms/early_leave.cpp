@@ -1,5 +1,7 @@
 #include "rooms/early_leave.h"
 
+#include "base/rules.h"
+
 #include <algorithm>
 #include <cassert>
 

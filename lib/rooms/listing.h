@@ -2,12 +2,15 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/config.h"
 #include "rooms/room.h"
 
 #include <optional>
 #include <string>
 #include <vector>
+
+namespace base {
+struct Rules;
+}
 
 namespace rooms {
 

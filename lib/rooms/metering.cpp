@@ -1,5 +1,6 @@
 #include "rooms/metering.h"
 
+#include "base/rules.h"
 #include "credits/ledger.h"
 #include "rooms/notices.h"
 

@@ -1,5 +1,6 @@
 #include "rooms/notices.h"
 
+#include "base/rules.h"
 #include "outbox/outbox.h"
 #include "rooms/connection.h"
 #include "rooms/metering.h"

@@ -1,6 +1,7 @@
 #include "rooms/participation.h"
 
 #include "base/error.h"
+#include "base/rules.h"
 #include "rooms/departure.h"
 #include "rooms/early_leave.h"
 #include "rooms/loaded_room.h"

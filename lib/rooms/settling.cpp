@@ -1,5 +1,6 @@
 #include "rooms/settling.h"
 
+#include "base/rules.h"
 #include "rooms/loaded_room.h"
 #include "rooms/notices.h"
 

@@ -1,5 +1,6 @@
 #include "rooms/sweep.h"
 
+#include "base/rules.h"
 #include "rooms/loaded_room.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "sessions/notices.h"
 
+#include "base/config.h"
 #include "outbox/outbox.h"
 #include "sessions/session.h"
 

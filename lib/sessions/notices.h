@@ -2,11 +2,14 @@
 // Call all of it inside a Transaction.
 #pragma once
 
-#include "base/config.h"
 #include "rooms/connection.h"
 #include "sessions/outcome.h"
 
 #include <string>
+
+namespace base {
+struct Config;
+}
 
 namespace sessions {
 

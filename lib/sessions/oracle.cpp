@@ -1,5 +1,6 @@
 #include "sessions/oracle.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "database/transaction.h"

@@ -9,7 +9,6 @@
 // database_unavailable if what it works on is gone when the chain has answered: a restore.
 #pragma once
 
-#include "base/config.h"
 #include "ethereum/chain.h"
 #include "sessions/attestation.h"
 #include "sessions/delivery.h"
@@ -17,6 +16,10 @@
 
 #include <functional>
 #include <optional>
+
+namespace base {
+struct Config;
+}
 
 namespace sessions {
 

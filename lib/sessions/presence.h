@@ -1,12 +1,15 @@
 // What Agora says of who is in the channel of a booked session.
 #pragma once
 
-#include "base/config.h"
 #include "database/connection.h"
 #include "rooms/presence.h"
 
 #include <optional>
 #include <string>
+
+namespace base {
+struct Config;
+}
 
 namespace sessions {
 

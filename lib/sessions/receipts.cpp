@@ -1,4 +1,5 @@
 // What the chain made of an attestation's transactions, and whether that is the last word.
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "database/transaction.h"

@@ -1,5 +1,6 @@
 #include "sessions/session.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "database/transaction.h"

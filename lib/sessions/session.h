@@ -2,13 +2,16 @@
 #pragma once
 
 #include "agora/rtc_token.h"
-#include "base/config.h"
 #include "database/connection.h"
 #include "ethereum/chain.h"
 #include "sessions/outcome.h"
 
 #include <optional>
 #include <string>
+
+namespace base {
+struct Config;
+}
 
 namespace sessions {
 

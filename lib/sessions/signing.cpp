@@ -1,5 +1,6 @@
 #include "sessions/signing.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
 

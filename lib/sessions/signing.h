@@ -1,12 +1,15 @@
 // From an attestation to signed bytes for the escrow: gas, fees, nonce, signature.
 #pragma once
 
-#include "base/config.h"
 #include "ethereum/chain.h"
 #include "ethereum/private_key.h"
 #include "sessions/attestation.h"
 
 #include <string>
+
+namespace base {
+struct Config;
+}
 
 namespace sessions {
 

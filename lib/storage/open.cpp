@@ -1,5 +1,6 @@
 #include "storage/open.h"
 
+#include "base/config.h"
 #include "postgresql/connection.h"
 #include "sqlite/migrate.h"
 

@@ -1,12 +1,15 @@
 // The database that the settings name, by the driver that knows it.
 #pragma once
 
-#include "base/config.h"
 #include "database/connection.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+
+namespace base {
+struct Config;
+}
 
 namespace storage {
 

@@ -1,5 +1,6 @@
 #include "auth/nonce.h"
 
+#include "base/config.h"
 #include "fixture.h"
 
 #include <limits>

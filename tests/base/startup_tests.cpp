@@ -1,5 +1,6 @@
 #include "base/startup.h"
 
+#include "base/config.h"
 #include "fixture.h"
 #include "sqlite/child_process.h"
 #include "temporary_folder.h"

@@ -2,6 +2,7 @@
 // heartbeat every 30 s and renews every 45 s; all of it 60 days ago, so that it can be pruned at once. Prints
 // the bytes of the database before and after, and the participant-hours between.  usage: grow SETTINGS ROOMS
 // HOURS
+#include "base/config.h"
 #include "base/hex.h"
 #include "base/random.h"
 #include "base/startup.h"

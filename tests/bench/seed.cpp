@@ -4,6 +4,7 @@
 // spread over all, what a client of each would send: access token, room_id, connection_id; for a visitor a -
 // stands for the last.  usage: seed SETTINGS PARTICIPANTS [VISITORS [LINES]]
 #include "auth/access_token.h"
+#include "base/config.h"
 #include "base/hex.h"
 #include "base/random.h"
 #include "base/startup.h"

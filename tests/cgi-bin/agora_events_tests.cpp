@@ -1,3 +1,4 @@
+#include "base/config.h"
 #include "handler_fixture.h"
 
 namespace {

@@ -1,5 +1,6 @@
 #include "sign_in_fixture.h"
 
+#include "base/config.h"
 #include "base/hex.h"
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 // what is right. Where the first service failed on requests at the same time, these come one after the other;
 // the real server is shown simultaneous ones elsewhere.
 #include "agora_token.h"
+#include "base/config.h"
 #include "base/hex.h"
 #include "handler_fixture.h"
 #include "rooms/room.h"

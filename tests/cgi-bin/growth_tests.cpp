@@ -1,5 +1,6 @@
 // What somebody can leave on the disk: the table of lib/README.md, row by row.
 #include "auth/nonce.h"
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
 #include "handler_fixture.h"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/base64.h"
+#include "base/config.h"
 #include "base/hex.h"
 #include "base/hmac.h"
 #include "fixture.h"

@@ -1,5 +1,6 @@
 // The endpoints are listed in one place, cgi-bin/routes.cpp. What else has to name them is compared with it
 // here, and so is what has to name the settings.
+#include "base/config.h"
 #include "base/json.h"
 #include "handler_fixture.h"
 #include "routes.h"

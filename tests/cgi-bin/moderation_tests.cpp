@@ -1,5 +1,6 @@
 // What hosts may do, what a room shows, titles and capacities, bans, and the change of the JWT secret.
 #include "auth/access_token.h"
+#include "base/config.h"
 #include "handler_fixture.h"
 #include "rooms/ban.h"
 #include "rooms/moderation.h"

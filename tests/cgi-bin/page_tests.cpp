@@ -1,4 +1,5 @@
 // The page's files, and signing in without a wallet.
+#include "base/config.h"
 #include "base/hex.h"
 #include "base/hmac.h"
 #include "handler_fixture.h"

@@ -1,4 +1,5 @@
 // Who may ask for what how often, and what asks the chain, through dispatch.
+#include "base/config.h"
 #include "handler_fixture.h"
 
 namespace {

@@ -1,4 +1,5 @@
 #include "agora_token.h"
+#include "base/config.h"
 #include "base/random.h"
 #include "credits/ledger.h"
 #include "handler_fixture.h"

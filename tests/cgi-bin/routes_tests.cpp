@@ -1,5 +1,6 @@
 #include "dispatch.h"
 
+#include "base/config.h"
 #include "handler_fixture.h"
 
 #include <algorithm>

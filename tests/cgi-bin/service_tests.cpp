@@ -1,4 +1,5 @@
 // The API of the application's backend.
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
 #include "handler_fixture.h"

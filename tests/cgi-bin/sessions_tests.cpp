@@ -1,4 +1,5 @@
 #include "agora_token.h"
+#include "base/config.h"
 #include "base/hex.h"
 #include "ethereum/keccak256.h"
 #include "ethereum/rpc_chain.h"

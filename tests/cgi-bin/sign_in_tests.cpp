@@ -1,5 +1,6 @@
 // Signed messages (EIP-4361), wallets that are contracts, refreshed tokens, and leaving with an old one.
 #include "auth/wallet_signature.h"
+#include "base/config.h"
 #include "base/hex.h"
 #include "metrics/report.h"
 #include "rooms/ban.h"

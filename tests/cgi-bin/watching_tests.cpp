@@ -1,4 +1,5 @@
 // Request ids, the lines of the log, and /metrics, through dispatch.
+#include "base/config.h"
 #include "base/log.h"
 #include "handler_fixture.h"
 #include "request_log.h"

@@ -1,5 +1,6 @@
 #include "credits/eligibility.h"
 
+#include "base/config.h"
 #include "fixture.h"
 
 namespace {

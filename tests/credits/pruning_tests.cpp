@@ -1,5 +1,6 @@
 #include "credits/pruning.h"
 
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "rooms/audit.h"
 #include "rooms/room_fixture.h"

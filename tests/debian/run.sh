@@ -40,7 +40,7 @@ the_page_has_the_defaults() {
     sed -nE 's/.*\{"([A-Z_]+)", &((config_|rules)\.)?([a-z_]+), [0-9].*/\1 \4/p' lib/base/config.cpp >"$tmp/numbers"
     wrong=0
     while read -r setting member; do
-        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/config.h lib/base/config.cpp)
+        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/rules.h lib/base/config.h lib/base/config.cpp)
         said=$(awk -v setting="$setting" '/^\.It/ { here = $2 == setting } here && /^Default:/ { print $2 }' $env_page)
         [ -n "$default" ] && [ "$said" = "$default." ] || { echo "$setting: $default, the page says $said"; wrong=1; }
     done <"$tmp/numbers"

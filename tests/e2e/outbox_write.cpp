@@ -1,6 +1,7 @@
 // Writes messages into the outbox, as the domain does in its transactions: a line of JSON for each on
 // standard input, {"destination", "stream" (or null), "type", "data"}. Lines up to an empty one are one
 // transaction. usage: outbox-write SETTINGS_FILE
+#include "base/config.h"
 #include "base/startup.h"
 #include "database/transaction.h"
 #include "outbox/outbox.h"

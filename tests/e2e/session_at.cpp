@@ -1,5 +1,6 @@
 // The library on the service's own database and node, with nothing but the clock put in: what would be done
 // at a given second. For the tests of attesting, which need presence in the past and the edges of windows.
+#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/json.h"

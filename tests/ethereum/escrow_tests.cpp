@@ -1,5 +1,6 @@
 #include "ethereum/escrow.h"
 
+#include "base/config.h"
 #include "base/hex.h"
 #include "ethereum/abi.h"
 #include "ethereum/rpc_chain.h"

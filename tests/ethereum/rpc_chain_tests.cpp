@@ -1,5 +1,6 @@
 #include "ethereum/rpc_chain.h"
 
+#include "base/config.h"
 #include "base/hex.h"
 #include "ethereum/shorthand.h"
 #include "fixture.h"

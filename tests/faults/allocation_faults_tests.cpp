@@ -1,6 +1,7 @@
 // Every allocation fails once, SQLite's and our own.
 //
 //   FAULT_STRIDE=1 run_tests --run_test=allocation_faults_tests     each of them, not every so many
+#include "base/config.h"
 #include "faults/trials.h"
 #include "postgresql/migrate.h"
 #include "postgresql/with_server.h"

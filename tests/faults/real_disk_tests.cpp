@@ -1,4 +1,5 @@
 // Disks and files as they go wrong in life: full, read-only, locked by somebody, a log held back by a reader.
+#include "base/config.h"
 #include "faults/town.h"
 #include "sqlite/child_process.h"
 #include "sqlite/shorthand.h"

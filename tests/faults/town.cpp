@@ -1,5 +1,6 @@
 #include "faults/town.h"
 
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
 #include "requests/idempotency.h"

@@ -1,5 +1,6 @@
 // Files that an operator is told are backups: one is refused with the running database untouched, or is
 // restored and then stands every check.
+#include "base/rules.h"
 #include "credits/ledger.h"
 #include "fuzz.h"
 #include "rooms/audit.h"

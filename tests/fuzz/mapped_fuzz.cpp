@@ -1,5 +1,6 @@
 // The files that processes count in, with anything in them: they are only counts, so nothing worse than wrong
 // counts may come of it.
+#include "base/config.h"
 #include "fuzz.h"
 #include "metrics/report.h"
 #include "shared/rate_limiter.h"

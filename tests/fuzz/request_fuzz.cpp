@@ -13,6 +13,7 @@
 // @t1 to @t3 stand for the wallets' tokens, @w1 for an address, @s1 for a signature under the last nonce; @n,
 // @r and @c for the last nonce, room_id and connection_id that were answered, @o for the operator's token.
 #include "auth/access_token.h"
+#include "base/config.h"
 #include "base/hex.h"
 #include "credits/ledger.h"
 #include "dispatch.h"

@@ -1,6 +1,7 @@
 // The accounts of the first service: what is brought along, in which form they come, whatever they hold.
 #include "import/bringing.h"
 
+#include "base/config.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "credits/ledger.h"

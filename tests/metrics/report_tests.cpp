@@ -1,5 +1,6 @@
 #include "metrics/report.h"
 
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "fixture.h"
 #include "temporary_folder.h"

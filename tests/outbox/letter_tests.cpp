@@ -1,6 +1,7 @@
 #include "outbox/letter.h"
 
 #include "base/base64.h"
+#include "base/config.h"
 #include "base/hmac.h"
 #include "base/version.h"
 #include "outbox_fixture.h"

@@ -1,6 +1,7 @@
 // The outbox with a receiver and an Agora that do as a test says, and a clock that stands.
 #pragma once
 
+#include "base/config.h"
 #include "fixture.h"
 #include "outbox/delivery.h"
 #include "outbox/standing.h"

@@ -1,5 +1,6 @@
 // The driver, against a real server: what SESSION_VOICE_TEST_URL names. Without it there is nothing to test
 // here.
+#include "base/config.h"
 #include "cgi-bin/handler_fixture.h"
 #include "engine.h"
 #include "postgresql/migrate.h"

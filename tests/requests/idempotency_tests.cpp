@@ -1,5 +1,6 @@
 #include "requests/idempotency.h"
 
+#include "base/config.h"
 #include "fixture.h"
 #include "sqlite/child_process.h"
 #include "sqlite/full_scans.h"

@@ -1,5 +1,6 @@
 #include "rooms/context.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "credits/ledger.h"
 #include "fixture.h"

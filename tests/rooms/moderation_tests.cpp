@@ -1,4 +1,5 @@
 // What a host and an operator can do to a room of lib/rooms/room.h, and what one may see of it.
+#include "base/config.h"
 #include "room_fixture.h"
 #include "rooms/stored_room.h"
 

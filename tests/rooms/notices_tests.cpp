@@ -1,3 +1,4 @@
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "room_fixture.h"
 #include "rooms/settling.h"

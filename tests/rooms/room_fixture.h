@@ -1,6 +1,7 @@
 // What the tests of rooms share: the domain's functions at the fixture's present, and a look at the rows.
 #pragma once
 
+#include "base/config.h"
 #include "fixture.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"

@@ -4,6 +4,7 @@
 #include "rooms/participation.h"
 #include "rooms/stored_room.h"
 
+#include "base/config.h"
 #include "room_fixture.h"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "rooms/sweep.h"
 
+#include "base/config.h"
 #include "room_fixture.h"
 #include "sqlite/child_process.h"
 #include "temporary_folder.h"

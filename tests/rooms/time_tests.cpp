@@ -3,6 +3,7 @@
 #include "auth/access_token.h"
 #include "auth/nonce.h"
 #include "base/clock.h"
+#include "base/config.h"
 #include "requests/idempotency.h"
 #include "room_fixture.h"
 #include "rooms/ban.h"

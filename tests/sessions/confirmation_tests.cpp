@@ -1,4 +1,5 @@
 // What is mined can be taken back, chains begin anew, and a transaction can be stuck.
+#include "base/config.h"
 #include "oracle_fixture.h"
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include "sessions/oracle.h"
 
+#include "base/config.h"
 #include "base/hex.h"
 #include "ethereum/keccak256.h"
 #include "ethereum/transaction.h"

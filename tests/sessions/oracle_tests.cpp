@@ -1,3 +1,4 @@
+#include "base/config.h"
 #include "oracle_fixture.h"
 
 BOOST_FIXTURE_TEST_SUITE(oracle_tests, OracleFixture)

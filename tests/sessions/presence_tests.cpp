@@ -1,5 +1,6 @@
 #include "sessions/presence.h"
 
+#include "base/config.h"
 #include "fixture.h"
 #include "sessions/outcome.h"
 #include "sessions/session.h"

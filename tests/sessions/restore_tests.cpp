@@ -1,4 +1,5 @@
 // An operator may restore a backup at any moment, so also between a question to the chain and its answer.
+#include "base/config.h"
 #include "oracle_fixture.h"
 #include "simulation/quick_folder.h"
 

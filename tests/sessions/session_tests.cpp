@@ -1,5 +1,6 @@
 #include "sessions/session.h"
 
+#include "base/config.h"
 #include "base/hex.h"
 #include "ethereum/keccak256.h"
 #include "fixture.h"

@@ -1,5 +1,6 @@
 // A day at a fixed load, and more with SIMULATION_DAYS: whatever is not stored must not grow.
 #include "auth/nonce.h"
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
 #include "metrics/report.h"

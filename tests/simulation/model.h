@@ -2,7 +2,7 @@
 // simulation holds the service against it. It settles what lapses at once, as a perfect sweep would.
 #pragma once
 
-#include "base/config.h"
+#include "base/rules.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "simulation/world.h"
 
+#include "base/config.h"
 #include "credits/eligibility.h"
 #include "requests/idempotency.h"
 #include "rooms/connection.h"

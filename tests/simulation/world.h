@@ -3,6 +3,7 @@
 // finds.
 #pragma once
 
+#include "base/config.h"
 #include "fixture.h"
 #include "simulation/escrow.h"
 #include "simulation/faulty_disk.h"

@@ -1,5 +1,6 @@
 // What operators and cron do in a world, and how it is held against the model.
 #include "auth/nonce.h"
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
 #include "requests/idempotency.h"

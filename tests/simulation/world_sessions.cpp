@@ -1,4 +1,5 @@
 // What a world does with booked sessions.
+#include "base/config.h"
 #include "sessions/oracle.h"
 #include "simulation/world.h"
 

@@ -2,6 +2,7 @@
 // nothing here runs into fails a test.
 #include "sqlite/migrate.h"
 
+#include "base/rules.h"
 #include "fixture.h"
 #include "sqlite/shorthand.h"
 

@@ -1,5 +1,6 @@
 #include "sqlite/migrate.h"
 
+#include "base/config.h"
 #include "fixture.h"
 #include "rooms/standing.h"
 #include "sqlite/child_process.h"

@@ -6,6 +6,7 @@
 #include "storage/open.h"
 #include "temporary_folder.h"
 
+#include "base/config.h"
 #include "credits/ledger.h"
 #include "rooms/audit.h"
 #include "rooms/participation.h"
