@@ -181,8 +181,9 @@ class Loader
             if (text.empty())
                 continue;
             std::int64_t number = {};
-            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-            if (error != std::errc() || end != text.data() + text.size() || number < setting.lowest ||
+            const auto* const end_of_text = text.data() + text.size();
+            const auto [end, error] = std::from_chars(text.data(), end_of_text, number);
+            if (error != std::errc() || end != end_of_text || number < setting.lowest ||
                 number > setting.highest)
                 problems_.push_back(std::string(setting.name) + " must be a whole number from " +
                                     std::to_string(setting.lowest) + " to " +

@@ -54,9 +54,9 @@ const char* fault_of_host(const std::string& host)
 const char* fault_of_port(const std::string& scheme, const std::string& port)
 {
     int number = {};
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > 65535 ||
-        port.front() == '0')
+    const auto* const end_of_port = port.data() + port.size();
+    const auto [end, error] = std::from_chars(port.data(), end_of_port, number);
+    if (error != std::errc() || end != end_of_port || number < 1 || number > 65535 || port.front() == '0')
         return "has no port from 1 to 65535";
     if ((scheme == "http" && number == 80) || (scheme == "https" && number == 443))
         return "names the port that browsers leave out";

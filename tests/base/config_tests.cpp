@@ -1,5 +1,7 @@
 #include "base/config.h"
 
+#include "base/webhook_settings.h"
+
 #include "fixture.h"
 #include "temporary_folder.h"
 
@@ -316,8 +318,10 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
         {"ENVIRONMENT", {"prod", "Production", "test", "dev"}},
         {"CHAIN_MODE", {"RPC", "none", "anvil"}},
         {"WEBHOOK_SECRET",
-         {"MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "whsec_", "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
-          "whsec_" + std::string(87, 'A') + "=A", "whsec_" + std::string(88, 'A'),
+         {"MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "whsec_",
+          "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=", "whsec_" + std::string(87, 'A') + "=A",
+          "whsec_" + std::string(87, 'A') + "=", "whsec-MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw",
+          "WHSEC_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "whsec_" + std::string(88, 'A'),
           webhook_secret + std::string("="), webhook_secret + std::string(",") + webhook_secret,
           webhook_secret + std::string(" x"), "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMD-_",
           webhook_secret + std::string(" ") + webhook_secret + " " + webhook_secret}},
@@ -346,9 +350,10 @@ BOOST_AUTO_TEST_CASE(webhooks_go_to_https_or_to_this_machine)
                                            "http://[::1]:1/",          "https://127.0.0.1/"};
     for (const auto& url : good)
         require_accepted(with(settings, "WEBHOOK_URL", url));
-    for (const char* url : {"app.example.org", "http://app.example.org/", "HTTPS://app.example.org/",
-                            "https://", "https:///x", "ftp://app.example.org/", "https://app.example.org/ x",
-                            "http://localhost.example.org/", "http://127.0.0.1.example.org/"})
+    for (const char* url :
+         {"app.example.org", "http://app.example.org/", "HTTPS://app.example.org/", "https://", "https:///x",
+          "https:app.example.org", "ftp://app.example.org/", "https://app.example.org/ x",
+          "http://localhost.example.org/", "http://127.0.0.1.example.org/"})
         require_one_line_about("WEBHOOK_URL", with(settings, "WEBHOOK_URL", url));
     for (const char* url :
          {"https://10.0.0.1/", "https://192.168.1.1:8443/", "https://169.254.169.254/latest",
@@ -367,6 +372,15 @@ BOOST_AUTO_TEST_CASE(webhooks_go_to_https_or_to_this_machine)
         const auto longest = std::string("whsec_") + bytes + std::string(83, 'A') + "A==";
         BOOST_TEST(load(with(complete(), "WEBHOOK_SECRET", longest)).webhook_secrets.at(0).size() == 64U);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_url_names_this_machine_or_another)
+{
+    for (const char* url : {"http://127.0.0.1:8080/", "http://localhost/", "https://[::1]/a"})
+        BOOST_TEST(base::names_loopback(url), url);
+    for (const char* url :
+         {"https://app.example.org/", "https://10.0.0.1/", "localhost", "mailto:localhost", ""})
+        BOOST_TEST(!base::names_loopback(url), url);
 }
 
 BOOST_AUTO_TEST_CASE(agoras_credentials_are_two_or_none)
@@ -644,6 +658,17 @@ BOOST_AUTO_TEST_CASE(a_file_is_read_with_comments_blanks_and_quotes)
     BOOST_TEST(config.chain_id == 6343);
     BOOST_TEST(config.oracle_service_token == "\"unbalanced and longer than needed, surely'");
     BOOST_TEST(config.rpc_timeout_ms == 700);
+}
+
+BOOST_AUTO_TEST_CASE(quotes_are_taken_off_in_pairs_alone)
+{
+    const TemporaryFolder folder;
+    const auto loaded = load(without(complete(), "DATABASE_PATH"), Program::server,
+                             folder.write("settings", "CHAIN_ID=\"\"\nDATABASE_PATH=/tmp/x/\n"));
+    BOOST_TEST(loaded.chain_id == 6343); // an empty text, which is none
+    BOOST_TEST(loaded.database_path == "/tmp/x/");
+    require_one_line_about("CHAIN_ID", complete(), Program::server,
+                           folder.write("settings", "CHAIN_ID=\"\n"));
 }
 
 BOOST_AUTO_TEST_CASE(a_line_of_the_file_that_is_not_understood_is_told_by_its_number)

@@ -86,6 +86,36 @@ BOOST_AUTO_TEST_CASE(what_is_yet_to_be_made_has_a_place)
     BOOST_TEST(place_of(folder / "a").rfind(real + "/", 0) == 0u); // and comes to an end
 }
 
+// The process sees nothing but the folder, whose /etc/passwd says where root's home is.
+BOOST_AUTO_TEST_CASE(settings_that_nobody_names_are_looked_for_at_home_and_then_where_the_package_has_them,
+                     *boost::unit_test::precondition(runs_as_root))
+{
+    const TemporaryFolder folder;
+    for (const char* name : {"etc/session-voice", "home"})
+        fs::create_directories(folder / name);
+    folder.write("etc/passwd", "root:x:0:0::/home:/bin/sh\n");
+    const auto found = [&](const std::string& path) {
+        ChildProcess child([&] {
+            ::unsetenv(base::config_path_variable);
+            if (::chroot(folder.path().c_str()) != 0)
+                return 2;
+            const auto environment = base::process_environment();
+            return environment(base::config_path_variable).value_or("") == path &&
+                           !environment("SESSION_VOICE_TEST_VARIABLE")
+                       ? 0
+                       : 1;
+        });
+        return child.wait() == 0;
+    };
+    BOOST_TEST(found(""));
+    folder.write("etc/session-voice/session-voice.env", "");
+    BOOST_TEST(found("/etc/session-voice/session-voice.env"));
+    folder.write("home/session-voice.env", "");
+    BOOST_TEST(found("/home/session-voice.env"));
+    folder.write("etc/passwd", "");
+    BOOST_TEST(found("/etc/session-voice/session-voice.env"));
+}
+
 BOOST_AUTO_TEST_CASE(a_database_in_memory_has_no_place)
 {
     base::Config config;
