@@ -107,9 +107,9 @@ Day count(database::Connection& db, base::UnixSeconds begins_at)
 // Which a clock that was ahead cannot have been wrong about: what it booked is booked again.
 std::optional<base::UnixSeconds> last_booked(database::Connection& db, base::UnixSeconds now)
 {
-    auto row = db.prepare("SELECT begins_at FROM usage_days WHERE booked_at <= :now "
-                          "ORDER BY begins_at DESC LIMIT 1");
-    return row.bind(":now", now).step() ? std::optional(row.integer(0)) : std::nullopt;
+    auto row = db.prepare("SELECT max(begins_at) FROM usage_days WHERE booked_at <= :now");
+    row.bind(":now", now).step();
+    return row.optional_integer(0);
 }
 
 // The day from which on something may have happened. Nobody talks without credit, so the first event is none
@@ -183,7 +183,7 @@ std::vector<Day> daily(database::Connection& db, base::UnixSeconds from, base::U
 base::UnixSeconds summed_up_until(base::UnixSeconds now)
 {
     constexpr std::int64_t margin_seconds = 3600;
-    return day_of(std::max<base::UnixSeconds>(0, now - margin_seconds));
+    return day_of(now - margin_seconds);
 }
 
 std::int64_t book_days(database::Connection& db, base::UnixSeconds now)
