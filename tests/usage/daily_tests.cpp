@@ -218,12 +218,14 @@ BOOST_AUTO_TEST_CASE(what_happens_at_midnight_is_of_the_day_that_begins)
     const auto room = create(address(1));
     const auto ends_then = sit(address(4), room); // if nobody sweeps
     BOOST_TEST(stored(ends_then).token_expires_at == midnight);
-    now = midnight - 30;
     const auto leaves_then = sit(address(2), room);
+    now = midnight - 30;
+    renew(leaves_then);
     const auto goes_on = sit(address(3), room);
     const auto gets_some_back = sit(address(6), room);
     BOOST_TEST((days(2)[1] == usage::Day{midnight})); // is yet to come
     now = midnight;
+    check_same(days(2), plainly(2));
     leave(leaves_then);
     renew(goes_on);
     sit(address(5), room);
