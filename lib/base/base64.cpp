@@ -12,19 +12,17 @@ constexpr std::string_view standard = "+/";
 
 void replace_alphabet(std::string& text, std::string_view from, std::string_view to)
 {
-    for (std::size_t i = 0; i < from.size(); ++i)
-        std::replace(text.begin(), text.end(), from[i], to[i]);
+    std::replace(text.begin(), text.end(), from.front(), to.front());
+    std::replace(text.begin(), text.end(), from.back(), to.back());
 }
 
 } // namespace
 
 std::string base64(std::string_view bytes)
 {
-    std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0'); // OpenSSL ends it with a zero
-    const int length =
-        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                        reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-    text.resize(static_cast<std::size_t>(length));
+    std::string text((bytes.size() + 2) / 3 * 4, '\0'); // OpenSSL ends it with a zero, as it ends itself
+    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                    reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
     return text;
 }
 
@@ -43,13 +41,11 @@ std::optional<std::string> from_base64url(std::string_view text)
     padded.append(padding, '=');
     replace_alphabet(padded, url_safe, standard);
     std::string bytes(padded.size() / 4 * 3, '\0');
-    const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                       reinterpret_cast<const unsigned char*>(padded.data()),
-                                       static_cast<int>(padded.size()));
-    if (length < 0 || static_cast<std::size_t>(length) < padding)
-        return std::nullopt;
-    bytes.resize(static_cast<std::size_t>(length) - padding);
-    // OpenSSL takes spaces, padding and bits that stand for nothing, of which this is to take none.
+    EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                    reinterpret_cast<const unsigned char*>(padded.data()), static_cast<int>(padded.size()));
+    bytes.resize(bytes.size() - padding);
+    // OpenSSL takes spaces, padding and bits that stand for nothing, of which this is to take none, and none
+    // of what OpenSSL does not take either: a text is taken if the bytes have no other.
     if (base64url(bytes) != text)
         return std::nullopt;
     return bytes;
@@ -58,8 +54,6 @@ std::optional<std::string> from_base64url(std::string_view text)
 std::optional<std::string> from_base64(std::string_view text)
 {
     std::string unpadded(text.substr(0, text.find_last_not_of('=') + 1));
-    if (unpadded.find_first_of(url_safe) != std::string::npos)
-        return std::nullopt;
     replace_alphabet(unpadded, standard, url_safe);
     auto bytes = from_base64url(unpadded);
     return bytes && base64(*bytes) == text ? bytes : std::nullopt;

@@ -15,9 +15,8 @@ UnixSeconds system_now()
 
 std::int64_t system_now_ms()
 {
-    struct timespec now = {};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1000000;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::floor<std::chrono::milliseconds>(now).count();
 }
 
 std::string iso8601(UnixSeconds instant)
@@ -30,7 +29,7 @@ std::string iso8601(UnixSeconds instant)
     const auto midnight = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date(midnight);
     const std::chrono::hh_mm_ss clock(time - midnight);
-    char text[32];
+    char text[sizeof "1970-01-01T00:00:00.000Z"];
     const int length =
         std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.000Z", static_cast<int>(date.year()),
                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),

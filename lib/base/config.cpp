@@ -38,13 +38,13 @@ bool is_hex_of_length(const std::string& text, std::size_t digits)
 
 bool is_address(const std::string& text)
 {
-    return text.size() == 42 && text.compare(0, 2, "0x") == 0 && from_hex(text.substr(2)).has_value();
+    return text.size() == 42 && text.starts_with("0x") && from_hex(text.substr(2)).has_value();
 }
 
 bool is_http_url(const std::string& text)
 {
     const auto host_at = text.find("://") + 3;
-    return (text.rfind("http://", 0) == 0 || text.rfind("https://", 0) == 0) && text.size() > host_at &&
+    return (text.starts_with("http://") || text.starts_with("https://")) && text.size() > host_at &&
            text[host_at] != '/';
 }
 
@@ -180,9 +180,10 @@ class Loader
             const auto text = value_of(setting.name);
             if (text.empty())
                 continue;
-            std::int64_t number = 0;
-            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-            if (error != std::errc() || end != text.data() + text.size() || number < setting.lowest ||
+            std::int64_t number = {};
+            const auto* const end_of_text = text.data() + text.size();
+            const auto [end, error] = std::from_chars(text.data(), end_of_text, number);
+            if (error != std::errc() || end != end_of_text || number < setting.lowest ||
                 number > setting.highest)
                 problems_.push_back(std::string(setting.name) + " must be a whole number from " +
                                     std::to_string(setting.lowest) + " to " +
@@ -221,7 +222,7 @@ class Loader
         else
             require(config_.database_path.empty(),
                     "DATABASE_PATH and DATABASE_URL are both set; one is the database");
-        require(url.empty() || url.rfind("postgresql://", 0) == 0 || url.rfind("postgres://", 0) == 0,
+        require(url.empty() || url.starts_with("postgresql://") || url.starts_with("postgres://"),
                 "DATABASE_URL must be a PostgreSQL connection URI: postgresql://...");
         require(database_prepare_.empty() || database_prepare_ == "on" || database_prepare_ == "off",
                 "DATABASE_PREPARE must be on or off");
@@ -242,12 +243,13 @@ class Loader
 
         validate_database();
 
-        const std::size_t least_bytes = config_.production ? 32 : 1;
+        const auto is_long = [&](const std::string& secret, std::size_t least_bytes) {
+            return !config_.production || secret.size() >= least_bytes;
+        };
         const char* secret_form = config_.production ? "a random text of at least 32 bytes" : "a random text";
-        check_form("JWT_SECRET", config_.jwt_secret, server, config_.jwt_secret.size() >= least_bytes,
-                   secret_form);
+        check_form("JWT_SECRET", config_.jwt_secret, server, is_long(config_.jwt_secret, 32), secret_form);
         check_form("JWT_SECRET_PREVIOUS", config_.jwt_secret_previous, false,
-                   config_.jwt_secret_previous.size() >= least_bytes, secret_form);
+                   is_long(config_.jwt_secret_previous, 32), secret_form);
         check_form("AGORA_APP_ID", config_.agora_app_id, server, is_hex_of_length(config_.agora_app_id, 32),
                    "32 hex digits, as in Agora's console");
         check_form("AGORA_APP_CERTIFICATE", config_.agora_app_certificate, server,
@@ -273,7 +275,7 @@ class Loader
         check_address("MOCK_HOST", config_.mock_host, false);
         check_address("MOCK_GUEST", config_.mock_guest, false);
         check_form("ORACLE_PRIVATE_KEY", config_.oracle_private_key, oracle,
-                   config_.oracle_private_key.rfind("0x", 0) == 0 &&
+                   config_.oracle_private_key.starts_with("0x") &&
                        is_hex_of_length(config_.oracle_private_key.substr(2), 64),
                    "0x and 64 hex digits");
 
@@ -287,23 +289,22 @@ class Loader
                                [](unsigned char c) { return c > 0x20 && c < 0x7f; });
         };
         const auto& token = config_.metrics_token;
-        check_form("METRICS_TOKEN", token, false,
-                   is_printable(token) && token.size() >= (config_.production ? 16 : 1),
+        check_form("METRICS_TOKEN", token, false, is_printable(token) && is_long(token, 16),
                    config_.production ? "a random text of at least 16 characters, without blanks"
                                       : "a random text without blanks");
         check_form("SERVICE_TOKEN", config_.service_token, false,
                    is_printable(config_.service_token) && config_.service_token.size() >= 32,
                    "a random text of at least 32 characters, without blanks"); // it gives credit
         check_form("ORACLE_SERVICE_TOKEN", config_.oracle_service_token, false,
-                   config_.oracle_service_token.size() >= least_bytes, secret_form); // it spends gas
+                   is_long(config_.oracle_service_token, 32), secret_form); // it spends gas
         const auto& textfile = config_.metrics_textfile;
-        const bool is_prom = textfile.size() > 5 && textfile.compare(textfile.size() - 5, 5, ".prom") == 0;
-        check_form("METRICS_TEXTFILE", textfile, false, is_prom && textfile.front() == '/',
+        check_form("METRICS_TEXTFILE", textfile, false,
+                   textfile.starts_with('/') && textfile.ends_with(".prom"),
                    "the whole path of a file that ends in .prom");
         // What keeps strangers at bay would be in the way of who tries the program out.
         for (const auto& setting : integers_) {
             const std::string_view name = setting.name;
-            const bool is_guard = name.substr(0, 11) == "RATE_LIMIT_" || name == "CHAIN_NO_TTL_SECONDS";
+            const bool is_guard = name.starts_with("RATE_LIMIT_") || name == "CHAIN_NO_TTL_SECONDS";
             if (is_guard && !config_.production && value_of(setting.name).empty())
                 *setting.value = 0;
         }

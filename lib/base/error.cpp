@@ -22,7 +22,7 @@ bool is_refusal(ErrorCode code)
     case ErrorCode::database_newer:
     case ErrorCode::database_moved:
     case ErrorCode::internal:
-        return false;
+        break;
     }
     return false;
 }

@@ -1,5 +1,7 @@
 #include "base/hex.h"
 
+#include <span>
+
 namespace base {
 
 int hex_value(char digit)
@@ -16,10 +18,11 @@ int hex_value(char digit)
 std::string to_hex(const unsigned char* bytes, std::size_t count)
 {
     constexpr char digits[] = "0123456789abcdef";
-    std::string text(count * 2, '\0');
-    for (std::size_t i = 0; i < count; ++i) {
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 0x0f];
+    std::string text;
+    text.reserve(count * 2);
+    for (const auto byte : std::span(bytes, count)) {
+        text += digits[byte >> 4];
+        text += digits[byte & 0x0f];
     }
     return text;
 }

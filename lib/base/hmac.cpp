@@ -11,6 +11,8 @@ namespace base {
 
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr std::size_t digest_bytes = 32;
 
 const unsigned char* bytes_of(std::string_view text)
@@ -55,10 +57,10 @@ std::string hmac_sha256(std::string_view key, std::string_view message)
 {
     // Shorter keys are filled up with zeros, so one zero stands for none, which OpenSSL refuses.
     if (key.empty())
-        key = std::string_view("\0", 1);
+        key = "\0"sv;
     std::string digest(digest_bytes, '\0');
     auto* const context = hmac_sha256_context();
-    std::size_t written = 0;
+    std::size_t written = {};
     if (EVP_MAC_init(context, bytes_of(key), key.size(), nullptr) != 1 ||
         EVP_MAC_update(context, bytes_of(message), message.size()) != 1 ||
         EVP_MAC_final(context, reinterpret_cast<unsigned char*>(digest.data()), &written, digest.size()) != 1)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <netinet/in.h>
@@ -21,10 +22,10 @@ bool is_port(std::string_view text)
 }
 
 // Of an address as web servers and proxies may write it: "192.0.2.1:443", "[2001:db8::1]",
-// "[2001:db8::1]:443", "fe80::1%eth0". What is none of these stays as it is; it is not empty.
+// "[2001:db8::1]:443", "fe80::1%eth0". What is none of these stays as it is.
 std::string_view without_port_and_zone(std::string_view address)
 {
-    const bool is_bracketed = address.front() == '[';
+    const bool is_bracketed = address.starts_with('[');
     const bool has_one_colon = std::count(address.begin(), address.end(), ':') == 1;
     const auto end = is_bracketed ? address.find(']') : address.find(':');
     if (end != std::string_view::npos && is_bracketed) {
@@ -34,17 +35,14 @@ std::string_view without_port_and_zone(std::string_view address)
     } else if (!is_bracketed && has_one_colon && is_port(address.substr(end))) {
         address = address.substr(0, end);
     }
-    const auto zone = address.find('%');
-    const bool has_zone = zone < address.size() - 1 && address.find(':') < zone; // only in those of IPv6
-    return has_zone ? address.substr(0, zone) : address;
+    const auto zone = address.find('%', address.find(':')); // only in those of IPv6
+    return zone < address.size() - 1 ? address.substr(0, zone) : address;
 }
 
 } // namespace
 
 std::string network_of_address(const std::string& written)
 {
-    if (written.empty())
-        return {};
     const std::string address(without_port_and_zone(written));
     std::array<unsigned char, sizeof(in6_addr)> bytes{};
     if (::inet_pton(AF_INET, address.c_str(), bytes.data()) == 1)
@@ -62,25 +60,25 @@ std::string network_of_address(const std::string& written)
 
 namespace {
 
-using Bytes4 = std::array<unsigned char, 4>;
-using Bytes16 = std::array<unsigned char, 16>;
+using Bytes4 = std::array<unsigned char, sizeof(in_addr)>;
+using Bytes16 = std::array<unsigned char, sizeof(in6_addr)>;
 
 // The IPv4 networks that are not global (IANA's registry of special addresses), and the groups.
+// What a network does not say is zero.
 constexpr struct
 {
     Bytes4 network;
     int bits;
 } internal_networks[] = {
-    {{0, 0, 0, 0}, 8},      {{10, 0, 0, 0}, 8},    {{100, 64, 0, 0}, 10},   {{169, 254, 0, 0}, 16},
-    {{172, 16, 0, 0}, 12},  {{192, 0, 0, 0}, 24},  {{192, 0, 2, 0}, 24},    {{192, 88, 99, 0}, 24},
-    {{192, 168, 0, 0}, 16}, {{198, 18, 0, 0}, 15}, {{198, 51, 100, 0}, 24}, {{203, 0, 113, 0}, 24},
-    {{224, 0, 0, 0}, 3},
+    {{0}, 8},         {{10}, 8},         {{100, 64}, 10},      {{169, 254}, 16},
+    {{172, 16}, 12},  {{192, 0, 0}, 24}, {{192, 0, 2}, 24},    {{192, 88, 99}, 24},
+    {{192, 168}, 16}, {{198, 18}, 15},   {{198, 51, 100}, 24}, {{203, 0, 113}, 24},
+    {{224}, 3},
 };
 
 std::uint32_t number_of(const Bytes4& bytes)
 {
-    return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 |
-           bytes[3];
+    return ntohl(std::bit_cast<std::uint32_t>(bytes));
 }
 
 AddressKind kind_of_ipv4(const Bytes4& address)
@@ -152,7 +150,7 @@ std::optional<AddressKind> kind_of_host(const std::string& host)
     Bytes4 ipv4{};
     if (::inet_pton(AF_INET, host.c_str(), ipv4.data()) == 1)
         return kind_of_ipv4(ipv4);
-    const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
     Bytes16 ipv6{};
     if (is_bracketed && ::inet_pton(AF_INET6, host.substr(1, host.size() - 2).c_str(), ipv6.data()) == 1)
         return kind_of_ipv6(ipv6);

@@ -53,10 +53,10 @@ const char* fault_of_host(const std::string& host)
 
 const char* fault_of_port(const std::string& scheme, const std::string& port)
 {
-    int number = 0;
-    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-    if (error != std::errc() || end != port.data() + port.size() || number < 1 || number > 65535 ||
-        port.front() == '0')
+    int number = {};
+    const auto* const end_of_port = port.data() + port.size();
+    const auto [end, error] = std::from_chars(port.data(), end_of_port, number);
+    if (error != std::errc() || end != end_of_port || number < 1 || number > 65535 || port.front() == '0')
         return "has no port from 1 to 65535";
     if ((scheme == "http" && number == 80) || (scheme == "https" && number == 443))
         return "names the port that browsers leave out";
@@ -86,10 +86,10 @@ const char* fault_of_origin(const std::string& entry)
             return fault;
         authority.resize(colon);
     }
-    const bool has_wildcard = authority.rfind(wildcard, 0) == 0;
+    const bool has_wildcard = authority.starts_with(wildcard);
     if (has_wildcard)
         authority.erase(0, std::char_traits<char>::length(wildcard));
-    if (has_wildcard && (authority.rfind('[', 0) == 0 || is_address(AF_INET, authority)))
+    if (has_wildcard && (authority.starts_with('[') || is_address(AF_INET, authority)))
         return "has * before an address";
     return fault_of_host(authority);
 }
@@ -100,11 +100,9 @@ bool admits(const std::string& entry, const std::string& origin)
     if (entry.compare(host_at, 2, wildcard) != 0)
         return origin == entry;
     const auto ending = entry.substr(host_at + 1); // with the dot
-    const bool is_below = origin.size() > host_at + ending.size() &&
-                          origin.compare(0, host_at, entry, 0, host_at) == 0 &&
-                          origin.compare(origin.size() - ending.size(), ending.size(), ending) == 0;
-    return is_below &&
-           consists_of(origin.substr(host_at, origin.size() - ending.size() - host_at), of_hosts) &&
+    if (!origin.starts_with(entry.substr(0, host_at)) || !origin.ends_with(ending))
+        return false;
+    return consists_of(origin.substr(host_at, origin.size() - ending.size() - host_at), of_hosts) &&
            origin[host_at] != '.';
 }
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <unistd.h>
 
 namespace base {
@@ -13,10 +12,8 @@ namespace base {
 std::uint32_t Random::uniform(std::uint32_t lowest, std::uint32_t highest)
 {
     // 64 random bits make the bias of the remainder smaller than 2^-32.
-    std::uint64_t bits = 0;
-    std::array<unsigned char, sizeof bits> bytes{};
-    fill(bytes.data(), bytes.size());
-    std::memcpy(&bits, bytes.data(), sizeof bits);
+    std::uint64_t bits = {};
+    fill(reinterpret_cast<unsigned char*>(&bits), sizeof bits);
     const auto span = std::uint64_t{highest} - lowest + 1;
     return static_cast<std::uint32_t>(lowest + bits % span);
 }

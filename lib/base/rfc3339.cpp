@@ -28,27 +28,33 @@ class Reader
         return true;
     }
 
-    // A number of exactly `count` digits that is not above `highest`; or else -1.
-    int number(std::size_t count, int highest)
+    // A number of exactly `count` digits.
+    std::optional<int> number(std::size_t count)
     {
-        int value = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            if (i >= left_.size() || !is_digit(left_[i]))
-                return -1;
-            value = value * 10 + (left_[i] - '0');
-        }
+        const auto digits = left_.substr(0, count);
+        if (digits.size() < count || !std::all_of(digits.begin(), digits.end(), is_digit))
+            return std::nullopt;
         left_.remove_prefix(count);
-        return value <= highest ? value : -1;
+        int value = 0;
+        for (const char digit : digits)
+            value = value * 10 + (digit - '0');
+        return value;
     }
 
-    // What is behind the point, in milliseconds; -1 if there is no digit.
-    int fraction_ms()
+    std::optional<int> number(std::size_t count, int highest)
+    {
+        const auto value = number(count);
+        return value <= highest ? value : std::nullopt;
+    }
+
+    // What is behind the point, in milliseconds; nothing if there is no digit.
+    std::optional<int> fraction_ms()
     {
         int value = 0;
         int weight = 100;
         const auto* const end = std::find_if_not(left_.begin(), left_.end(), is_digit);
         if (end == left_.begin())
-            return -1;
+            return std::nullopt;
         for (const auto* digit = left_.begin(); digit != end; ++digit, weight /= 10)
             value += (*digit - '0') * weight;
         left_.remove_prefix(static_cast<std::size_t>(end - left_.begin()));
@@ -67,13 +73,13 @@ std::optional<int> read_offset(Reader& reader)
     const bool is_ahead = reader.take("+");
     if (!is_ahead && !reader.take("-"))
         return std::nullopt;
-    const int hours = reader.number(2, 23);
-    if (hours < 0 || !reader.take(":"))
+    const auto hours = reader.number(2, 23);
+    if (!hours || !reader.take(":"))
         return std::nullopt;
-    const int minutes = reader.number(2, 59);
-    if (minutes < 0)
+    const auto minutes = reader.number(2, 59);
+    if (!minutes)
         return std::nullopt;
-    return (is_ahead ? 1 : -1) * (hours * 60 + minutes);
+    return (is_ahead ? 1 : -1) * (*hours * 60 + *minutes);
 }
 
 } // namespace
@@ -82,42 +88,42 @@ std::optional<std::int64_t> parse_rfc3339_ms(std::string_view text)
 {
     using namespace std::chrono;
     Reader reader(text);
-    const int year_number = reader.number(4, 9999);
-    if (year_number < 0 || !reader.take("-"))
+    const auto year_number = reader.number(4);
+    if (!year_number || !reader.take("-"))
         return std::nullopt;
-    const int month_number = reader.number(2, 12);
-    if (month_number < 0 || !reader.take("-"))
+    const auto month_number = reader.number(2);
+    if (!month_number || !reader.take("-"))
         return std::nullopt;
-    const int day_number = reader.number(2, 31);
-    if (day_number < 0 || !reader.take("Tt"))
+    const auto day_number = reader.number(2);
+    if (!day_number || !reader.take("Tt"))
         return std::nullopt;
-    const year_month_day date{year(year_number), month(static_cast<unsigned>(month_number)),
-                              day(static_cast<unsigned>(day_number))};
-    const int hour = reader.number(2, 23);
-    if (!date.ok() || hour < 0 || !reader.take(":"))
+    const year_month_day date{year(*year_number), month(static_cast<unsigned>(*month_number)),
+                              day(static_cast<unsigned>(*day_number))};
+    const auto hour = reader.number(2, 23);
+    if (!date.ok() || !hour || !reader.take(":"))
         return std::nullopt;
-    const int minute = reader.number(2, 59);
-    if (minute < 0 || !reader.take(":"))
+    const auto minute = reader.number(2, 59);
+    if (!minute || !reader.take(":"))
         return std::nullopt;
-    const int second = reader.number(2, 60);
-    if (second < 0)
+    const auto second = reader.number(2, 60);
+    if (!second)
         return std::nullopt;
-    const int fraction_ms = reader.take(".") ? reader.fraction_ms() : 0;
-    if (fraction_ms < 0)
+    const auto fraction_ms = reader.take(".") ? reader.fraction_ms() : std::optional(0);
+    if (!fraction_ms)
         return std::nullopt;
     const auto offset_minutes = read_offset(reader);
     if (!offset_minutes || !reader.is_at_end())
         return std::nullopt;
 
-    const auto since_1970 =
-        sys_days(date).time_since_epoch() + hours(hour) + minutes(minute - *offset_minutes) + seconds(second);
+    const auto since_1970 = sys_days(date).time_since_epoch() + hours(*hour) +
+                            minutes(*minute - *offset_minutes) + seconds(*second);
     if (second == 60) {
         const sys_seconds next(since_1970);
         const auto day_after = floor<days>(next);
         if (next != day_after || year_month_day(day_after).day() != day(1))
             return std::nullopt;
     }
-    return duration_cast<milliseconds>(since_1970).count() + fraction_ms;
+    return duration_cast<milliseconds>(since_1970).count() + *fraction_ms;
 }
 
 } // namespace base

@@ -22,22 +22,17 @@ std::optional<std::string> read_regular_file(const std::string& path)
 {
     constexpr std::size_t most_bytes = 1024 * 1024;
     const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return std::nullopt;
+    struct stat file = {};
+    const bool is_regular = ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
     std::string content(most_bytes + 1, '\0');
     std::size_t got = 0;
-    struct stat file = {};
-    bool is_good = ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode);
-    while (is_good && got < content.size()) {
-        const auto count = ::read(fd, content.data() + got, content.size() - got);
-        if (count == 0)
-            break;
-        is_good = count > 0;
-        got += is_good ? static_cast<std::size_t>(count) : 0;
-    }
+    ssize_t count = 0;
+    while (is_regular && (count = ::read(fd, content.data() + got, content.size() - got)) > 0)
+        got += static_cast<std::size_t>(count);
     ::close(fd);
+    const bool is_whole = is_regular && count == 0 && got < content.size();
     content.resize(got);
-    return is_good && got <= most_bytes ? std::optional(std::move(content)) : std::nullopt;
+    return is_whole ? std::optional(std::move(content)) : std::nullopt;
 }
 
 } // namespace

@@ -11,7 +11,7 @@ int open_shared_file(const std::string& path)
 {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0660);
     if (fd < 0)
-        return -1;
+        return fd;
     struct stat file = {};
     const bool is_known = ::fstat(fd, &file) == 0;
     // Who may write to a folder of root's can put another name of root's own files there.

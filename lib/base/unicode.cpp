@@ -47,9 +47,9 @@ std::size_t count_tags(const std::u32string& line, std::size_t at)
     if (line[at] != black_flag)
         return 0;
     auto end = at + 1;
-    while (end < line.size() && is_tag_of_region(line[end]))
+    while (is_tag_of_region(line[end])) // the line ends with a zero
         ++end;
-    const bool is_whole = end > at + 1 && end < line.size() && line[end] == cancel_tag;
+    const bool is_whole = end > at + 1 && line[end] == cancel_tag;
     return is_whole ? end - at : 0;
 }
 
@@ -65,10 +65,9 @@ bool is_visible_line(const std::u32string& line)
             if (i == 0 || !is_among(unicode::joining, line[i - 1]) || is_among(unicode::hidden, line[i - 1]))
                 return false;
         } else if (is_joiner(point)) {
-            const auto next = i + 1 < line.size() ? line[i + 1] : 0;
+            const auto next = line[i + 1]; // or the zero that ends the line, which is hidden
             if (!can_join || !is_among(unicode::joining, next) || is_among(unicode::hidden, next))
                 return false;
-            can_join = false;
         } else if (is_among(unicode::hidden, point)) {
             return false;
         } else {

@@ -45,8 +45,7 @@ bool consists_of(std::string_view text, std::string_view more)
         const char c = text[i];
         if (c == '%') {
             if (text.size() - i < 3 || hex_value(text[i + 1]) < 0 || hex_value(text[i + 2]) < 0)
-                return false;
-            i += 2;
+                return false; // digits are unreserved
         } else if (!is(static_cast<unsigned char>(c), unreserved | sub_delim) &&
                    more.find(c) == std::string_view::npos) {
             return false;
@@ -133,7 +132,7 @@ std::optional<Uri> parse_uri(std::string_view text)
     }
     if (!consists_of(take_until(text, "?#"), ":@/"))
         return std::nullopt;
-    if (!text.empty() && text.front() == '?' && !consists_of(take_until(text, "#").substr(1), ":@/?"))
+    if (!consists_of(take_until(text, "#"), ":@/?"))
         return std::nullopt;
     if (!text.empty() && !consists_of(text.substr(1), ":@/?"))
         return std::nullopt;

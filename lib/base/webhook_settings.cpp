@@ -33,7 +33,7 @@ std::vector<std::string> decode_secrets(const std::string& written)
 {
     std::vector<std::string> secrets;
     for (const auto& part : split(written, " \t")) {
-        if (part.compare(0, secret_prefix.size(), secret_prefix) != 0)
+        if (!part.starts_with(secret_prefix))
             return {};
         const auto bytes = from_base64(part.substr(secret_prefix.size()));
         if (!bytes || bytes->size() < least_secret_bytes || bytes->size() > most_secret_bytes)

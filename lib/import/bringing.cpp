@@ -30,7 +30,7 @@ const std::string nobody = "0x" + std::string(40, '0');
 std::string connection_id_of(const std::string& room_id, std::size_t number)
 {
     constexpr std::size_t last_group = 24;
-    char digits[16];
+    char digits[sizeof "0123456789ab"];
     std::snprintf(digits, sizeof digits, "%012zx", number);
     return room_id.substr(0, last_group) + digits;
 }

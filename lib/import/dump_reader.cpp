@@ -17,6 +17,9 @@ using base::ErrorCode;
 using database::Value;
 using Kind = Token::Kind;
 
+// Of the functions that are known.
+constexpr std::size_t most_arguments = 3;
+
 // A value's functions are at most so deep in each other; a dump's are two.
 constexpr int deepest = 8;
 
@@ -33,12 +36,12 @@ std::string replaced(const std::string& text, const std::string& pattern, const 
     if (pattern.empty())
         return text;
     std::string result;
-    for (std::size_t at = 0; at < text.size();) {
-        const bool is_found = text.compare(at, pattern.size(), pattern) == 0;
-        result += is_found ? other : text.substr(at, 1);
-        at += is_found ? pattern.size() : 1;
+    std::size_t at = 0;
+    for (auto found = text.find(pattern); found != std::string::npos; found = text.find(pattern, at)) {
+        result += text.substr(at, found - at) + other;
+        at = found + pattern.size();
     }
-    return result;
+    return result + text.substr(at);
 }
 
 class DumpReader
@@ -53,8 +56,11 @@ class DumpReader
     std::vector<bool> read()
     {
         next();
-        if (token_.kind == Kind::word && token_.text.compare(0, 3, "\xef\xbb\xbf") == 0)
-            token_.text.erase(0, 3); // a mark of UTF-8
+        if (token_.text.starts_with("\xef\xbb\xbf")) { // a mark of UTF-8
+            token_.text.erase(0, 3);
+            if (token_.text.empty())
+                next();
+        }
         for (; token_.kind != Kind::end; next()) {
             if (!token_.is_symbol(';'))
                 read_statement();
@@ -93,7 +99,7 @@ class DumpReader
             refuse("incomplete_dump", "the dump ends within a statement, so a part of it is missing");
     }
 
-    // All of these leave token_ at the `;` that ends the statement.
+    // All of these leave token_ at the `;` that ends the statement, and refuse what has none.
     void read_statement()
     {
         if (take("CREATE")) {
@@ -121,7 +127,6 @@ class DumpReader
         if (!token_.is_word(keyword))
             return false;
         next();
-        expect_more();
         return true;
     }
 
@@ -130,13 +135,11 @@ class DumpReader
         if (!token_.is_symbol(symbol))
             refuse_statement();
         next();
-        expect_more();
     }
 
     // In lowercase.
     std::string take_name()
     {
-        expect_more();
         if (token_.kind != Kind::word && token_.kind != Kind::name && token_.kind != Kind::text)
             refuse_statement();
         auto name = lowercase(token_.text);
@@ -161,7 +164,7 @@ class DumpReader
     // There are statements in it.
     void skip_trigger()
     {
-        for (int seen = 0; seen < 3; next()) {
+        for (int seen = 0;; next()) {
             expect_more();
             if (token_.is_symbol(';'))
                 seen = seen == 2 ? 3 : 1;
@@ -260,7 +263,6 @@ class DumpReader
                 row.push_back(at < columns.size() ? values_[at] : Value());
             on_row_(place, row);
             next();
-            expect_more();
             if (token_.is_symbol(';'))
                 return;
             take_symbol(',');
@@ -271,7 +273,7 @@ class DumpReader
     void read_row(const std::string& table, std::size_t width)
     {
         take_symbol('(');
-        values_.resize(width);
+        values_.clear();
         for (std::size_t at = 0;; ++at) {
             auto value = read_value(0);
             if (!token_.is_symbol(',') && !token_.is_symbol(')')) { // it goes on, and we do not know how
@@ -279,7 +281,7 @@ class DumpReader
                 skip_to_end_of_item();
             }
             if (at < width)
-                values_[at] = std::move(value);
+                values_.push_back(std::move(value));
             if (token_.is_symbol(')')) {
                 if (at + 1 != width)
                     refuse("wrong_table", "a row of " + table + " has " + std::to_string(at + 1) +
@@ -287,14 +289,12 @@ class DumpReader
                 return;
             }
             next();
-            expect_more();
         }
     }
 
     // Leaves token_ at what comes behind it.
     Value read_value(int depth)
     {
-        expect_more();
         Value value;
         value.kind = Value::Kind::other;
         value.text = token_.text;
@@ -317,11 +317,9 @@ class DumpReader
             const auto is_number = is_word && read_integer(value);
             if (is_word)
                 next();
-            expect_more();
             if (is_word && !is_number && !is_negative && token_.is_symbol('(') && depth < deepest)
                 value = read_call(function, depth);
         }
-        expect_more();
         return value;
     }
 
@@ -343,16 +341,14 @@ class DumpReader
         do {
             next();
             arguments.push_back(read_value(depth + 1));
-        } while (token_.is_symbol(',') && arguments.size() < 3);
-        const bool is_whole = token_.is_symbol(')');
+        } while (token_.is_symbol(',') && arguments.size() <= most_arguments);
         for (skip_to_end_of_item(); token_.is_symbol(','); skip_to_end_of_item())
             next();
         next();
-        expect_more();
         auto value = arguments.front();
         const auto are_all = [&](Value::Kind kind) {
-            return is_whole && std::all_of(arguments.begin(), arguments.end(),
-                                           [&](const Value& argument) { return argument.kind == kind; });
+            return std::all_of(arguments.begin(), arguments.end(),
+                               [&](const Value& argument) { return argument.kind == kind; });
         };
         const bool is_cut = std::any_of(arguments.begin(), arguments.end(), [](const Value& argument) {
             return argument.text.size() >= database::longest_text;

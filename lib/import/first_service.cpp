@@ -43,7 +43,7 @@ const std::vector<database::WantedTable>& wanted_tables()
 struct Row
 {
     OldAccount account;
-    std::uint64_t capitals = 0;   // a bit for each digit
+    std::uint64_t capitals = {};  // a bit for each digit
     bool is_verification = false; // with a bonus
     bool is_refused = false;
 
@@ -60,7 +60,7 @@ std::array<char, 42> fixed(const std::string& wallet)
 // In which spelling a wallet stands there.
 std::uint64_t capitals_of(const std::string& wallet)
 {
-    std::uint64_t capitals = 0;
+    std::uint64_t capitals = {};
     for (const char c : wallet)
         capitals = capitals << 1U | (c >= 'A' && c <= 'F' ? 1U : 0U);
     return capitals;
@@ -108,8 +108,7 @@ class Reading
     // Merges the rows of each wallet.
     FirstService finish()
     {
-        std::sort(rows_.begin(), rows_.end(),
-                  [](const Row& one, const Row& other) { return one.order() < other.order(); });
+        std::ranges::sort(rows_, {}, &Row::order);
         for (auto first = rows_.begin(); first != rows_.end();) {
             const auto end = std::find_if(first, rows_.end(), [&](const Row& row) {
                 return row.account.wallet != first->account.wallet;
@@ -154,7 +153,6 @@ class Reading
             return;
         Row row;
         row.account.wallet = fixed(*wallet);
-        row.capitals = capitals_of(values[0].text);
         row.is_verification = true;
         rows_.push_back(row);
     }
@@ -166,7 +164,7 @@ class Reading
         const auto wallet = sum.wallet_text();
         const auto accounts_end =
             std::find_if(first, end, [](const Row& row) { return row.is_verification; });
-        if (accounts_end != end && (accounts_end == first || sum_of_bonus(first, accounts_end) == 0))
+        if (accounts_end != end && std::none_of(first, accounts_end, has_bonus))
             note(wallet, "got its Celo bonus, says the table verifications, but its account does not: it can "
                          "get the bonus again");
         if (first == accounts_end)
@@ -197,13 +195,7 @@ class Reading
         found_.accounts.push_back(sum);
     }
 
-    static std::int64_t sum_of_bonus(Rows first, Rows end)
-    {
-        std::int64_t sum = 0;
-        for (; first != end && sum == 0; ++first)
-            sum += first->account.bonus_granted_seconds;
-        return sum;
-    }
+    static bool has_bonus(const Row& row) { return row.account.bonus_granted_seconds != 0; }
 
     // False if the wallet cannot be brought along as a whole.
     bool add_up(Rows first, Rows end, OldAccount& sum)

@@ -150,7 +150,7 @@ std::int64_t purge(database::Connection& db, base::UnixSeconds now, std::int64_t
             .bind(":limit", count);
         return std::move(statement);
     };
-    if (!bind(db.prepare(due), 1).step())
+    if (!bind(db.prepare(due), limit).step())
         return 0;
     return database::transact(db, [&] {
         return bind(db.prepare("DELETE FROM idempotent_requests WHERE (wallet, idempotency_key) IN (" +

@@ -29,7 +29,7 @@ constexpr auto relaxed = std::memory_order_relaxed;
 struct Counters::Place
 {
     Atomic state;
-    char series[max_series_bytes + 1];
+    char series[max_series_bytes];
 
     bool is(std::string_view wanted) const
     {
@@ -55,7 +55,7 @@ struct Counters::Layout
     };
     struct Times : Place
     {
-        std::array<Atomic, bucket_ends_microseconds.size() + 1> buckets;
+        std::array<Atomic, std::tuple_size_v<decltype(Histogram::buckets)>> buckets;
         Atomic sum_microseconds;
     };
     std::array<Number, max_numbers> numbers;
@@ -69,13 +69,13 @@ struct Counters::Layout
             return known->second;
         if (wanted.size() > max_series_bytes)
             return std::nullopt;
-        for (std::size_t i = 0; i < places.size(); ++i) {
-            if (places[i].is(wanted) || places[i].claim(wanted)) {
-                found.emplace(wanted, i);
-                return i;
-            }
-        }
-        return std::nullopt;
+        const auto place = std::find_if(places.begin(), places.end(),
+                                        [&](auto& each) { return each.is(wanted) || each.claim(wanted); });
+        if (place == places.end())
+            return std::nullopt;
+        const auto at = static_cast<std::size_t>(place - places.begin());
+        found.emplace(wanted, at);
+        return at;
     }
 };
 
@@ -184,8 +184,10 @@ std::map<std::string, Histogram> Counters::histograms()
             if (times.state.load(std::memory_order_acquire) != is_named)
                 continue;
             auto& histogram = read[std::string(times.name())];
-            for (std::size_t i = 0; i < times.buckets.size(); ++i)
-                histogram.buckets[i] += times.buckets[i].load(relaxed);
+            std::transform(histogram.buckets.begin(), histogram.buckets.end(), times.buckets.begin(),
+                           histogram.buckets.begin(), [](std::uint64_t sum, const Atomic& bucket) {
+                               return sum + bucket.load(relaxed);
+                           });
             histogram.sum_microseconds += times.sum_microseconds.load(relaxed);
         }
     }

@@ -42,7 +42,7 @@ class Descriptor
 
 unsigned char* map(int fd, std::size_t size_bytes)
 {
-    const int flags = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
+    const int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
     void* address = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
     return address == MAP_FAILED ? nullptr : static_cast<unsigned char*>(address);
 }
@@ -84,10 +84,6 @@ std::unique_ptr<MappedFile> MappedFile::open(const std::string& path, std::uint6
         struct stat file = {};
         if (fd.get() < 0 || ::fstat(fd.get(), &file) != 0)
             return nullptr;
-        if (!S_ISREG(file.st_mode)) {
-            errno = EINVAL;
-            return nullptr;
-        }
         const auto has_size = [&] { return file.st_size == static_cast<off_t>(size_bytes); };
         const auto mapped = [&] {
             auto* bytes = map(fd.get(), size_bytes);

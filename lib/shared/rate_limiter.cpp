@@ -18,7 +18,8 @@ static_assert(Atomic::is_always_lock_free);
 constexpr std::uint64_t limits_format = 0x53564c494d000001; // "SVLIM", version 1
 
 // A place holds 22 bits of the hash and, below them, the instant at which all that was taken will have grown
-// again: the "theoretical arrival time" of the generic cell rate algorithm. 0 is an empty place.
+// again: the "theoretical arrival time" of the generic cell rate algorithm. An empty place is as good as one
+// whose instant is long past.
 constexpr unsigned instant_bits = 42; // milliseconds until the year 2109
 constexpr std::uint64_t instant_mask = (std::uint64_t{1} << instant_bits) - 1;
 
@@ -39,7 +40,7 @@ Seen read(const Set& set)
 Seen::const_iterator find(const Seen& seen, std::uint64_t tag)
 {
     return std::find_if(seen.begin(), seen.end(),
-                        [&](std::uint64_t place) { return place != 0 && (place & ~instant_mask) == tag; });
+                        [&](std::uint64_t place) { return (place & ~instant_mask) == tag; });
 }
 
 } // namespace
@@ -72,7 +73,7 @@ RateLimiter::Key RateLimiter::key_of(std::string_view what, std::string_view who
     auto& file = table();
     const std::string_view secret(reinterpret_cast<const char*>(file.extra()), MappedFile::extra_bytes);
     const auto digest = base::hmac_sha256(secret, std::string(what) + "|" + std::string(who));
-    std::uint64_t hash = 0;
+    std::uint64_t hash = {};
     std::memcpy(&hash, digest.data(), sizeof hash);
     return {hash & ~instant_mask, reinterpret_cast<Set*>(file.content())[(hash & instant_mask) % sets]};
 }
@@ -86,12 +87,12 @@ std::int64_t RateLimiter::take(std::string_view what, std::string_view who, std:
     for (;;) {
         const auto seen = read(set);
         const auto known = find(seen, tag);
-        const auto stalest = std::min_element(seen.begin(), seen.end(), [](auto left, auto right) {
-            return (left & instant_mask) < (right & instant_mask);
-        });
+        const auto stalest =
+            std::ranges::min_element(seen, {}, [](std::uint64_t place) { return place & instant_mask; });
         const auto chosen = known != seen.end() ? known : stalest;
         auto expected = *chosen;
-        const auto stored = known != seen.end() ? static_cast<std::int64_t>(expected & instant_mask) : 0;
+        const auto stored =
+            known != seen.end() ? static_cast<std::int64_t>(expected & instant_mask) : std::int64_t{};
         // Further ahead than anything taken now could be: the clock has stepped back.
         const auto full_again_at = std::clamp(stored, now, now + capacity);
         const bool is_taken = full_again_at + interval <= now + capacity;
@@ -110,7 +111,8 @@ std::int64_t RateLimiter::wait(std::string_view what, std::string_view who, Unix
     const auto [tag, set] = key_of(what, who);
     const auto seen = read(set);
     const auto known = find(seen, tag);
-    const auto stored = known != seen.end() ? static_cast<std::int64_t>(*known & instant_mask) : 0;
+    const auto stored =
+        known != seen.end() ? static_cast<std::int64_t>(*known & instant_mask) : std::int64_t{};
     return std::clamp(stored - now, std::int64_t{0}, period);
 }
 

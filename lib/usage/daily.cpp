@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -107,26 +108,23 @@ Day count(database::Connection& db, base::UnixSeconds begins_at)
 // Which a clock that was ahead cannot have been wrong about: what it booked is booked again.
 std::optional<base::UnixSeconds> last_booked(database::Connection& db, base::UnixSeconds now)
 {
-    auto row = db.prepare("SELECT begins_at FROM usage_days WHERE booked_at <= :now "
-                          "ORDER BY begins_at DESC LIMIT 1");
-    return row.bind(":now", now).step() ? std::optional(row.integer(0)) : std::nullopt;
+    auto row = db.prepare("SELECT max(begins_at) FROM usage_days WHERE booked_at <= :now");
+    row.bind(":now", now).step();
+    return row.optional_integer(0);
 }
 
-// The day from which on something may have happened. Nobody talks without credit, so the first event is none
-// of talk.
-std::optional<base::UnixSeconds> first_day(database::Connection& db)
+// The day from which on something may have happened; if nothing ever has, one that will not come. Nobody
+// talks without credit, so the first event is none of talk.
+base::UnixSeconds first_day(database::Connection& db)
 {
     const auto earliest = [&](const char* sql) {
         auto row = db.prepare(sql);
         row.step();
-        return row.optional_integer(0);
+        return row.optional_integer(0).value_or(std::numeric_limits<base::UnixSeconds>::max());
     };
     const auto event_at = earliest("SELECT min(created_at) FROM credit_events WHERE kind <> 'debit_usage'");
     const auto decided_at = earliest("SELECT min(decided_at) FROM attestations");
-    if (!event_at && !decided_at)
-        return std::nullopt;
-    return std::max<base::UnixSeconds>(
-        0, day_of(std::min(event_at.value_or(*decided_at), decided_at.value_or(*event_at))));
+    return std::max<base::UnixSeconds>(0, day_of(std::min(event_at, decided_at)));
 }
 
 void insert(database::Connection& db, const Day& day, base::UnixSeconds now)
@@ -172,7 +170,7 @@ std::vector<Day> daily(database::Connection& db, base::UnixSeconds from, base::U
         const auto found = booked.find(begins_at);
         if (found != booked.end())
             days.push_back(found->second);
-        else if (first && begins_at >= *first && begins_at <= now)
+        else if (begins_at >= first && begins_at <= now)
             days.push_back(count(db, begins_at));
         else
             days.push_back({begins_at});
@@ -183,20 +181,20 @@ std::vector<Day> daily(database::Connection& db, base::UnixSeconds from, base::U
 base::UnixSeconds summed_up_until(base::UnixSeconds now)
 {
     constexpr std::int64_t margin_seconds = 3600;
-    return day_of(std::max<base::UnixSeconds>(0, now - margin_seconds));
+    return day_of(now - margin_seconds);
 }
 
 std::int64_t book_days(database::Connection& db, base::UnixSeconds now)
 {
     const auto last = last_booked(db, now);
-    const auto first = last ? std::optional(*last + seconds_per_day) : first_day(db);
+    const auto first = last ? *last + seconds_per_day : first_day(db);
     const auto end = summed_up_until(now);
-    if (!first || *first >= end)
+    if (first >= end)
         return 0;
     constexpr std::size_t days_at_a_time = 7; // the sweep has other things to do
     // What is over changes no more, so it is counted without being in the way of those who write.
     std::vector<Day> days;
-    for (auto begins_at = *first; begins_at < end && days.size() < days_at_a_time;
+    for (auto begins_at = first; begins_at < end && days.size() < days_at_a_time;
          begins_at += seconds_per_day) {
         const database::Snapshot snapshot(db);
         days.push_back(count(db, begins_at));

@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include <chrono>
+
 BOOST_AUTO_TEST_SUITE(clock_tests)
 
 BOOST_AUTO_TEST_CASE(an_instant_is_written_in_utc_with_milliseconds)
@@ -41,6 +43,19 @@ BOOST_AUTO_TEST_CASE(the_systems_clock_is_in_this_century)
 {
     BOOST_TEST(base::system_now() > 1767225600);
     BOOST_TEST(base::system_now() < 4102444800);
+}
+
+BOOST_AUTO_TEST_CASE(the_systems_clock_has_milliseconds)
+{
+    const auto now_ms = [] {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(
+                   std::chrono::system_clock::now().time_since_epoch())
+            .count();
+    };
+    const auto before = now_ms();
+    const auto at = base::system_now_ms();
+    BOOST_TEST(before <= at);
+    BOOST_TEST(at <= now_ms());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

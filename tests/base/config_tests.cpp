@@ -1,5 +1,7 @@
 #include "base/config.h"
 
+#include "base/webhook_settings.h"
+
 #include "fixture.h"
 #include "temporary_folder.h"
 
@@ -156,7 +158,11 @@ BOOST_AUTO_TEST_CASE(the_needed_settings_suffice_and_the_rest_has_the_defaults_o
     BOOST_TEST(config.chain_id == 6343);
     BOOST_TEST(config.oracle_max_fee_gwei == 1000);
 
+    BOOST_TEST(config.database_prepares);
+    BOOST_TEST(config.has_page);
+
     BOOST_TEST(config.rules.base_grant_seconds == 1800);
+    BOOST_TEST(!config.rules.base_grant_per_name);
     BOOST_TEST(config.rules.celo_bonus_seconds == 1800);
     BOOST_TEST(config.rules.minimum_credit_seconds == 90);
     BOOST_TEST(config.rules.free_token_ttl_seconds == 90);
@@ -296,7 +302,8 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
          {std::string(31, 'a'), std::string(33, 'a'), std::string(31, 'a') + "g",
           "0x" + std::string(30, 'a')}},
         {"RPC_URL",
-         {"rpc.example.org", "ftp://rpc.example.org", "file:///etc/passwd", "HTTPX://a", "://", "http:/a"}},
+         {"rpc.example.org", "ftp://rpc.example.org", "file:///etc/passwd", "HTTPX://a", "://", "http:/a",
+          "http:///a"}},
         {"SIGN_IN_RPC_URL", {"rpc.example.org", "ftp://rpc.example.org", "http://"}},
         {"REGISTRY_ADDRESS",
          {"0x12", std::string(42, 'a'), std::string(40, 'a'), address + std::string("0"), "alice"}},
@@ -311,8 +318,10 @@ BOOST_AUTO_TEST_CASE(texts_of_the_wrong_form_are_refused_by_name)
         {"ENVIRONMENT", {"prod", "Production", "test", "dev"}},
         {"CHAIN_MODE", {"RPC", "none", "anvil"}},
         {"WEBHOOK_SECRET",
-         {"MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "whsec_", "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
-          "whsec_" + std::string(87, 'A') + "=A", "whsec_" + std::string(88, 'A'),
+         {"MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "whsec_",
+          "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=", "whsec_" + std::string(87, 'A') + "=A",
+          "whsec_" + std::string(87, 'A') + "=", "whsec-MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw",
+          "WHSEC_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw", "whsec_" + std::string(88, 'A'),
           webhook_secret + std::string("="), webhook_secret + std::string(",") + webhook_secret,
           webhook_secret + std::string(" x"), "whsec_MDAwMDAwMDAwMDAwMDAwMDAwMDAwMD-_",
           webhook_secret + std::string(" ") + webhook_secret + " " + webhook_secret}},
@@ -341,9 +350,10 @@ BOOST_AUTO_TEST_CASE(webhooks_go_to_https_or_to_this_machine)
                                            "http://[::1]:1/",          "https://127.0.0.1/"};
     for (const auto& url : good)
         require_accepted(with(settings, "WEBHOOK_URL", url));
-    for (const char* url : {"app.example.org", "http://app.example.org/", "HTTPS://app.example.org/",
-                            "https://", "https:///x", "ftp://app.example.org/", "https://app.example.org/ x",
-                            "http://localhost.example.org/", "http://127.0.0.1.example.org/"})
+    for (const char* url :
+         {"app.example.org", "http://app.example.org/", "HTTPS://app.example.org/", "https://", "https:///x",
+          "https:app.example.org", "ftp://app.example.org/", "https://app.example.org/ x",
+          "http://localhost.example.org/", "http://127.0.0.1.example.org/"})
         require_one_line_about("WEBHOOK_URL", with(settings, "WEBHOOK_URL", url));
     for (const char* url :
          {"https://10.0.0.1/", "https://192.168.1.1:8443/", "https://169.254.169.254/latest",
@@ -362,6 +372,15 @@ BOOST_AUTO_TEST_CASE(webhooks_go_to_https_or_to_this_machine)
         const auto longest = std::string("whsec_") + bytes + std::string(83, 'A') + "A==";
         BOOST_TEST(load(with(complete(), "WEBHOOK_SECRET", longest)).webhook_secrets.at(0).size() == 64U);
     }
+}
+
+BOOST_AUTO_TEST_CASE(a_url_names_this_machine_or_another)
+{
+    for (const char* url : {"http://127.0.0.1:8080/", "http://localhost/", "https://[::1]/a"})
+        BOOST_TEST(base::names_loopback(url), url);
+    for (const char* url :
+         {"https://app.example.org/", "https://10.0.0.1/", "localhost", "mailto:localhost", ""})
+        BOOST_TEST(!base::names_loopback(url), url);
 }
 
 BOOST_AUTO_TEST_CASE(agoras_credentials_are_two_or_none)
@@ -423,6 +442,38 @@ BOOST_AUTO_TEST_CASE(a_previous_jwt_secret_is_no_must_but_as_hard_to_guess)
     BOOST_TEST(load(with(complete(), "JWT_SECRET_PREVIOUS", previous)).jwt_secret_previous == previous);
     const auto development = with(complete(), "ENVIRONMENT", "development");
     BOOST_TEST(load(with(development, "JWT_SECRET_PREVIOUS", "s")).jwt_secret_previous == "s");
+}
+
+BOOST_AUTO_TEST_CASE(development_accepts_tokens_that_are_easy_to_guess_but_no_blanks)
+{
+    const auto development = with(complete(), "ENVIRONMENT", "development");
+    BOOST_TEST(load(with(development, "METRICS_TOKEN", "t")).metrics_token == "t");
+    BOOST_TEST(load(with(development, "ORACLE_SERVICE_TOKEN", "t")).oracle_service_token == "t");
+    require_one_line_about("METRICS_TOKEN", with(development, "METRICS_TOKEN", "t t"));
+}
+
+BOOST_AUTO_TEST_CASE(the_ways_to_the_node_and_to_postgresql_have_each_two_schemes)
+{
+    for (const auto* url : {"http://127.0.0.1:8545", "https://rpc.example.org", "http://a"})
+        BOOST_TEST(load(with(complete(), "RPC_URL", url)).rpc_url == url);
+    for (const auto* url : {"postgres://db/voice", "postgresql://db/voice"}) {
+        const auto config = load({{"DATABASE_URL", url}}, Program::tool);
+        BOOST_TEST(config.database_url == url);
+        BOOST_TEST(config.state_directory == "/var/lib/session-voice");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(statements_are_prepared_and_the_page_is_shown_unless_it_is_said_otherwise)
+{
+    for (const auto* on : {"", "on"}) {
+        const auto config = load(with(with(complete(), "DATABASE_PREPARE", on), "PAGE", on));
+        BOOST_TEST(config.database_prepares);
+        BOOST_TEST(config.has_page);
+    }
+    const auto config = load(with(with(complete(), "DATABASE_PREPARE", "off"), "PAGE", "off"));
+    BOOST_TEST(!config.database_prepares);
+    BOOST_TEST(!config.has_page);
+    require_one_line_about("PAGE", with(complete(), "PAGE", "no"));
 }
 
 BOOST_AUTO_TEST_CASE(the_mock_chain_is_for_development_only)
@@ -609,6 +660,17 @@ BOOST_AUTO_TEST_CASE(a_file_is_read_with_comments_blanks_and_quotes)
     BOOST_TEST(config.rpc_timeout_ms == 700);
 }
 
+BOOST_AUTO_TEST_CASE(quotes_are_taken_off_in_pairs_alone)
+{
+    const TemporaryFolder folder;
+    const auto loaded = load(without(complete(), "DATABASE_PATH"), Program::server,
+                             folder.write("settings", "CHAIN_ID=\"\"\nDATABASE_PATH=/tmp/x/\n"));
+    BOOST_TEST(loaded.chain_id == 6343); // an empty text, which is none
+    BOOST_TEST(loaded.database_path == "/tmp/x/");
+    require_one_line_about("CHAIN_ID", complete(), Program::server,
+                           folder.write("settings", "CHAIN_ID=\"\n"));
+}
+
 BOOST_AUTO_TEST_CASE(a_line_of_the_file_that_is_not_understood_is_told_by_its_number)
 {
     const TemporaryFolder folder;
@@ -768,6 +830,8 @@ BOOST_AUTO_TEST_CASE(watching_can_be_set)
     BOOST_TEST(load(with(complete(), "METRICS_TOKEN", "0123456789abcdef")).metrics_token ==
                "0123456789abcdef");
     BOOST_TEST(load(with(complete(), "METRICS_TEXTFILE", "/a/b.prom")).metrics_textfile == "/a/b.prom");
+    const std::string ends = "!~0123456789abcdef"; // of what is printed
+    BOOST_TEST(load(with(complete(), "METRICS_TOKEN", ends)).metrics_token == ends);
     const std::string token = "0123456789abcdef0123456789abcdef";
     BOOST_TEST(load(with(complete(), "ORACLE_SERVICE_TOKEN", token)).oracle_service_token == token);
     BOOST_TEST(load(with(complete(), "SERVICE_TOKEN", token)).service_token == token);
@@ -775,6 +839,7 @@ BOOST_AUTO_TEST_CASE(watching_can_be_set)
         {"LOG_REQUESTS", "yes"},
         {"METRICS_TOKEN", "0123456789abcde"},
         {"METRICS_TOKEN", "0123456789abcdef 0123"},
+        {"METRICS_TOKEN", "0123456789abcdef\x7f"},
         {"ORACLE_SERVICE_TOKEN", "0123456789abcdef0123456789abcde"},
         {"SERVICE_TOKEN", "0123456789abcdef0123456789abcde"},
         {"SERVICE_TOKEN", "0123456789abcdef 0123456789abcdef"},

@@ -17,6 +17,18 @@ BOOST_AUTO_TEST_CASE(the_client_gets_the_name_and_the_log_the_detail)
     BOOST_TEST((detailed.code() == base::ErrorCode::internal));
 }
 
+BOOST_AUTO_TEST_CASE(a_refusal_is_the_clients_or_the_chains_doing_and_no_fault_of_the_service)
+{
+    using base::ErrorCode;
+    for (const auto code :
+         {ErrorCode::invalid_argument, ErrorCode::unauthenticated, ErrorCode::permission_denied,
+          ErrorCode::not_found, ErrorCode::conflict, ErrorCode::rate_limited, ErrorCode::chain_unavailable})
+        BOOST_TEST(base::is_refusal(code));
+    for (const auto code : {ErrorCode::database_unavailable, ErrorCode::database_newer,
+                            ErrorCode::database_moved, ErrorCode::internal})
+        BOOST_TEST(!base::is_refusal(code));
+}
+
 BOOST_AUTO_TEST_CASE(fields_keep_their_order_and_type)
 {
     const std::string room_id = "r";

@@ -59,6 +59,19 @@ BOOST_AUTO_TEST_CASE(no_control_character_can_forge_a_line)
     BOOST_TEST(text.find("\\x1f\\x7f2026") != std::string::npos, text);
 }
 
+BOOST_AUTO_TEST_CASE(a_message_names_the_request_that_is_being_served)
+{
+    {
+        const base::LogScope outer("one");
+        {
+            const base::LogScope inner("two");
+            BOOST_TEST(logged("a").ends_with("session-voice: a (request two)\n"));
+        }
+        BOOST_TEST(logged("b").ends_with("session-voice: b (request one)\n"));
+    }
+    BOOST_TEST(logged("c").ends_with("session-voice: c\n"));
+}
+
 BOOST_AUTO_TEST_CASE(text_beyond_ascii_stays_as_it_is)
 {
     BOOST_TEST(logged("za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87").find("za\xc5\xbc\xc3\xb3\xc5\x82\xc4\x87\n") !=

@@ -2,6 +2,9 @@
 
 #include "fixture.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 using base::network_of_address;
 
 BOOST_AUTO_TEST_SUITE(network_tests)
@@ -19,11 +22,11 @@ BOOST_AUTO_TEST_CASE(an_address_stands_for_itself_and_one_of_ipv6_for_its_networ
 BOOST_AUTO_TEST_CASE(port_brackets_and_zone_do_not_change_an_address)
 {
     const auto v4 = network_of_address("192.0.2.1");
-    for (const auto* same : {"192.0.2.1:443", "192.0.2.1:65535", "[::ffff:192.0.2.1]:443"})
+    for (const auto* same : {"192.0.2.1:443", "192.0.2.1:65535", "192.0.2.1:1", "[::ffff:192.0.2.1]:443"})
         BOOST_TEST(network_of_address(same) == v4, same);
     const auto v6 = network_of_address("2001:db8:1:2::1");
-    for (const auto* same :
-         {"[2001:db8:1:2::1]", "[2001:db8:1:2::1]:443", "2001:db8:1:2::1%eth0", "[2001:db8:1:2::1%eth0]:443"})
+    for (const auto* same : {"[2001:db8:1:2::1]", "[2001:db8:1:2::1]:443", "2001:db8:1:2::1%eth0",
+                             "[2001:db8:1:2::1%eth0]:443", "2001:db8:1:2::1%2"})
         BOOST_TEST(network_of_address(same) == v6, same);
     BOOST_TEST(network_of_address("fe80::1%eth0") == network_of_address("fe80::1"));
     BOOST_TEST(!network_of_address("fe80::1%eth0").empty());
@@ -130,18 +133,51 @@ BOOST_AUTO_TEST_CASE(hosts_are_this_machine_or_within_a_network_or_reached_by_al
                                 "[fe80::1]",
                                 "[fec0::1]",
                                 "[ff02::1]"});
-    are(AddressKind::global,
-        {"1.1.1.1",          "9.255.255.255",      "11.0.0.0",         "100.63.255.255",
-         "100.128.0.0",      "126.255.255.255",    "128.0.0.0",        "169.253.255.255",
-         "172.15.255.255",   "172.32.0.0",         "192.0.1.0",        "192.0.3.0",
-         "192.88.98.255",    "192.88.100.0",       "198.51.99.255",    "198.51.101.0",
-         "203.0.112.255",    "203.0.114.0",        "192.167.255.255",  "192.169.0.0",
-         "198.17.255.255",   "198.20.0.0",         "223.255.255.255",  "[2606:4700::1111]",
-         "[::ffff:1.1.1.1]", "[64:ff9b::1.1.1.1]", "[2002:101:101::]", "[2001:200::1]",
-         "[2a00::1]",        "[3fff:1000::1]"});
+    are(AddressKind::global, {"1.1.1.1",          "9.255.255.255",      "11.0.0.0",
+                              "100.63.255.255",   "100.128.0.0",        "126.255.255.255",
+                              "128.0.0.0",        "169.253.255.255",    "172.15.255.255",
+                              "172.32.0.0",       "192.0.1.0",          "192.0.3.0",
+                              "192.88.98.255",    "192.88.100.0",       "198.51.99.255",
+                              "198.51.101.0",     "203.0.112.255",      "203.0.114.0",
+                              "192.167.255.255",  "192.169.0.0",        "198.17.255.255",
+                              "198.20.0.0",       "223.255.255.255",    "[2606:4700::1111]",
+                              "[::ffff:1.1.1.1]", "[64:ff9b::1.1.1.1]", "[64:ff9b::8.10.0.1]",
+                              "[2002:101:101::]", "[2002:80a:1::]",     "[2001:200::1]",
+                              "[2a00::1]",        "[3fff:1000::1]"});
     for (const char* name : {"", "example.org", "LOCALHOST", "127.1", "2130706433", "0x7f.1", "::1", "[",
                              "[]", "[::1", "[fe80::1%1]", "[127.0.0.1]"})
         BOOST_TEST(!base::kind_of_host(name).has_value(), name);
+}
+
+BOOST_AUTO_TEST_CASE(a_sockets_address_is_of_the_kind_of_its_host)
+{
+    using base::AddressKind;
+    const std::pair<const char*, AddressKind> of_ipv4[] = {{"127.0.0.1", AddressKind::loopback},
+                                                           {"10.0.0.1", AddressKind::internal},
+                                                           {"1.1.1.1", AddressKind::global}};
+    for (const auto& [host, kind] : of_ipv4) {
+        sockaddr_in ipv4 = {};
+        ipv4.sin_family = AF_INET;
+        ipv4.sin_port = htons(443);
+        BOOST_REQUIRE(::inet_pton(AF_INET, host, &ipv4.sin_addr) == 1);
+        sockaddr address = {};
+        std::memcpy(&address, &ipv4, sizeof address);
+        BOOST_TEST((base::kind_of_address(address) == kind), host);
+    }
+    const std::pair<const char*, AddressKind> of_ipv6[] = {{"::1", AddressKind::loopback},
+                                                           {"::ffff:127.0.0.1", AddressKind::loopback},
+                                                           {"fe80::1", AddressKind::internal},
+                                                           {"2a00::1", AddressKind::global}};
+    for (const auto& [host, kind] : of_ipv6) {
+        sockaddr_in6 ipv6 = {};
+        ipv6.sin6_family = AF_INET6;
+        ipv6.sin6_port = htons(443);
+        BOOST_REQUIRE(::inet_pton(AF_INET6, host, &ipv6.sin6_addr) == 1);
+        BOOST_TEST((base::kind_of_address(reinterpret_cast<const sockaddr&>(ipv6)) == kind), host);
+    }
+    sockaddr of_a_path = {};
+    of_a_path.sa_family = AF_UNIX;
+    BOOST_TEST((base::kind_of_address(of_a_path) == AddressKind::internal));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -8,13 +8,30 @@ BOOST_AUTO_TEST_SUITE(origin_tests)
 
 BOOST_AUTO_TEST_CASE(an_origin_is_written_as_browsers_write_it)
 {
-    for (const auto* origin :
-         {"https://app.example.org", "http://app.example.org", "http://localhost", "http://localhost:5173",
-          "https://app.example.org:8443", "http://app.example.org:443", "https://app.example.org:80",
-          "http://127.0.0.1:3000", "http://[::1]:3000", "https://[2001:db8::1]",
-          "https://xn--bcher-kva.example", "https://a_b.example.org", "https://1.example.org", "https://1a",
-          "capacitor://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
-          "https://*.example.org", "https://*.example.org:8443", "http://*.localhost:5173"})
+    for (const auto* origin : {"https://app.example.org",
+                               "http://app.example.org",
+                               "http://localhost",
+                               "http://localhost:5173",
+                               "https://app.example.org:8443",
+                               "http://app.example.org:443",
+                               "https://app.example.org:80",
+                               "http://127.0.0.1:3000",
+                               "http://[::1]:3000",
+                               "https://[2001:db8::1]",
+                               "https://[2001:db8::1:2]",
+                               "http://localhost:1",
+                               "http://localhost:65535",
+                               "https://a1",
+                               "app://localhost",
+                               "https://xn--bcher-kva.example",
+                               "https://a_b.example.org",
+                               "https://1.example.org",
+                               "https://1a",
+                               "capacitor://localhost",
+                               "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+                               "https://*.example.org",
+                               "https://*.example.org:8443",
+                               "http://*.localhost:5173"})
         BOOST_TEST(base::fault_of_origin(origin) == nullptr, origin);
 }
 
@@ -35,9 +52,11 @@ BOOST_AUTO_TEST_CASE(what_no_browser_says_has_a_fault)
         {"https://app.exa mple.org", "no host"},
         {"https://app.example.org.", "ends in a dot"},
         {"https://App.example.org", "capitals"},
+        {"https://Zoo.example.org", "capitals"},
         {"https://b\xc3\xbc"
          "cher.example",
          "ASCII"},
+        {"https://a\x80", "ASCII"},
         {"https://app.example.org/", "goes on"},
         {"https://app.example.org/path", "goes on"},
         {"https://app.example.org\\", "goes on"},
@@ -54,6 +73,9 @@ BOOST_AUTO_TEST_CASE(what_no_browser_says_has_a_fault)
         {"https://app.example.org:08443", "port"},
         {"https://app.example.org:65536", "port"},
         {"https://app.example.org:x", "port"},
+        {"https://app.example.org:-0", "port"},
+        {"https://app.example.org:-1", "port"},
+        {"https://:x", "port"},
         {"https://app.example.org:1:2", "port"},
         {"https://2001:db8::1", "port"},
         {"https://127.1", "IPv4"},

@@ -48,6 +48,7 @@ BOOST_AUTO_TEST_CASE(the_fixed_bits_of_a_uuid_are_fixed_and_all_others_random)
 {
     BOOST_TEST(ScriptedRandom(0).uuid_v4() == "00000000-0000-4000-8000-000000000000");
     BOOST_TEST(ScriptedRandom(~std::uint64_t{0}).uuid_v4() == "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    BOOST_TEST(ScriptedRandom(0xfedcba9876543210).uuid_v4() == "10325476-98ba-4cfe-9032-547698badcfe");
 }
 
 BOOST_AUTO_TEST_CASE(an_id_has_one_spelling)
@@ -119,6 +120,13 @@ BOOST_AUTO_TEST_CASE(the_system_gives_other_bytes_each_time_and_fills_all_of_the
     random.fill(reinterpret_cast<unsigned char*>(second.data()), second.size());
     BOOST_TEST(first != second);
     BOOST_TEST(first.substr(268) != std::string(32, '\0'));
+    std::string touched(300, '\0');
+    for (int i = 0; i < 64; ++i) {
+        random.fill(reinterpret_cast<unsigned char*>(first.data()), first.size());
+        for (std::size_t at = 0; at < first.size(); ++at)
+            touched[at] = static_cast<char>(touched[at] | first[at]);
+    }
+    BOOST_TEST(touched.find('\0') == std::string::npos);
     BOOST_TEST(random.uuid_v4() != random.uuid_v4());
     random.fill(nullptr, 0);
 }

@@ -67,6 +67,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_instant_is_none)
                                  "1767225600"};
     for (const auto* text : table)
         BOOST_TEST(!base::parse_rfc3339_ms(text).has_value(), "an instant: " << text);
+    // What is behind the text is no part of it.
+    BOOST_TEST(!base::parse_rfc3339_ms(std::string_view("2026-01-01T00:00:00+05:30", 24)).has_value());
+    BOOST_TEST(!base::parse_rfc3339_ms(std::string_view("2026-01-01T00:00:00Z", 19)).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

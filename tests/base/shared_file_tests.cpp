@@ -1,6 +1,7 @@
 #include "base/shared_file.h"
 
 #include "fixture.h"
+#include "sqlite/child_process.h"
 #include "temporary_folder.h"
 
 #include <cerrno>
@@ -42,6 +43,16 @@ BOOST_AUTO_TEST_CASE(it_is_made_once_and_belongs_to_the_process)
     std::ofstream(folder / "file") << "kept";
     BOOST_TEST(opens(folder / "file"));
     BOOST_TEST(fs::file_size(folder / "file") == 4u);
+}
+
+BOOST_AUTO_TEST_CASE(a_process_without_standard_input_opens_it_as_well)
+{
+    const TemporaryFolder folder;
+    ChildProcess child([&] {
+        ::close(STDIN_FILENO);
+        return base::open_shared_file(folder / "file") == STDIN_FILENO ? 0 : 1;
+    });
+    BOOST_TEST(child.wait() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(no_link_is_followed)

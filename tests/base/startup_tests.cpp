@@ -5,7 +5,14 @@
 #include "sqlite/child_process.h"
 #include "temporary_folder.h"
 
+#include <algorithm>
+#include <csignal>
+#include <fcntl.h>
 #include <filesystem>
+#include <fstream>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace {
@@ -85,6 +92,131 @@ BOOST_AUTO_TEST_CASE(what_is_yet_to_be_made_has_a_place)
     fs::create_symlink("b", folder / "a");
     fs::create_symlink("a", folder / "b");
     BOOST_TEST(place_of(folder / "a").rfind(real + "/", 0) == 0u); // and comes to an end
+}
+
+BOOST_AUTO_TEST_CASE(forty_links_are_followed_and_no_more)
+{
+    const TemporaryFolder folder;
+    const auto real = fs::canonical(folder.path()).string();
+    fs::create_symlink("test.db", folder / "link1");
+    for (int i = 2; i <= 41; ++i)
+        fs::create_symlink("link" + std::to_string(i - 1), folder / ("link" + std::to_string(i)));
+    BOOST_TEST(place_of(folder / "link40") == real + "/test.db");
+    BOOST_TEST(place_of(folder / "link41") == real + "/link1");
+}
+
+BOOST_AUTO_TEST_CASE(the_database_has_one_name_from_then_on)
+{
+    const TemporaryFolder folder;
+    const auto real = fs::canonical(folder.path()).string();
+    fs::create_symlink("test.db", folder / "link.db");
+    base::Config config;
+    config.database_path = folder / "link.db";
+    base::enter_database_folder(config);
+    BOOST_TEST(config.database_path == real + "/test.db");
+    base::Config of_postgresql;
+    of_postgresql.database_url = "postgresql://db/voice";
+    of_postgresql.state_directory = folder.path();
+    base::enter_database_folder(of_postgresql);
+    BOOST_TEST(of_postgresql.database_path == "");
+}
+
+// What is written to standard error, and how it ends.
+BOOST_AUTO_TEST_CASE(a_process_that_has_started_tells_of_a_lost_page_and_ends)
+{
+    const TemporaryFolder folder;
+    const auto real = fs::canonical(folder.path()).string();
+    fs::create_symlink("test.db", folder / "link.db");
+    const auto settings = folder.write("settings", "DATABASE_PATH=" + (folder / "link.db") + "\n");
+    const auto said = folder.write("said", "");
+    ChildProcess child([&] {
+        const int log = ::open(said.c_str(), O_WRONLY | O_APPEND);
+        ::dup2(log, STDERR_FILENO);
+        ::unsetenv("DATABASE_PATH");
+        if (base::start(settings, base::Program::tool).database_path != real + "/test.db")
+            return 1;
+        ::raise(SIGBUS);
+        return 2;
+    });
+    BOOST_TEST(child.wait() == 128 + SIGBUS);
+    std::ifstream file(said);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    BOOST_TEST(text.find("was cut short while it was mapped") != std::string::npos, text);
+}
+
+BOOST_AUTO_TEST_CASE(root_takes_over_the_groups_of_a_user_that_has_some,
+                     *boost::unit_test::precondition(runs_as_root))
+{
+    const auto* const nobody = ::getpwnam("nobody");
+    BOOST_TEST_REQUIRE(nobody != nullptr);
+    const auto user = nobody->pw_uid;
+    const auto group = nobody->pw_gid;
+    const TemporaryFolder folder;
+    fs::create_directory(folder / "data");
+    BOOST_REQUIRE(::lchown((folder / "data").c_str(), user, strangers) == 0);
+    ChildProcess child([&] {
+        base::Config config;
+        config.database_path = folder / "data/test.db";
+        base::enter_database_folder(config);
+        gid_t groups[64];
+        const int count = ::getgroups(64, groups);
+        const bool has_its_own = std::find(groups, groups + std::max(count, 0), group) != groups + count;
+        return ::getuid() == user && ::getegid() == group && has_its_own ? 0 : 1;
+    });
+    BOOST_TEST(child.wait() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(who_cannot_become_the_owner_does_not_go_on,
+                     *boost::unit_test::precondition(runs_as_root))
+{
+    const TemporaryFolder folder;
+    fs::create_directory(folder / "data");
+    give(folder / "data");
+    ChildProcess child([&] {
+        __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+        const __user_cap_data_struct none[2] = {};
+        if (::syscall(SYS_capset, &header, none) != 0)
+            return 1;
+        base::Config config;
+        config.database_path = folder / "data/test.db";
+        try {
+            base::enter_database_folder(config);
+        } catch (const base::Error& error) {
+            return error.code() == base::ErrorCode::internal ? 0 : 2;
+        }
+        return 3;
+    });
+    BOOST_TEST(child.wait() == 0);
+}
+
+// The process sees nothing but the folder, whose /etc/passwd says where root's home is.
+BOOST_AUTO_TEST_CASE(settings_that_nobody_names_are_looked_for_at_home_and_then_where_the_package_has_them,
+                     *boost::unit_test::precondition(runs_as_root))
+{
+    const TemporaryFolder folder;
+    for (const char* name : {"etc/session-voice", "home"})
+        fs::create_directories(folder / name);
+    folder.write("etc/passwd", "root:x:0:0::/home:/bin/sh\n");
+    const auto found = [&](const std::string& path) {
+        ChildProcess child([&] {
+            ::unsetenv(base::config_path_variable);
+            if (::chroot(folder.path().c_str()) != 0)
+                return 2;
+            const auto environment = base::process_environment();
+            return environment(base::config_path_variable).value_or("") == path &&
+                           !environment("SESSION_VOICE_TEST_VARIABLE")
+                       ? 0
+                       : 1;
+        });
+        return child.wait() == 0;
+    };
+    BOOST_TEST(found(""));
+    folder.write("etc/session-voice/session-voice.env", "");
+    BOOST_TEST(found("/etc/session-voice/session-voice.env"));
+    folder.write("home/session-voice.env", "");
+    BOOST_TEST(found("/home/session-voice.env"));
+    folder.write("etc/passwd", "");
+    BOOST_TEST(found("/etc/session-voice/session-voice.env"));
 }
 
 BOOST_AUTO_TEST_CASE(a_database_in_memory_has_no_place)

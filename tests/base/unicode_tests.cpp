@@ -83,12 +83,17 @@ BOOST_AUTO_TEST_CASE(emoji_and_scripts_have_what_they_need)
         U"1\ufe0f\u20e3",
         U"🇩🇪",
         U"🏴\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        U"🏴\U000e0061\U000e007f",
+        U"🏴\U000e0061\U000e007a\U000e0030\U000e0039\U000e007f",
+        U"I 🏴\U000e0067\U000e0062\U000e007f you",
         U"می\u200cخواهم",
         U"क्\u200dष",
         U"क्\u200cष",
         U"ශ්\u200dරී",
         U"葛\U000e0100城",
+        U"葛\U000e01ef城",
         U"ᠠ\u180bᠡ",
+        U"ᠠ\u180fᠡ",
         U"≨\ufe00",
     };
     for (std::size_t i = 0; i < std::size(shown); ++i)
@@ -114,11 +119,13 @@ BOOST_AUTO_TEST_CASE(what_emoji_and_scripts_need_passes_nowhere_else)
         {emoji_selector, U'❤'},
         {U'❤', emoji_selector, emoji_selector},
         {U'\u0378', emoji_selector},
-        U"a\U000e0067\U000e007f",     // tags behind no flag,
-        U"🏴\U000e0067",            // without an end,
-        U"🏴\U000e007f",            // with an end alone,
-        U"🏴\U000e0041\U000e007f",  // of no region,
-        U"🏴\U000e0067a\U000e007f", // and interrupted
+        U"a\U000e0067\U000e007f",            // tags behind no flag,
+        U"🏴\U000e0067",                   // without an end,
+        U"🏴\U000e007f",                   // with an end alone,
+        U"🏴\U000e0041\U000e007f",         // of no region,
+        U"🏴\U000e0067a\U000e007f",        // interrupted,
+        U"🏴a\U000e0067\U000e007f",        // not at once,
+        U"ab🏴\U000e0067\U000e007f\u200b", // and before what is hidden
     };
     for (std::size_t i = 0; i < std::size(wrong); ++i)
         BOOST_TEST(!is_visible_line(wrong[i]), "number " << i);

@@ -393,6 +393,154 @@ BOOST_AUTO_TEST_CASE(a_wallet_twice_in_one_spelling_is_no_account)
     BOOST_TEST(found.refused[0].wallet == address(1));
 }
 
+BOOST_AUTO_TEST_CASE(one_capital_makes_another_spelling)
+{
+    for (const char letter : {'a', 'f'}) {
+        const auto wallet = "0x" + std::string(40, letter);
+        auto other = wallet;
+        other.back() = static_cast<char>(letter - 'a' + 'A');
+        const auto found = read(small_table + row_of(wallet, 1800, 0, 0) + row_of(other, 7, 0, 0));
+        BOOST_TEST(found.refused.empty());
+        BOOST_TEST_REQUIRE(found.accounts.size() == 1U);
+        BOOST_TEST(found.accounts[0].base_granted_seconds == 1807);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_account_holds_what_it_may_hold_and_no_second_more)
+{
+    const auto most = credits::max_balance_seconds;
+    const auto row = [](const std::string& wallet, std::int64_t base, std::int64_t bonus,
+                        std::int64_t consumed) {
+        return "INSERT INTO credit_accounts VALUES(" + quoted(wallet) + "," + std::to_string(base) + "," +
+               std::to_string(bonus) + "," + std::to_string(consumed) + ");";
+    };
+    const std::string wallet = "0x" + std::string(40, 'a');
+    for (const auto& [rows, base] : std::vector<std::pair<std::string, std::int64_t>>{
+             {row(wallet, most, 0, 0), most},
+             {row(wallet, most - 1, 1, 0), most - 1},
+             {row(wallet, most, 0, now), most},
+             {row(wallet, 1, 0, 0), 1},
+             {row(wallet, most - 1, 0, 0) + row(in_capitals(wallet), 1, 0, 0), most}}) {
+        const auto found = read(small_table + rows);
+        BOOST_TEST_REQUIRE(found.accounts.size() == 1U, rows);
+        BOOST_TEST(found.accounts[0].base_granted_seconds == base);
+    }
+    const auto spent = read(small_table + row(wallet, 1800, 0, now + 1));
+    BOOST_TEST_REQUIRE(spent.accounts.size() == 1U);
+    BOOST_TEST(spent.accounts[0].consumed_seconds == 1800);
+    const auto third = "0x" + std::string(20, 'a') + std::string(20, 'A');
+    for (const auto& [rows, why] : std::vector<std::pair<std::string, std::string>>{
+             {row(wallet, most + 1, 0, 0),
+              "base_granted_seconds is beyond what an account may hold: 1000000000001"},
+             {row(wallet, 1800, -1, 0), "bonus_granted_seconds is negative: -1"},
+             {row(wallet, most, 1, 0), "was granted more than an account may hold: 1000000000001"},
+             {row(wallet, most, 0, 0) + row(in_capitals(wallet), most, 0, 0) + row(third, most, 0, 0),
+              "was granted more than an account may hold: 2000000000000"},
+             {row(wallet, 0, 0, 1), "has consumed 1 s and was granted nothing"},
+             {row(wallet, most, 0, now + 1),
+              "has consumed more seconds than there were since 1970: " + std::to_string(now + 1)},
+             {row("alice", 1800, 0, 0), "is no wallet: 0x and 40 hex digits"}}) {
+        const auto found = read(small_table + rows);
+        BOOST_TEST(found.accounts.empty());
+        BOOST_TEST_REQUIRE(found.refused.size() == 1U, rows);
+        BOOST_TEST(found.refused[0].wallet == (rows.find("alice") == std::string::npos ? wallet : "alice"));
+        BOOST_TEST(found.refused[0].what == why);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_bonus_that_was_verified_and_stands_in_no_account_is_noted)
+{
+    const auto table = small_table + "CREATE TABLE verifications (wallet TEXT, bonus_granted_at TEXT);";
+    const std::string wallet = "0x" + std::string(40, 'a');
+    const auto noted = [&](const std::string& rows) { return read(table + rows).noted.size(); };
+    const auto verified = "INSERT INTO verifications VALUES(" + quoted(wallet) + ",'2025-11-02');";
+    BOOST_TEST(noted(verified) == 1U);
+    BOOST_TEST(read(table + verified).empty_accounts == 0);
+    BOOST_TEST(noted(verified + row_of(wallet, 1800, 0, 0)) == 1U);
+    BOOST_TEST(noted(verified + row_of(wallet, 1800, 1800, 0)) == 0U);
+    BOOST_TEST(noted("INSERT INTO verifications VALUES(" + quoted(wallet) + ",NULL);") == 0U);
+    BOOST_TEST(noted("INSERT INTO verifications VALUES('alice','2025-11-02');") == 0U);
+    BOOST_TEST(noted("INSERT INTO verifications VALUES(" + wallet + ",'2025-11-02');") == 0U); // no text
+}
+
+// Who is in whose way of two transactions, and when, is a database's to say: here it is whoever asks for the
+// room of the stays.
+BOOST_AUTO_TEST_CASE(batches_that_are_contended_get_smaller_and_grow_again,
+                     *boost::unit_test::label("sqlite"))
+{
+    class Contended : public SeededRandom
+    {
+      public:
+        explicit Contended(std::string script) : SeededRandom(3), script_(std::move(script)) {}
+        void fill(unsigned char* bytes, std::size_t count) override
+        {
+            if (at_ < script_.size() && script_[at_++] == '-')
+                throw database::Contended("as it was written");
+            SeededRandom::fill(bytes, count);
+        }
+        bool is_at_end() const { return at_ == script_.size(); }
+
+      private:
+        std::string script_;
+        std::size_t at_ = 0;
+    };
+    std::string rows = small_table;
+    for (unsigned i = 1; i <= 1000; ++i)
+        rows += row_of(address(i), 1800, 0, 7);
+    const auto found = read(rows);
+    BOOST_TEST_REQUIRE(found.accounts.size() == 1000U);
+    const auto comes_to_an_end = [&](const std::string& script) {
+        AppFixture service;
+        Contended dice(script);
+        try {
+            importing::bring_along(service.db(), found.accounts, dice, now, false);
+        } catch (const database::Contended&) {
+            BOOST_TEST(dice.is_at_end());
+            return false;
+        }
+        auto row = service.db().prepare("SELECT count(*) FROM credit_accounts");
+        row.step();
+        BOOST_TEST(row.integer(0) == 1000);
+        return true;
+    };
+    BOOST_TEST(comes_to_an_end("----"));             // 200, 100, 50, 25
+    BOOST_TEST(!comes_to_an_end("------"));          // and 12, 6
+    BOOST_TEST(!comes_to_an_end("----++++++++--"));  // 12 to 19, 20, 10
+    BOOST_TEST(comes_to_an_end("----++++++++++--")); // 12 to 21, 22, 11
+}
+
+// 200 accounts at once, and 100 stays in a room.
+BOOST_AUTO_TEST_CASE(stays_are_put_into_rooms_of_a_hundred)
+{
+    std::string rows = small_table;
+    std::vector<std::string> wallets;
+    for (unsigned i = 1; i <= 450; ++i)
+        wallets.push_back(address(i));
+    std::sort(wallets.begin(), wallets.end());
+    for (std::size_t i = 0; i < wallets.size(); ++i)
+        rows += row_of(wallets[i], 1800, 60, i < 80 ? 0 : 1);
+    const auto brought = bring(read(rows).accounts);
+    BOOST_TEST(brought.wallets == 450);
+    BOOST_TEST(brought.base_granted_seconds == 450 * 1800);
+    BOOST_TEST(brought.bonus_granted_seconds == 450 * 60);
+    BOOST_TEST(brought.consumed_seconds == 370);
+    std::multiset<std::int64_t> sizes;
+    auto room = db().prepare("SELECT count(*) AS stays FROM connections GROUP BY room_id");
+    while (room.step())
+        sizes.insert(room.integer("stays"));
+    BOOST_TEST(sizes == (std::multiset<std::int64_t>{20, 50, 100, 100, 100}),
+               boost::test_tools::per_element());
+    auto stay = db().prepare("SELECT connections.connection_id, connections.room_id, agora_uid, host_wallet, "
+                             "capacity FROM connections JOIN rooms ON rooms.room_id = connections.room_id");
+    while (stay.step()) {
+        BOOST_TEST(base::is_uuid(stay.text("connection_id")));
+        BOOST_TEST(stay.text("connection_id").substr(0, 24) == stay.text("room_id").substr(0, 24));
+        BOOST_TEST(stay.integer("agora_uid") == 1);
+        BOOST_TEST(stay.text("host_wallet") == "0x0000000000000000000000000000000000000000");
+        BOOST_TEST(stay.integer("capacity") == 2);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_database_of_the_first_service_is_refused)
 {
     check_refused("", "wrong_table");
@@ -400,8 +548,9 @@ BOOST_AUTO_TEST_CASE(what_is_no_database_of_the_first_service_is_refused)
     check_refused("JWT_SECRET=sesame\n", "not_a_dump");
     check_refused(std::string("SQLite format 3\0 and more", 25), "cannot_read");
     check_refused(small_table + "INSERT INTO credit_accounts VALUES(", "incomplete_dump");
-    BOOST_CHECK_THROW(importing::read_first_service(folder / "none", now), base::Error);
-    BOOST_CHECK_THROW(importing::read_first_service(folder.path(), now), base::Error);
+    for (const auto& path : {folder / "none", folder.path(), std::string("/dev/null")})
+        BOOST_CHECK_EXCEPTION(importing::read_first_service(path, now), base::Error,
+                              [](const base::Error& error) { return error.name() == "cannot_read"; });
 }
 
 // What stands in a file in the place of a table could run when it is asked.

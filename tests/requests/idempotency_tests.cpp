@@ -39,7 +39,7 @@ class RequestFixture : public AppFixture
 namespace requests {
 static std::ostream& operator<<(std::ostream& out, Turn turn)
 {
-    constexpr const char* names[] = {"ours", "answered", "in_progress", "key_reused"};
+    constexpr const char* names[] = {"ours", "answered", "in_progress", "key_reused", "too_many"};
     return out << names[static_cast<int>(turn)];
 }
 } // namespace requests
@@ -135,6 +135,62 @@ BOOST_AUTO_TEST_CASE(of_two_attempts_the_first_to_end_counts)
     BOOST_TEST(keep(woken, 200, "woken"));
     BOOST_TEST(!keep(late, 200, "late"));
     BOOST_TEST(requests::start(db(), request("another")).answer.body == "woken");
+}
+
+BOOST_AUTO_TEST_CASE(of_several_attempts_each_has_its_own_row)
+{
+    auto bobs = request();
+    bobs.wallet = bob;
+    const auto other = request("other");
+    const auto begin_all = [&] {
+        for (const auto& keyed : {request(), bobs, other})
+            BOOST_TEST(start(keyed) == Turn::ours);
+    };
+    const auto both_others_go_on = [&] {
+        return start(bobs) == Turn::in_progress && start(other) == Turn::in_progress;
+    };
+    begin_all();
+    BOOST_TEST(requests::give_up(db(), request()));
+    BOOST_TEST(stored() == 2);
+    BOOST_TEST(both_others_go_on());
+    BOOST_TEST(start(request()) == Turn::ours);
+    BOOST_TEST(keep(request()));
+    BOOST_TEST(both_others_go_on());
+    now += day_seconds;
+    BOOST_TEST(start(request()) == Turn::ours); // in the place of the old one
+    BOOST_TEST(stored() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_wallet_has_so_many_keys_until_the_oldest_is_forgotten)
+{
+    for (int i = 0; i < requests::most_keys - 1; ++i)
+        execute(
+            "INSERT INTO idempotent_requests (wallet, idempotency_key, fingerprint, started_at) VALUES ('" +
+            alice + "', 'key " + std::to_string(i) + "', '" + std::string(64, 'a') + "', " +
+            std::to_string(now + (i == 7 ? -100 : 0)) + ")");
+    BOOST_TEST(start(request("last")) == Turn::ours);
+    const auto refused = requests::start(db(), request("one more"));
+    BOOST_TEST((refused.turn == Turn::too_many));
+    BOOST_TEST(refused.retry_after_seconds == day_seconds - 100);
+    auto others = request("one more");
+    others.wallet = bob;
+    const auto bobs = requests::start(db(), others);
+    BOOST_TEST(bobs.turn == Turn::ours);
+    BOOST_TEST(bobs.retry_after_seconds == 0);
+    others.wallet = requests::backend;
+    BOOST_TEST(start(others) == Turn::ours);
+    for (const auto& [key, turn] :
+         {std::pair("last", Turn::in_progress), std::pair("key 7", Turn::key_reused)}) {
+        const auto started = requests::start(db(), request(key));
+        BOOST_TEST(started.turn == turn);
+        BOOST_TEST(started.retry_after_seconds == 0);
+    }
+    keep(request("last"));
+    BOOST_TEST(requests::start(db(), request("last")).retry_after_seconds == 0);
+    now += day_seconds - 100;
+    BOOST_TEST(requests::start(db(), request("one more")).retry_after_seconds == 1); // the sweep is late
+    requests::purge(db(), now, 10);
+    BOOST_TEST(start(request("one more")) == Turn::ours);
 }
 
 BOOST_AUTO_TEST_CASE(an_attempt_that_gives_up_frees_the_key)

@@ -74,6 +74,8 @@ BOOST_AUTO_TEST_CASE(a_time_falls_into_the_first_bucket_that_ends_at_it_or_later
     BOOST_TEST(times.buckets[1] == 1);
     BOOST_TEST(times.buckets[times.buckets.size() - 2] == 1);
     BOOST_TEST(times.buckets.back() == 2);
+    BOOST_TEST(times.sum_microseconds == 500u + 501u + 30000000u + 30000001u + 86400000000u);
+    BOOST_TEST(counters.histograms().size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_full_table_goes_on_counting_what_it_has)
@@ -108,6 +110,15 @@ BOOST_AUTO_TEST_CASE(without_a_place_for_the_file_nothing_is_counted_and_nothing
     counters.observe("times", 1);
     BOOST_TEST(counters.numbers().empty());
     BOOST_TEST(counters.histograms().empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_number_that_is_set_is_what_it_is_set_to)
+{
+    shared::Counters counters("");
+    counters.add("number", 7);
+    counters.set("number", 3);
+    BOOST_TEST(counters.numbers().at("number") == 3);
+    BOOST_TEST(counters.numbers().size() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_number_that_is_raised_never_falls)

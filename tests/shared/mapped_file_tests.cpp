@@ -4,8 +4,13 @@
 #include "sqlite/child_process.h"
 #include "temporary_folder.h"
 
+#include <csignal>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <fstream>
+#include <sys/file.h>
+#include <sys/resource.h>
 
 namespace {
 
@@ -18,6 +23,34 @@ auto open(const std::string& path, std::uint64_t of_format = format, std::size_t
 {
     return MappedFile::open(path, of_format, of_size, [](MappedFile& file) { ++file.extra()[0]; });
 }
+
+// Whoever makes the file has it.
+class Lock
+{
+  public:
+    explicit Lock(const std::string& path) : fd_(::open(path.c_str(), O_RDWR | O_CLOEXEC))
+    {
+        BOOST_REQUIRE(::flock(fd_, LOCK_EX) == 0);
+    }
+    ~Lock() { ::close(fd_); }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+    // "1: -> FLOCK  ADVISORY  WRITE 4711 fe:01:815 0 EOF"
+    static bool is_awaited_by(pid_t pid)
+    {
+        std::ifstream locks("/proc/locks");
+        for (std::string line; std::getline(locks, line);) {
+            if (line.find("-> FLOCK") != std::string::npos &&
+                line.find(" " + std::to_string(pid) + " ") != std::string::npos)
+                return true;
+        }
+        return false;
+    }
+
+  private:
+    int fd_;
+};
 
 } // namespace
 
@@ -112,17 +145,113 @@ BOOST_AUTO_TEST_CASE(many_processes_make_one_file)
     }
 }
 
-BOOST_AUTO_TEST_CASE(what_cannot_be_mapped_is_told_and_tried_again)
+BOOST_AUTO_TEST_CASE(a_finished_file_is_opened_without_waiting_for_anybody)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "file";
+    BOOST_REQUIRE(open(path));
+    const Lock lock(path);
+    ChildProcess other([&] {
+        ::alarm(20); // it would wait for ever
+        return open(path) ? 0 : 1;
+    });
+    BOOST_TEST(other.wait() == 0);
+}
+
+// The one who waited has to look again.
+BOOST_AUTO_TEST_CASE(a_file_that_was_finished_or_taken_away_meanwhile_is_left_as_it_is)
+{
+    for (const bool is_taken_away : {false, true}) {
+        const TemporaryFolder folder;
+        const auto path = folder.write("file", is_taken_away ? "not ours" : "");
+        Signal is_locked;
+        ChildProcess other([&] { // begun without the lock, which a fork would share
+            ::alarm(20);
+            is_locked.await();
+            const auto file = open(path);
+            return file && file->content()[0] == 5 && file->extra()[0] == 0 ? 0 : 1;
+        });
+        auto lock = std::make_unique<Lock>(path);
+        is_locked.give();
+        BOOST_TEST_REQUIRE(comes_true([&] { return Lock::is_awaited_by(other.pid()); }));
+        if (is_taken_away)
+            std::filesystem::remove(path);
+        std::string content(size_bytes, '\0');
+        std::memcpy(content.data(), &format, sizeof format);
+        content[MappedFile::header_bytes] = 5;
+        folder.write("file", content);
+        lock.reset();
+        BOOST_TEST(other.wait() == 0);
+        BOOST_TEST(int{open(path)->content()[0]} == 5);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_process_without_standard_input_has_its_file_as_well)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "file";
+    ChildProcess child([&] {
+        ::close(STDIN_FILENO);
+        const auto file = open(path);
+        if (!file || ::fcntl(STDIN_FILENO, F_GETFD) >= 0) // it is mapped and needs no descriptor
+            return 1;
+        file->content()[0] = 5;
+        return 0;
+    });
+    BOOST_TEST(child.wait() == 0);
+    BOOST_TEST(int{open(path)->content()[0]} == 5);
+}
+
+BOOST_AUTO_TEST_CASE(what_has_no_room_on_the_disk_leaves_nothing_behind)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "file";
+    ChildProcess child([&] {
+        std::signal(SIGXFSZ, SIG_IGN);
+        const rlimit small = {100, 100};
+        if (::setrlimit(RLIMIT_FSIZE, &small) != 0)
+            return 1;
+        return !open(path) && errno == EFBIG ? 0 : 2;
+    });
+    BOOST_TEST(child.wait() == 0);
+    BOOST_TEST(!std::filesystem::exists(path));
+}
+
+BOOST_AUTO_TEST_CASE(what_has_no_file_is_filled_as_well)
+{
+    const auto made = MappedFile::anonymous(size_bytes, [](MappedFile& file) { ++file.extra()[0]; });
+    BOOST_REQUIRE(made);
+    BOOST_TEST(int{made->extra()[0]} == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_mapped_is_told_once_and_tried_again)
 {
     const TemporaryFolder folder;
     BOOST_TEST(open(folder / "missing/file") == nullptr);
+    BOOST_TEST(errno == ENOENT);
     BOOST_TEST(open(folder.path()) == nullptr); // a folder
-    BOOST_TEST(open("/dev/null") == nullptr);   // no file
+    BOOST_TEST(errno == EISDIR);
+    BOOST_TEST(open("/dev/null") == nullptr); // no file
+    BOOST_TEST(errno == EINVAL);
 
     shared::LazyMapping lazy(folder / "later/file", format, size_bytes);
-    BOOST_TEST(lazy.get() == nullptr);
+    const auto said = folder.write("said", "");
+    const int saved = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+    const int log = ::open(said.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    ::dup2(log, STDERR_FILENO);
+    const bool is_there = lazy.get() != nullptr || lazy.get() != nullptr;
     std::filesystem::create_directory(folder / "later");
-    BOOST_TEST(lazy.get() != nullptr);
+    const auto* const mapped = lazy.get();
+    ::dup2(saved, STDERR_FILENO);
+    ::close(saved);
+    ::close(log);
+    BOOST_TEST(!is_there);
+    BOOST_TEST(mapped != nullptr);
+    BOOST_TEST(lazy.get() == mapped);
+    std::ifstream file(said);
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 1);
+    BOOST_TEST(text.find("later/file, which cannot be mapped: No such file") != std::string::npos, text);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -139,6 +139,14 @@ BOOST_AUTO_TEST_CASE(a_lower_setting_counts_from_the_next_minute_on_at_the_lates
     BOOST_TEST(take("a", 1) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(instants_are_kept_until_the_year_2109)
+{
+    now = (std::int64_t{1} << 42) - 72001; // the last one is taken 1 ms before the end
+    BOOST_TEST(accepted("a", 20) == 5);
+    now += 12000;
+    BOOST_TEST(accepted("a", 20) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(many_processes_share_one_measure)
 {
     const TemporaryFolder folder;

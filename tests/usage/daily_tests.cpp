@@ -98,6 +98,8 @@ BOOST_AUTO_TEST_CASE(a_day_has_what_was_given_and_taken_on_it)
     attest("2", 2);
     attest("3", 3);
     attest("4", 3);
+    attest("5", 1);
+    attest("6", 1);
     const auto today = days(2);
     BOOST_TEST(today[0].debited_seconds == 120);
     BOOST_TEST(today[0].granted_seconds == 700);
@@ -105,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_day_has_what_was_given_and_taken_on_it)
     BOOST_TEST(today[0].refunded_seconds == 20);
     BOOST_TEST(today[0].wallets == 2);
     BOOST_TEST(today[0].rooms == 1);
-    BOOST_TEST(today[0].sessions_completed == 1);
+    BOOST_TEST(today[0].sessions_completed == 3);
     BOOST_TEST(today[0].sessions_no_show_host == 1);
     BOOST_TEST(today[0].sessions_no_show_guest == 2);
     BOOST_TEST((today[1] == usage::Day{first + day}));
@@ -194,6 +196,8 @@ BOOST_AUTO_TEST_CASE(what_a_clock_booked_that_was_ahead_is_booked_again)
     BOOST_TEST(usage::book_days(db(), now + 400 * day) == 7);
     BOOST_TEST(usage::book_days(db(), now + 400 * day + 1) == 7);
     now += 3600;
+    BOOST_TEST(usage::book_days(db(), now) == 0);
+    BOOST_TEST(booked() == 14); // until there is a day in their place
     give(address(1), 7);
     BOOST_TEST(days(1)[0].admin_adjusted_seconds == 12); // nobody relies on it
     now += 2 * day;
@@ -202,6 +206,107 @@ BOOST_AUTO_TEST_CASE(what_a_clock_booked_that_was_ahead_is_booked_again)
     BOOST_TEST(booked() == 2);
     BOOST_TEST(days(1)[0].admin_adjusted_seconds == 12);
     BOOST_TEST(days(3)[2].admin_adjusted_seconds == 1);
+}
+
+// At the midnight itself the next day has begun.
+BOOST_AUTO_TEST_CASE(what_happens_at_midnight_is_of_the_day_that_begins)
+{
+    for (unsigned number = 1; number <= 6; ++number)
+        give(address(number), 10000);
+    const auto midnight = first + day;
+    now = midnight - config.rules.free_token_ttl_seconds;
+    const auto room = create(address(1));
+    const auto ends_then = sit(address(4), room); // if nobody sweeps
+    BOOST_TEST(stored(ends_then).token_expires_at == midnight);
+    const auto leaves_then = sit(address(2), room);
+    now = midnight - 30;
+    renew(leaves_then);
+    const auto goes_on = sit(address(3), room);
+    const auto gets_some_back = sit(address(6), room);
+    BOOST_TEST((days(2)[1] == usage::Day{midnight})); // is yet to come
+    now = midnight;
+    check_same(days(2), plainly(2));
+    leave(leaves_then);
+    renew(goes_on);
+    sit(address(5), room);
+    give(address(5), 3);
+    check_same(days(3), plainly(3));
+    now += 40;
+    renew(goes_on);
+    leave(gets_some_back);
+    rooms::give_back(context(), gets_some_back.connection.connection_id, {20, "r", std::nullopt});
+    check_same(days(3), plainly(3));
+
+    now = midnight;
+    attest("1", 1);
+    now = midnight + day;
+    attest("2", 1);
+    const auto shown = days(3);
+    BOOST_TEST(shown[0].sessions_completed == 0);
+    BOOST_TEST(shown[1].sessions_completed == 1);
+    BOOST_TEST(shown[2].sessions_completed == 1);
+}
+
+BOOST_AUTO_TEST_CASE(a_stay_is_on_the_days_from_its_first_second_to_its_last)
+{
+    const auto room = open_room(address(1));
+    leave(sit(address(1), room));
+    const auto begins = std::to_string(first + day);
+    const auto ends = std::to_string(first + 2 * day);
+    plant("UPDATE connections SET joined_at = " + begins + ", last_metered_at = " + ends +
+          ", left_at = " + ends);
+    now = first + 4 * day;
+    const auto shown = days(4);
+    for (std::size_t i = 0; i < shown.size(); ++i)
+        BOOST_TEST(shown[i].wallets == (i == 1 || i == 2 ? 1 : 0), i);
+}
+
+BOOST_AUTO_TEST_CASE(stays_of_booked_sessions_are_not_among_them)
+{
+    for (unsigned number = 2; number <= 4; ++number)
+        give(address(number), 1000);
+    now = first + day - 30;
+    const auto room = open_room(address(1));
+    const auto within_the_day = sit(address(2), room);
+    const auto over_midnight = sit(address(3), room);
+    sit(address(4), room); // and stays
+    now += 20;
+    leave(within_the_day);
+    now += 20;
+    leave(over_midnight);
+    plant("UPDATE connections SET kind = 'booked'");
+    for (const auto& shown : days(2)) {
+        BOOST_TEST(shown.wallets == 0);
+        BOOST_TEST(shown.rooms == 0);
+        BOOST_TEST(shown.debited_seconds == 0);
+    }
+}
+
+// On which days somebody was given credit, and on which of them a session was decided.
+BOOST_AUTO_TEST_CASE(days_are_summed_up_from_the_first_on_which_anything_happened)
+{
+    const auto booked_days = [&](const std::vector<int>& given, const std::vector<int>& decided) {
+        UsageFixture service;
+        for (const auto number : given) {
+            service.now = first + number * day;
+            service.give(address(1), 5);
+        }
+        for (const auto number : decided) {
+            service.now = first + number * day;
+            service.attest(std::to_string(number), 1);
+        }
+        service.now = first + 6 * day + 3600;
+        return usage::book_days(service.db(), service.now);
+    };
+    BOOST_TEST(booked_days({}, {}) == 0);
+    BOOST_TEST(booked_days({2, 4}, {}) == 4);
+    BOOST_TEST(booked_days({}, {3, 5}) == 3);
+    BOOST_TEST(booked_days({2, 4}, {3, 5}) == 4);
+    BOOST_TEST(booked_days({3}, {1, 5}) == 5);
+    now = 100; // of 1970
+    give(address(1), 5);
+    BOOST_TEST(usage::summed_up_until(now) == 0);
+    BOOST_TEST(usage::book_days(db(), 2 * day + 3600) == 2);
 }
 
 BOOST_AUTO_TEST_CASE(years_are_caught_up_with_step_by_step)
