@@ -180,7 +180,7 @@ class Loader
             const auto text = value_of(setting.name);
             if (text.empty())
                 continue;
-            std::int64_t number = {};
+            std::int64_t number = 0;
             const auto* const end_of_text = text.data() + text.size();
             const auto [end, error] = std::from_chars(text.data(), end_of_text, number);
             if (error != std::errc() || end != end_of_text || number < setting.lowest ||

@@ -60,7 +60,7 @@ std::string hmac_sha256(std::string_view key, std::string_view message)
         key = "\0"sv;
     std::string digest(digest_bytes, '\0');
     auto* const context = hmac_sha256_context();
-    std::size_t written = {};
+    std::size_t written = 0;
     if (EVP_MAC_init(context, bytes_of(key), key.size(), nullptr) != 1 ||
         EVP_MAC_update(context, bytes_of(message), message.size()) != 1 ||
         EVP_MAC_final(context, reinterpret_cast<unsigned char*>(digest.data()), &written, digest.size()) != 1)

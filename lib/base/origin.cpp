@@ -53,7 +53,7 @@ const char* fault_of_host(const std::string& host)
 
 const char* fault_of_port(const std::string& scheme, const std::string& port)
 {
-    int number = {};
+    int number = 0;
     const auto* const end_of_port = port.data() + port.size();
     const auto [end, error] = std::from_chars(port.data(), end_of_port, number);
     if (error != std::errc() || end != end_of_port || number < 1 || number > 65535 || port.front() == '0')

@@ -12,7 +12,7 @@ namespace base {
 std::uint32_t Random::uniform(std::uint32_t lowest, std::uint32_t highest)
 {
     // 64 random bits make the bias of the remainder smaller than 2^-32.
-    std::uint64_t bits = {};
+    std::uint64_t bits = 0;
     fill(reinterpret_cast<unsigned char*>(&bits), sizeof bits);
     const auto span = std::uint64_t{highest} - lowest + 1;
     return static_cast<std::uint32_t>(lowest + bits % span);

@@ -19,7 +19,7 @@ namespace {
 // One request under way. It does not move while libcurl knows it.
 struct Transfer
 {
-    std::int64_t id = {};
+    std::int64_t id = 0;
     Request request;
     curl_slist* headers = nullptr;
     Answer answer;
@@ -66,8 +66,8 @@ std::size_t write_body(const char* bytes, std::size_t size, std::size_t count, v
     auto& transfer = *static_cast<Transfer*>(of);
     const auto before = transfer.bytes_read;
     if (!take(transfer, size * count)) {
-        transfer.answer.body.append(bytes, max_answer_bytes - before);
-        return {}; // makes libcurl stop
+        transfer.answer.body.append(bytes, max_answer_bytes - std::min(before, max_answer_bytes));
+        return 0; // makes libcurl stop
     }
     transfer.answer.body.append(bytes, size * count);
     return size * count;
@@ -77,7 +77,7 @@ std::size_t write_header(const char* bytes, std::size_t size, std::size_t count,
 {
     auto& transfer = *static_cast<Transfer*>(of);
     if (!take(transfer, size * count))
-        return {};
+        return 0;
     const std::string_view line(bytes, size * count);
     constexpr std::string_view name = "retry-after:";
     constexpr std::string_view blanks = " \t\r\n";
@@ -148,7 +148,7 @@ struct Client::Transfers
     {
         auto& transfer = *under_way[handle];
         auto& answer = transfer.answer;
-        long status = {};
+        long status = 0;
         curl.easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
         if (transfer.is_refused && code == CURLE_COULDNT_CONNECT)
             answer.failure = "its host stands for an address that may not be connected to";
@@ -165,9 +165,9 @@ struct Client::Transfers
     // Whatever has come to its end by now.
     void look()
     {
-        int running = {};
+        int running = 0;
         curl.multi_perform(multi, &running);
-        for (int left = {}; const auto* const message = curl.multi_info_read(multi, &left);) {
+        for (int left = 0; const auto* const message = curl.multi_info_read(multi, &left);) {
             if (message->msg == CURLMSG_DONE)
                 conclude(message->easy_handle, message->data.result);
         }

@@ -43,7 +43,7 @@ const std::vector<database::WantedTable>& wanted_tables()
 struct Row
 {
     OldAccount account;
-    std::uint64_t capitals = {};  // a bit for each digit
+    std::uint64_t capitals = 0;   // a bit for each digit
     bool is_verification = false; // with a bonus
     bool is_refused = false;
 
@@ -60,7 +60,7 @@ std::array<char, 42> fixed(const std::string& wallet)
 // In which spelling a wallet stands there.
 std::uint64_t capitals_of(const std::string& wallet)
 {
-    std::uint64_t capitals = {};
+    std::uint64_t capitals = 0;
     for (const char c : wallet)
         capitals = capitals << 1U | (c >= 'A' && c <= 'F' ? 1U : 0U);
     return capitals;

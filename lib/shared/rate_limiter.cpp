@@ -73,7 +73,7 @@ RateLimiter::Key RateLimiter::key_of(std::string_view what, std::string_view who
     auto& file = table();
     const std::string_view secret(reinterpret_cast<const char*>(file.extra()), MappedFile::extra_bytes);
     const auto digest = base::hmac_sha256(secret, std::string(what) + "|" + std::string(who));
-    std::uint64_t hash = {};
+    std::uint64_t hash = 0;
     std::memcpy(&hash, digest.data(), sizeof hash);
     return {hash & ~instant_mask, reinterpret_cast<Set*>(file.content())[(hash & instant_mask) % sets]};
 }
@@ -91,8 +91,7 @@ std::int64_t RateLimiter::take(std::string_view what, std::string_view who, std:
             std::ranges::min_element(seen, {}, [](std::uint64_t place) { return place & instant_mask; });
         const auto chosen = known != seen.end() ? known : stalest;
         auto expected = *chosen;
-        const auto stored =
-            known != seen.end() ? static_cast<std::int64_t>(expected & instant_mask) : std::int64_t{};
+        const auto stored = known != seen.end() ? static_cast<std::int64_t>(expected & instant_mask) : 0;
         // Further ahead than anything taken now could be: the clock has stepped back.
         const auto full_again_at = std::clamp(stored, now, now + capacity);
         const bool is_taken = full_again_at + interval <= now + capacity;
@@ -111,8 +110,7 @@ std::int64_t RateLimiter::wait(std::string_view what, std::string_view who, Unix
     const auto [tag, set] = key_of(what, who);
     const auto seen = read(set);
     const auto known = find(seen, tag);
-    const auto stored =
-        known != seen.end() ? static_cast<std::int64_t>(*known & instant_mask) : std::int64_t{};
+    const auto stored = known != seen.end() ? static_cast<std::int64_t>(*known & instant_mask) : 0;
     return std::clamp(stored - now, std::int64_t{0}, period);
 }
 
