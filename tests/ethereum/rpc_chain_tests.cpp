@@ -541,6 +541,7 @@ BOOST_FIXTURE_TEST_CASE(what_nodes_say_of_a_transaction_is_understood, OracleNod
         {"a nonce too low", SendResult::refused},
         {"nonce too low (next 5)", SendResult::nonce_too_low},
         {"nonce too low next 5", SendResult::refused},
+        {"[1] nonce too low", SendResult::refused},
         {"gas price '5' is what it should be", SendResult::refused},
         {"it is below configured minimum gas price", SendResult::refused},
         {"transaction gas price is what it should be", SendResult::refused},

@@ -1121,6 +1121,31 @@ BOOST_FIXTURE_TEST_CASE(a_reader_of_an_old_snapshot_delays_checkpoints_and_loses
     BOOST_TEST(integer(reader, "SELECT count(*) FROM fillers") == 260);
 }
 
+BOOST_FIXTURE_TEST_CASE(a_log_that_a_reader_holds_back_is_tried_again_when_it_has_grown_as_much, FileFixture)
+{
+    faults::FaultyVfs disk;
+    Connection db(path, Options{5000, 40});
+    execute(db, "CREATE TABLE counters (count INTEGER NOT NULL); INSERT INTO counters VALUES (0)");
+    insert(db, 1);
+    Connection reader(path);
+    auto row = reader.prepare("SELECT number FROM numbers");
+    BOOST_TEST(row.step());
+    const auto calls = [&] { return disk.calls(faults::Call::sync) + disk.calls(faults::Call::shm_lock); };
+    const auto calls_of = [&](int commits) { // of a page each
+        const auto before = calls();
+        for (int i = 0; i < commits; ++i) {
+            Transaction tx(db, Durability::relaxed);
+            db.prepare("UPDATE counters SET count = count + 1").run();
+            tx.commit();
+        }
+        return calls() - before;
+    };
+    calls_of(1);
+    const auto calls_of_ten = calls_of(10);
+    BOOST_TEST(calls_of(45) > calls_of_ten * 45 / 10); // it is tried once
+    BOOST_TEST(calls_of(10) == calls_of_ten);
+}
+
 // ---- files ----
 
 BOOST_AUTO_TEST_CASE(a_new_file_is_for_owner_and_group_and_is_closed_with_its_connection)
