@@ -72,8 +72,7 @@ bool read_domain(Lines& lines, SiweMessage& message)
 {
     constexpr std::string_view rest_of_line = " wants you to sign in with your Ethereum account:";
     auto line = lines.next();
-    if (!line || line->size() < rest_of_line.size() ||
-        line->substr(line->size() - rest_of_line.size()) != rest_of_line)
+    if (!line || !line->ends_with(rest_of_line))
         return false;
     line->remove_suffix(rest_of_line.size());
     if (const auto end = line->find("://"); end != std::string_view::npos) {

@@ -63,10 +63,8 @@ TransactionGroup::TransactionGroup(Connection& connection) : connection_(connect
 
 TransactionGroup::~TransactionGroup()
 {
-    if (!connection_.is_grouped_) // committed
-        return;
     assert(!connection_.is_in_part_);
-    if (connection_.is_begun_)
+    if (connection_.is_begun_) // and not committed
         connection_.roll_back();
     connection_.is_begun_ = false;
     connection_.is_grouped_ = false;

@@ -85,9 +85,7 @@ std::string decode_address(std::string_view data, std::size_t index)
 std::string decode_string(std::string_view data, std::size_t index)
 {
     const auto offset = number_at(data, index * word_bytes);
-    if (offset > data.size())
-        refuse("an offset in the contract's answer points past its end");
-    const auto length = number_at(data, offset);
+    const auto length = number_at(data, offset); // which is refused past the end
     const auto content = data.substr(offset + word_bytes);
     if (length > content.size())
         refuse("a length in the contract's answer points past its end");

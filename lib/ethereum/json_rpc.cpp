@@ -30,9 +30,9 @@ base::Json parse_answer(const std::string& text)
 std::string read_data(std::string_view text)
 {
     constexpr std::string_view reverted = "Reverted ";
-    if (text.rfind(reverted, 0) == 0)
+    if (text.starts_with(reverted))
         text.remove_prefix(reverted.size());
-    return text.rfind("0x", 0) == 0 ? base::from_hex(text.substr(2)).value_or("") : "";
+    return text.starts_with("0x") ? base::from_hex(text.substr(2)).value_or("") : "";
 }
 
 // EIP-1474's code for it, what providers put there of HTTP, and that of Hedera's relay.
@@ -43,9 +43,7 @@ bool is_rate_limit(const RpcError& error)
 
 RpcError read_error(const base::Json& error)
 {
-    RpcError read;
-    if (!error.is_object())
-        return read;
+    RpcError read; // which is empty where the error is no object: nothing is found in it
     if (const auto code = error.find("code"); code != error.end() && code->is_number_integer())
         read.code = code->get<std::int64_t>();
     if (const auto message = error.find("message"); message != error.end() && message->is_string())
@@ -144,7 +142,7 @@ std::string JsonRpc::eth_call(const std::string& contract, const std::string& ca
         refuse_answer("eth_call gave no text");
     const auto& text = result.get_ref<const std::string&>();
     const auto bytes =
-        text.rfind("0x", 0) == 0 ? base::from_hex(std::string_view(text).substr(2)) : std::nullopt;
+        text.starts_with("0x") ? base::from_hex(std::string_view(text).substr(2)) : std::nullopt;
     if (!bytes)
         refuse_answer("eth_call gave no hex data");
     if (bytes->empty())

@@ -24,10 +24,10 @@ std::string lower(std::string text)
 std::string words_of(const RpcError& error)
 {
     auto words = lower(error.message);
-    if (words.rfind("[request id: ", 0) == 0)
-        words.erase(0, std::min(words.find("] "), words.size() - 2) + 2);
+    if (const auto end = words.find("] "); words.starts_with("[request id: ") && end != std::string::npos)
+        words.erase(0, end + 2);
     for (const std::string_view prefix : {"already_exists: ", "internal_error: ", "err: "}) {
-        if (words.rfind(prefix, 0) == 0)
+        if (words.starts_with(prefix))
             words.erase(0, prefix.size());
     }
     return words;
@@ -36,7 +36,7 @@ std::string words_of(const RpcError& error)
 // Whether the words are these, alone or followed by details, as in "nonce too low: next nonce 5, tx nonce 4".
 bool say(const std::string& words, std::string_view known)
 {
-    if (words.rfind(known, 0) != 0)
+    if (!words.starts_with(known))
         return false;
     return words.size() == known.size() ||
            std::string_view(":,.(").find(words[known.size()]) != std::string_view::npos ||
@@ -60,7 +60,7 @@ std::string reason_in(const std::string& data)
 
 std::string bytes_of(std::string_view text)
 {
-    return text.rfind("0x", 0) == 0 ? base::from_hex(text.substr(2)).value_or("") : "";
+    return text.starts_with("0x") ? base::from_hex(text.substr(2)).value_or("") : "";
 }
 
 } // namespace
@@ -103,9 +103,9 @@ SendResult classify(const RpcError& error)
                     "gasprice is less than the current basefee", "fee too low", "feetoolow",
                     "feetoolowtocompete", "gas price too low", "gas price below configured minimum gas price",
                     "transaction gas price below minimum", "transaction gas price is too low"}) ||
-        (words.rfind("gas price '", 0) == 0 &&
+        (words.starts_with("gas price '") &&
          words.find("is below configured minimum gas price") != std::string::npos) ||
-        (words.rfind("transaction gas price ", 0) == 0 && words.find("is too low") != std::string::npos))
+        (words.starts_with("transaction gas price ") && words.find("is too low") != std::string::npos))
         return SendResult::underpriced;
     if (say_one_of(words,
                    {"insufficient funds", "insufficient funds for transfer",

@@ -92,7 +92,7 @@ Connection::~Connection()
     // Whoever opens the file next while nobody else has it open reads all of the log first. Where each
     // request has a process of its own, that is every one.
     constexpr int long_log_pages = 64;
-    if (!write_lock_ || !handle_ || wal_.pages() < long_log_pages)
+    if (wal_.pages() < long_log_pages) // always, of one in memory or only read
         return;
     try {
         write_lock_->lock(0);
@@ -112,9 +112,8 @@ void Connection::configure()
     sqlite3_extended_result_codes(handle_.get(), 1);
     sqlite3_busy_timeout(handle_.get(), options_.busy_timeout_ms); // before anything that may meet a lock
 
-    // Checkpoints happen under the write lock and nowhere else: not by themselves, not by SQLite when the
-    // last one closes.
-    sqlite3_wal_autocheckpoint(handle_.get(), 0);
+    // Checkpoints happen under the write lock and nowhere else: not when the last one closes, and not by
+    // SQLite's own hook, whose place this one takes.
     sqlite3_db_config(handle_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     sqlite3_wal_hook(
         handle_.get(),
@@ -159,14 +158,9 @@ void Connection::use_wal()
     if (is_new)
         run_script(("PRAGMA page_size = " + std::to_string(page_bytes)).c_str());
     write_lock_->lock(options_.busy_timeout_ms); // two first starts must not convert it at once
-    try {
-        files_->begin_writing();
-        run_script("PRAGMA journal_mode = WAL");
-        files_->end_writing();
-    } catch (...) {
-        write_lock_->unlock();
-        throw;
-    }
+    files_->begin_writing();
+    run_script("PRAGMA journal_mode = WAL"); // if it throws, the lock goes with this object
+    files_->end_writing();
     write_lock_->unlock();
     if (read("PRAGMA journal_mode") != "wal")
         throw Error(ErrorCode::database_unavailable, "database_unavailable",

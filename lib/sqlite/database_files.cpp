@@ -257,7 +257,6 @@ const char* DatabaseFiles::problem() const noexcept
     const bool is_known = !is_linked_ && ::stat(folder_path_.c_str(), &folder) == 0;
     const Folder seen{{folder.st_dev, folder.st_ino}, in_ns(folder.st_ctim)};
     if (!is_known || checked_folder_ != seen) {
-        checked_folder_.reset();
         if (const auto* what = problem_of_names())
             return what;
         // One that has just changed may change once more within the grain of its time.

@@ -74,7 +74,7 @@ class DatabaseFiles
     std::array<std::string, count> paths_;
     std::array<Identity, count> identities_;
     std::string folder_path_;
-    // In which all names were right; none if it cannot tell.
+    // In which all names were right when they were last looked at.
     mutable std::optional<Folder> checked_folder_;
     bool is_linked_ = false; // one of the names is a symbolic link
     int lock_fd_;

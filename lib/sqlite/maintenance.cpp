@@ -53,6 +53,7 @@ void Connection::set_moved_to(const std::optional<std::string>& destination)
 void Connection::begin_filling()
 {
     std::string drops;
+    put_aside_.clear(); // those of an attempt that was rolled back are there
     {
         auto row = prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid");
         while (row.step()) {
@@ -69,7 +70,6 @@ void Connection::end_filling()
     execute("UPDATE rooms SET rowid = -ordinal; UPDATE rooms SET rowid = ordinal;");
     for (const auto& sql : put_aside_)
         execute(sql);
-    put_aside_.clear();
 }
 
 std::int64_t Connection::size_bytes()

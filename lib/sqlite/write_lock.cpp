@@ -38,11 +38,10 @@ class Alarm
     Alarm& operator=(const Alarm&) = delete;
 
   private:
-    static void set(int interval_ms)
+    static void set(int interval_ms) // of less than a second
     {
         struct itimerval timer = {};
-        timer.it_value.tv_sec = timer.it_interval.tv_sec = interval_ms / 1000;
-        timer.it_value.tv_usec = timer.it_interval.tv_usec = interval_ms % 1000 * 1000;
+        timer.it_value.tv_usec = timer.it_interval.tv_usec = interval_ms * 1000;
         setitimer(ITIMER_REAL, &timer, nullptr);
     }
 };

@@ -101,9 +101,10 @@ std::string inflated(const std::string& token)
     const auto compressed = from_base64(token.substr(3));
     std::string content(100000, '\0');
     auto length = static_cast<uLongf>(content.size());
-    BOOST_REQUIRE(::uncompress(reinterpret_cast<Bytef*>(content.data()), &length,
-                               reinterpret_cast<const Bytef*>(compressed.data()),
-                               static_cast<uLong>(compressed.size())) == Z_OK);
+    auto used = static_cast<uLong>(compressed.size());
+    BOOST_REQUIRE(::uncompress2(reinterpret_cast<Bytef*>(content.data()), &length,
+                                reinterpret_cast<const Bytef*>(compressed.data()), &used) == Z_OK);
+    BOOST_TEST(used == compressed.size()); // nothing comes behind it
     content.resize(length);
     return content;
 }
@@ -251,6 +252,26 @@ BOOST_AUTO_TEST_CASE(each_token_has_a_salt_of_its_own_within_agoras_range)
     BOOST_TEST(salts.size() > 190u);
 }
 
+BOOST_AUTO_TEST_CASE(a_salt_is_from_1_to_99999999)
+{
+    // All that it fills says the one number.
+    struct Told : base::Random
+    {
+        explicit Told(std::uint64_t number) : number_(number) {}
+        void fill(unsigned char* bytes, std::size_t count) override
+        {
+            for (std::size_t i = 0; i < count; ++i)
+                bytes[i] = static_cast<unsigned char>(number_ >> (8 * i));
+        }
+        std::uint64_t number_;
+    };
+    const agora::TokenIssuer issuer(std::string(32, 'a'), std::string(32, 'b'));
+    for (const auto& [number, salt] : {std::pair(0u, 1u), {99999998u, 99999999u}, {99999999u, 1u}}) {
+        Told random(number);
+        BOOST_TEST(parse(inflated(issuer.issue("c", 7, 1767225600, 90, random))).salt == salt);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_signature_is_three_hmacs_over_what_is_sent)
 {
     const auto token = example();
@@ -271,7 +292,9 @@ BOOST_AUTO_TEST_CASE(a_token_that_would_admit_anybody_is_refused)
     const agora::TokenIssuer issuer(std::string(32, 'a'), std::string(32, 'b'));
     SeededRandom random(3);
     BOOST_CHECK_EXCEPTION(issuer.issue("c", 0, 1767225600, 90, random), base::Error, is_internal);
-    BOOST_TEST(parse(inflated(issuer.issue("c", 4294967294, 1767225600, 90, random))).uid == "4294967294");
+    for (const std::int64_t uid : {std::int64_t{1}, std::int64_t{4294967295}})
+        BOOST_TEST(parse(inflated(issuer.issue("c", uid, 1767225600, 90, random))).uid ==
+                   std::to_string(uid));
 }
 
 // 2^32 is 0 in Agora's 32 bits.

@@ -221,6 +221,23 @@ BOOST_AUTO_TEST_CASE(the_header_must_say_hs256_and_demand_nothing_that_is_not_un
         BOOST_TEST(!is_valid(wrong), "accepted: " << wrong);
 }
 
+BOOST_AUTO_TEST_CASE(both_parts_are_objects_of_json_in_base64url)
+{
+    const auto is_valid = [](const std::string& header, const std::string& payload) {
+        const auto signed_part = header + "." + payload;
+        const auto signature = base::base64url(base::hmac_sha256(secret, signed_part));
+        return auth::verify_access_token(secret, signed_part + "." + signature, now).has_value();
+    };
+    const auto header = base::base64url(R"({"typ":"JWT","alg":"HS256"})");
+    const auto payload = base::base64url("{\"sub\":\"" + std::string(wallet) + "\",\"exp\":1767225601}");
+    BOOST_TEST(is_valid(header, payload));
+    for (const auto& wrong : {std::string("!"), "=" + payload, base::base64url(""), base::base64url("{"),
+                              base::base64url("[]"), base::base64url("null"), base::base64url("7")}) {
+        BOOST_TEST(!is_valid(wrong, payload), "accepted: " << wrong);
+        BOOST_TEST(!is_valid(header, wrong), "accepted: " << wrong);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_token_says_when_its_wallet_signed)
 {
     const auto refreshed = auth::issue_access_token(secret, {wallet, now - 5000}, now, 3600);

@@ -1,7 +1,10 @@
 #include "auth/nonce.h"
 
 #include "base/config.h"
+#include "engine.h"
 #include "fixture.h"
+#include "storage/open.h"
+#include "temporary_folder.h"
 
 #include <limits>
 
@@ -214,6 +217,20 @@ BOOST_AUTO_TEST_CASE(a_purge_takes_nothing_along_that_is_younger)
     BOOST_TEST(auth::purge_spent_nonces(db(), now - 1 + 300 + 86400, 100) == 1);
     BOOST_TEST(stored() == 1);
     BOOST_TEST(!spend(young));
+}
+
+BOOST_AUTO_TEST_CASE(a_purge_of_nothing_waits_for_no_writer, *boost::unit_test::label("sqlite"))
+{
+    const TemporaryFolder folder;
+    auto settings = test_config();
+    settings.database_path = folder / "test.db";
+    settings.database_busy_timeout_ms = 1;
+    const auto own = storage::open(settings);
+    BOOST_TEST(app.nonces.spend(*own, address(1), issue(), now));
+    const engine::Writer writer(settings);
+    const auto is_forgotten_at = now + 300 + 86400;
+    BOOST_TEST(auth::purge_spent_nonces(*own, is_forgotten_at - 1, 100) == 0);
+    BOOST_CHECK_THROW(auth::purge_spent_nonces(*own, is_forgotten_at, 100), base::Error);
 }
 
 BOOST_AUTO_TEST_CASE(a_purge_stops_at_its_limit_and_takes_the_oldest_first)

@@ -39,6 +39,14 @@ const std::string good = "example.org wants you to sign in with your Ethereum ac
                          "- https://example.org/a\n"
                          "- urn:b";
 
+// The good one with something else in the place of a part.
+std::string with(const std::string& part, const std::string& other)
+{
+    auto text = good;
+    BOOST_REQUIRE(text.find(part) != std::string::npos);
+    return text.replace(text.find(part), part.size(), other);
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(siwe_message_tests)
@@ -112,12 +120,61 @@ BOOST_AUTO_TEST_CASE(a_byte_too_many_anywhere_is_seen)
     }
 }
 
+BOOST_AUTO_TEST_CASE(each_line_stands_as_it_must)
+{
+    for (const auto& [part, other] : {std::pair("account:\n", "account;\n"),
+                                      {"example.org wants", " wants"},
+                                      {"example.org wants", ":8080 wants"},
+                                      {"example.org wants", "example org wants"},
+                                      {"example.org wants", "1ttps://example.org wants"},
+                                      {"example.org wants", "://example.org wants"},
+                                      {"0xC02", "0xc02"},
+                                      {"0xC02", "0xC0g"},
+                                      {"\n\nTo talk.\n\n", "\nTo talk.\n"},
+                                      {"\n\nTo talk.\n\n", "\nTo talk.\n\n"},
+                                      {"\n\nTo talk.\n\n", "\n\nTo talk.\n"},
+                                      {"URI: https://example.org/login", "URI: example.org"},
+                                      {"URI: https://example.org/login\n", ""},
+                                      {"Version: 1", "Version: 2"},
+                                      {"Version: 1\n", ""},
+                                      {"Chain ID: 1", "Chain ID: "},
+                                      {"Chain ID: 1", "Chain ID: 0x1"},
+                                      {"Chain ID: 1\n", ""},
+                                      {"Nonce: 12345678", "Nonce: 1234567"},
+                                      {"Nonce: 12345678", "Nonce: 1234567-"},
+                                      {"Nonce: 12345678\n", ""},
+                                      {"Issued At: 2026-01-01T00:00:00Z", "Issued At: now"},
+                                      {"Issued At: 2026-01-01T00:00:00Z\n", ""},
+                                      {"Expiration Time: 2026-01-01T00:05:00Z", "Expiration Time: later"},
+                                      {"Not Before: 2026-01-01T00:00:00Z", "Not Before: "},
+                                      {"Request ID: 7", "Request ID: a/b"},
+                                      {"Resources:\n- https://example.org/a\n- urn:b", "Resources:x"},
+                                      {"- https://example.org/a\n- urn:b", "- https://example.org/a\n- b"},
+                                      {"- urn:b", "- urn:b\nmore"}})
+        BOOST_TEST(!auth::parse_siwe_message(with(part, other)).has_value(), "read with " << other);
+}
+
+BOOST_AUTO_TEST_CASE(what_may_be_written_otherwise_is_read_alike)
+{
+    const auto with_domain = auth::parse_siwe_message(with("example.org wants", "a://AZ.Example.ORG wants"));
+    BOOST_TEST(with_domain.value().domain == "az.example.org");
+    const auto with_uri =
+        auth::parse_siwe_message(with("https://example.org/login", "https://AZ.example.org"));
+    BOOST_TEST(with_uri.value().uri_host == "az.example.org");
+    BOOST_TEST(auth::parse_siwe_message(with("\nTo talk.\n\n", "\n\n")).has_value());
+    for (const auto& [written, chain_id] :
+         {std::pair("0", "0"), {"00", "0"}, {"01", "1"}, {"10", "10"}, {"0070", "70"}})
+        BOOST_TEST(auth::parse_siwe_message(with("Chain ID: 1", "Chain ID: " + std::string(written)))
+                       .value()
+                       .chain_id == chain_id);
+}
+
 BOOST_AUTO_TEST_CASE(the_host_of_a_domain_is_without_its_port)
 {
     auth::SiweMessage message;
     for (const auto& [domain, host] :
          {std::pair("example.org", "example.org"), std::pair("example.org:8080", "example.org"),
-          std::pair("[::1]:8080", "[::1]"), std::pair("[::1]", "[::1]")}) {
+          std::pair(":8080", ""), std::pair("[::1]:8080", "[::1]"), std::pair("[::1]", "[::1]")}) {
         message.domain = domain;
         BOOST_TEST(message.domain_host() == host);
     }

@@ -93,6 +93,30 @@ BOOST_AUTO_TEST_CASE(words_are_counted_in_full)
     BOOST_CHECK_EXCEPTION(require_words("", 1), base::Error, is_chain_unavailable);
 }
 
+BOOST_AUTO_TEST_CASE(a_word_must_be_there_in_full)
+{
+    const auto data = word(1) + word(2);
+    BOOST_TEST((decode_uint256(data, 1) == ethereum::Uint256(2)));
+    BOOST_TEST(decode_address(data, 1) == "0x" + std::string(39, '0') + "2");
+    for (const std::size_t index : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+        const auto cut = data.substr(0, index * 32 + 31);
+        BOOST_CHECK_EXCEPTION(decode_uint256(cut.substr(0, 63), index), base::Error, is_chain_unavailable);
+        BOOST_CHECK_EXCEPTION(decode_address(cut.substr(0, 63), index), base::Error, is_chain_unavailable);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_address_has_20_bytes_of_its_word)
+{
+    for (const std::size_t byte : {std::size_t{0}, std::size_t{11}, std::size_t{12}, std::size_t{31}}) {
+        std::string data(32, '\0');
+        data[byte] = '\x01';
+        if (byte < 12)
+            BOOST_CHECK_EXCEPTION(decode_address(data, 0), base::Error, is_chain_unavailable);
+        else
+            BOOST_TEST(decode_address(data, 0) == "0x" + base::to_hex(data.substr(12)));
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_string_is_what_offset_and_length_say)
 {
     const auto padded = [](std::string text) {

@@ -33,6 +33,17 @@ BOOST_AUTO_TEST_CASE(any_other_text_is_no_address)
         BOOST_TEST(!ethereum::parse_address(text).has_value(), text);
 }
 
+// The examples of EIP-55.
+BOOST_AUTO_TEST_CASE(a_checksum_is_in_the_case_of_the_letters)
+{
+    for (const std::string spelled :
+         {"0x52908400098527886E0F7030069857D2E4169EE7", "0x8617E340B3D01FA5F11F306F4090FD50E238070D",
+          "0xde709f2102306220921060314715629080e2fb77", "0x27b1fdb04752bbc536007a920d24acb045561c26",
+          "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+          "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB", "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"})
+        BOOST_TEST(ethereum::to_checksum_address(ethereum::parse_address(spelled).value()) == spelled);
+}
+
 BOOST_AUTO_TEST_CASE(a_public_key_has_the_published_address)
 {
     const auto addresses = load_vectors("eth.json")["addresses"];

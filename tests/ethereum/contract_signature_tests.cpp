@@ -50,6 +50,16 @@ BOOST_AUTO_TEST_CASE(a_signature_without_a_wrapper_is_what_it_is)
     }
 }
 
+BOOST_AUTO_TEST_CASE(every_byte_of_the_mark_counts)
+{
+    const auto whole = wrapped("calldata", "signature");
+    for (std::size_t at = whole.size() - 32; at < whole.size(); ++at) {
+        auto unmarked = whole;
+        unmarked[at] = '\x01';
+        BOOST_TEST(ethereum::read_contract_signature(unmarked).value().signature == unmarked, at);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(a_wrapper_is_opened)
 {
     for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{32}, std::size_t{65}}) {

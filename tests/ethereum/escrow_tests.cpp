@@ -444,6 +444,9 @@ BOOST_AUTO_TEST_CASE(the_mock_books_every_second_for_its_two_wallets)
     BOOST_TEST(slot.host == host);
     BOOST_TEST(slot.start_at == 1767225600);
     BOOST_TEST(slot.ends_at() == 1767225600 + 1200);
+    BOOST_TEST(slot.grace_minutes == 5);
+    BOOST_TEST(slot.min_overlap_minutes == 10);
+    BOOST_TEST(slot.status == 1);
     BOOST_TEST(slot.exists());
 }
 

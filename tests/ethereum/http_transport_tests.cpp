@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <fcntl.h>
+#include <filesystem>
 #include <future>
 #include <thread>
 #include <unistd.h>
@@ -153,6 +154,32 @@ BOOST_AUTO_TEST_CASE(any_status_but_200_is_refused)
     }
 }
 
+// Hedera's relay answers a revert so.
+BOOST_AUTO_TEST_CASE(an_error_of_json_rpc_may_have_status_400_and_no_other)
+{
+    const std::string error = R"({"error":{"code":3}})";
+    Node reverting(says(response(error, "400 Bad Request")));
+    BOOST_TEST(ethereum::HttpTransport(options_for(reverting.url())).post("{}") == error);
+    for (const auto* body : {"", "<html>", "[]", "7", R"({"result":"0x01"})", R"({"error":"x"})",
+                             R"({"error":{}})", R"({"error":{"message":"x"}})", R"({"code":3})"}) {
+        Node node(says(response(body, "400 Bad Request")));
+        BOOST_TEST(refusal(node).message.ends_with("HTTP status 400"), body);
+    }
+    for (const auto* status : {"399 Unknown", "401 Unauthorized", "500 Internal Server Error"}) {
+        Node node(says(response(error, status)));
+        BOOST_TEST(refusal(node).message.ends_with("HTTP status " + std::string(status, 3)), status);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_node_that_is_asked_too_much_is_told_from_others)
+{
+    for (const auto& [status, is_too_much] : {std::pair("428", false), {"429", true}, {"430", false}}) {
+        Node node(says(response("", std::string(status) + " Refused")));
+        BOOST_TEST((refusal(node).message.find("asked too much") != std::string::npos) == is_too_much,
+                   status);
+    }
+}
+
 // It could lead anywhere, also into the own network.
 BOOST_AUTO_TEST_CASE(a_redirection_is_not_followed)
 {
@@ -188,6 +215,9 @@ BOOST_AUTO_TEST_CASE(the_largest_answer_is_256_kib)
     BOOST_TEST((ethereum::HttpTransport(options_for(accepted.url())).post("{}") == largest));
     Node refused(says(response(largest + "x")));
     refusal(refused);
+    Node chunked(says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40000\r\n" + largest +
+                      "\r\n1\r\nx\r\n0\r\n\r\n"));
+    refusal(chunked);
     // A header without end is no way around it.
     Node headers([](Node& self, int connection) {
         Node::send(connection, "HTTP/1.1 200 OK\r\n");
@@ -238,6 +268,31 @@ BOOST_AUTO_TEST_CASE(an_address_that_is_none_is_refused)
             refusal(transport);
         }
     }
+}
+
+BOOST_AUTO_TEST_CASE(an_address_that_is_too_long_is_refused)
+{
+    ethereum::HttpTransport transport(options_for("http://127.0.0.1/" + std::string(9000000, 'x')));
+    BOOST_TEST(refusal(transport).message.ends_with("libcurl refuses a setting"));
+}
+
+// Not even standard input.
+BOOST_AUTO_TEST_CASE(a_transport_closes_its_connection_and_nothing_else)
+{
+    const auto descriptors = [] {
+        std::set<std::string> open;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+            open.insert(entry.path().filename());
+        return open;
+    };
+    const auto call = [] { // by a connection that may be used again
+        Node node(says("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"));
+        BOOST_TEST(ethereum::HttpTransport(options_for(node.url())).post("{}") == "fine");
+    };
+    call(); // the library is loaded with the first
+    const auto before = descriptors();
+    call();
+    BOOST_TEST(descriptors() == before, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(a_transport_works_again_after_a_refusal)
@@ -313,11 +368,6 @@ BOOST_AUTO_TEST_CASE(one_call_waits_and_the_next_is_refused_at_once)
     });
     is_hanging.get_future().wait();
 
-    std::string waited_for;
-    std::thread second([&] {
-        ethereum::HttpTransport transport(limited(healthy, 20000, false));
-        waited_for = transport.post("{}");
-    });
     const auto is_waiting = [&] { // the byte behind the slots is taken
         struct flock range = {};
         range.l_type = F_WRLCK;
@@ -329,6 +379,16 @@ BOOST_AUTO_TEST_CASE(one_call_waits_and_the_next_is_refused_at_once)
         ::close(fd);
         return is_known && range.l_type != F_UNLCK;
     };
+    std::atomic<bool> is_waiting_still{false};
+    Node asked([&](Node&, int connection) {
+        is_waiting_still = is_waiting();
+        Node::send(connection, response("fine"));
+    });
+    std::string waited_for;
+    std::thread second([&] {
+        ethereum::HttpTransport transport(limited(asked, 20000, false));
+        waited_for = transport.post("{}");
+    });
     while (!is_waiting())
         std::this_thread::yield();
     ethereum::HttpTransport third(limited(healthy, 20000, false));
@@ -344,7 +404,7 @@ BOOST_AUTO_TEST_CASE(one_call_waits_and_the_next_is_refused_at_once)
         thread->join();
     BOOST_TEST(waited_for == "fine");
     BOOST_TEST(swept == "fine");
-    BOOST_TEST(!is_waiting());
+    BOOST_TEST(!is_waiting_still); // while it asks, another may wait
 }
 
 // Nodes say what is wrong with a key, and repeat it.
@@ -356,6 +416,9 @@ BOOST_AUTO_TEST_CASE(what_a_node_said_is_told_without_any_part_of_its_address)
                                          "node.example.org:8545/v1, https: 0123456789abcdef") ==
                "no key (address), (address) or (address) at (address)/v1, https: (address)");
     BOOST_TEST(transport.without_address("execution reverted") == "execution reverted");
+    // What is short may be a word.
+    const ethereum::HttpTransport other(options_for("https://abcdef/vwxyz"));
+    BOOST_TEST(other.without_address("abcdef vwxyz abcde") == "(address) vwxyz abcde");
 }
 
 BOOST_AUTO_TEST_CASE(a_call_that_fails_gives_its_slot_back)
@@ -378,7 +441,7 @@ BOOST_AUTO_TEST_CASE(slots_that_cannot_be_counted_are_none)
     auto options = options_for(node.url());
     options.slots_path = folder / "missing/slots";
     ethereum::HttpTransport transport(options);
-    refusal(transport);
+    BOOST_TEST(refusal(transport).message.find("cannot open") != std::string::npos);
     BOOST_TEST(node.requests() == 0);
 }
 

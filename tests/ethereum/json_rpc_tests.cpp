@@ -1,6 +1,7 @@
 #include "ethereum/json_rpc.h"
 
 #include "base/hex.h"
+#include "ethereum/shorthand.h"
 #include "fixture.h"
 
 namespace {
@@ -171,6 +172,41 @@ BOOST_AUTO_TEST_CASE(the_refusal_names_the_errors_code)
     BOOST_TEST(reverted.find("code 3") != std::string::npos, reverted);
     const auto unknown = refusal(R"({"id":ID,"error":{"message":"?"}})");
     BOOST_TEST(unknown.find("code unknown") != std::string::npos, unknown);
+}
+
+BOOST_AUTO_TEST_CASE(a_refusal_says_what_was_wrong)
+{
+    for (const auto& [text, why] :
+         {std::pair("<html>", "the node did not answer in JSON"),
+          {"[]", "the node's answer is no object"},
+          {"7", "the node's answer is no object"},
+          {R"({"result":"0x01"})", "the node answered another request"},
+          {R"({"id":999,"result":"0x01"})", "the node answered another request"},
+          {R"({"id":ID})", "the node's answer has no result"},
+          {R"({"id":ID,"result":1})", "eth_call gave no text"},
+          {R"({"id":ID,"result":"0xzz"})", "eth_call gave no hex data"},
+          {R"({"id":ID,"result":"0x"})",
+           "eth_call gave no data; is there a contract at 0x22b618dabb5acdc214eeaa1c4c5e2ef6eb4488c2?"},
+          {R"({"id":ID,"error":{"code":-32005,"message":"x"}})", "the node is asked too much"}})
+        BOOST_TEST(refusal(text) == "chain_unavailable: " + std::string(why));
+}
+
+BOOST_AUTO_TEST_CASE(what_the_node_said_is_logged_without_addresses)
+{
+    const auto logged = [&](std::int64_t code, const std::string& message) {
+        const base::Json error{{"code", code}, {"message", message}};
+        return logged_by([&] { refusal(R"({"id":ID,"error":)" + error.dump() + "}"); });
+    };
+    for (const std::int64_t code : {std::int64_t{3}, std::int64_t{429}}) {
+        const auto line =
+            logged(code, "no key at https://rpc.example.org/5ca1ab1e for " + std::string(65, 'a'));
+        const auto expected = "the node answered eth_call with code " + std::to_string(code) +
+                              ": no key at (an address) for (bytes)\n";
+        BOOST_TEST(line.find(expected) != std::string::npos, line);
+    }
+    // Of a long message the beginning.
+    const auto cut = logged(3, "x://" + std::string(1994, 'a') + " YZ");
+    BOOST_TEST(cut.ends_with(": (an address) Y\n"), cut);
 }
 
 // Nodes repeat the address that they were asked at, and it may hold an access key.

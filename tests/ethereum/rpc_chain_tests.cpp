@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "ethereum/shorthand.h"
 #include "fixture.h"
+#include "http_node.h"
 #include "temporary_folder.h"
 
 namespace {
@@ -236,6 +237,67 @@ BOOST_AUTO_TEST_CASE(the_settings_choose_the_chain)
     BOOST_TEST(std::filesystem::exists(folder / "test.db-rpc-slots"));
 }
 
+// Anybody can send a signature that only a node can judge. The last place is not for those.
+BOOST_AUTO_TEST_CASE(signatures_of_contracts_are_asked_about_elsewhere_and_leave_a_place)
+{
+    const auto answers = [](Node&, int connection) {
+        Node::send(connection, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
+    };
+    Node node(answers);
+    Node sign_in_node(answers);
+    const TemporaryFolder folder;
+    auto config = test_config();
+    config.chain_mode = base::ChainMode::rpc;
+    config.database_url = "";
+    config.database_path = folder / "test.db";
+    config.rpc_url = node.url();
+    config.registry_address = registry;
+    const auto is_asked = [](const auto& question) {
+        try {
+            question();
+        } catch (const base::Error& error) {
+            const std::string why = error.what();
+            BOOST_TEST((why.ends_with("503") || why.ends_with("too many calls to the node are under way")),
+                       why);
+            return why.ends_with("503");
+        }
+        return false;
+    };
+    struct Case
+    {
+        std::int64_t places;
+        std::int64_t taken;
+        bool others_are_asked;
+        bool of_signatures;
+    };
+    for (const auto& c : {Case{1, 0, true, true}, Case{1, 1, false, false}, Case{2, 0, true, true},
+                          Case{2, 1, true, false}, Case{3, 1, true, true}, Case{3, 2, true, false}}) {
+        config.rpc_max_concurrent = c.places;
+        ethereum::Patience patience;
+        patience.wait_ms = 0;
+        const auto chain = ethereum::make_chain(config, patience);
+        const int fd = ::open((folder / "test.db-rpc-slots").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        struct flock range = {};
+        range.l_type = F_WRLCK;
+        range.l_whence = SEEK_SET;
+        range.l_len = c.taken;
+        if (c.taken > 0)
+            BOOST_TEST(::fcntl(fd, F_OFD_SETLK, &range) == 0);
+        const auto ask_about_signature = [&] {
+            chain->is_signed_by_contract(wallet, {std::string(32, 'h')}, "signature");
+        };
+        BOOST_TEST(is_asked([&] { chain->heaven_name(wallet); }) == c.others_are_asked);
+        BOOST_TEST(is_asked(ask_about_signature) == c.of_signatures);
+        ::close(fd);
+    }
+    const auto before = node.requests();
+    config.sign_in_rpc_url = sign_in_node.url();
+    const auto chain = ethereum::make_chain(config);
+    BOOST_TEST(is_asked([&] { chain->is_signed_by_contract(wallet, {std::string(32, 'h')}, "signature"); }));
+    BOOST_TEST(node.requests() == before);
+    BOOST_TEST(sign_in_node.requests() == 1);
+}
+
 // ---- for the oracle ----
 
 BOOST_FIXTURE_TEST_CASE(numbers_are_asked_for_and_read_strictly, OracleNodeFixture)
@@ -265,6 +327,8 @@ BOOST_FIXTURE_TEST_CASE(numbers_are_asked_for_and_read_strictly, OracleNodeFixtu
             check_unavailable([&] { chain.balance(account); });
         }
     }
+    node->results["eth_chainId"] = "0x" + std::string(16, 'f');
+    BOOST_TEST(chain.chain_id() == std::numeric_limits<std::uint64_t>::max());
     const base::Json too_large = "0x1" + std::string(16, '0'); // 2^64
     node->results = {
         {"eth_chainId", too_large}, {"eth_getTransactionCount", too_large}, {"eth_getBalance", too_large}};
@@ -298,6 +362,8 @@ BOOST_FIXTURE_TEST_CASE(fees_follow_the_next_blocks_base_fee_and_the_usual_tip, 
         {"a base fee begins", "0x64", base_fees("0x0", "0xa"), "110/120/100"},
         {"a base fee of zero", "0x3e8", base_fees("0x0", "0x0"), "1000/1250/-"},
         {"no base fees", "0x3e8", base::Json{{"baseFeePerGas", nullptr}}, "1000/1250/-"},
+        {"two by name", "0x3e8", base::Json{{"baseFeePerGas", {{"last", "0x1"}, {"next", "0x2"}}}},
+         "1000/1250/-"},
         {"three of them", "0x3e8", base::Json{{"baseFeePerGas", base::Json::array({"0x1", "0x2", "0x3"})}},
          "1000/1250/-"},
         {"an empty list", "0x3e8", base::Json{{"baseFeePerGas", base::Json::array()}}, "1000/1250/-"},
@@ -385,6 +451,8 @@ BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
         {error(3, "execution reverted: ", "0x"), ""},
         // Of other nodes, and errors that a contract defines.
         {error(3, "reverted", "0x12345678"), "custom error 0x12345678"},
+        {error(3, "", "0x12345678"), "custom error 0x12345678"},
+        {error(3, "", "0x123456"), ""},
         {error(3, "execution reverted", "0x12345678" + hex_word(1)), "custom error 0x12345678"},
         {error(-32000, "Execution reverted", nullptr), ""}, // Besu
         {error(-32000, "Execution reverted: NOT_BOOKED", nullptr), "NOT_BOOKED"},
@@ -401,6 +469,7 @@ BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
         // Nothing that could forge a line of a log, or look like one.
         {error(3, "", text_of("a\nb\x1b[31m\xff\xc3\xa4")), "a?b?[31m???"},
         {error(3, "execution reverted: a\nb\u00e4", nullptr), "a?b??"},
+        {error(3, "execution reverted: \x1f !~\x7f", nullptr), "? !~?"},
         {error(3, "", text_of(std::string(200, 'x'))), std::string(200, 'x')},
         {error(3, "", text_of(std::string(250, 'x'))), std::string(200, 'x')},
     };
@@ -410,6 +479,7 @@ BOOST_FIXTURE_TEST_CASE(a_revert_is_told_with_its_reason, OracleNodeFixture)
         {
             const auto estimate = chain.estimate_gas(account, escrow, calldata);
             BOOST_TEST(estimate.revert_reason.value_or("none") == c.reason);
+            BOOST_TEST(estimate.gas == 0u);
             BOOST_TEST(revert_reason() == c.reason);
         }
     }
@@ -470,6 +540,13 @@ BOOST_FIXTURE_TEST_CASE(what_nodes_say_of_a_transaction_is_understood, OracleNod
         {"already knownish", SendResult::refused},
         {"this is already known", SendResult::refused},
         {"a nonce too low", SendResult::refused},
+        {"nonce too low (next 5)", SendResult::nonce_too_low},
+        {"nonce too low next 5", SendResult::refused},
+        {"[1] nonce too low", SendResult::refused},
+        {"gas price '5' is what it should be", SendResult::refused},
+        {"it is below configured minimum gas price", SendResult::refused},
+        {"transaction gas price is what it should be", SendResult::refused},
+        {"something is too low", SendResult::refused},
         // anvil
         {"transaction already imported", SendResult::accepted},
         {"replacement transaction underpriced", SendResult::underpriced},
@@ -546,6 +623,74 @@ BOOST_FIXTURE_TEST_CASE(a_node_that_is_asked_too_much_cannot_be_asked, OracleNod
         check_unavailable([&] { chain.revert_reason(account, escrow, calldata, 5); });
         check_unavailable([&] { chain.receipt("0x" + std::string(64, 'a')); });
         check_unavailable([&] { chain.finalized_block(); });
+    }
+}
+
+BOOST_FIXTURE_TEST_CASE(what_the_node_said_is_logged_whoever_asked, OracleNodeFixture)
+{
+    const std::string said = "execution reverted: said";
+    for (const auto* method :
+         {"eth_sendRawTransaction", "eth_estimateGas", "eth_call", "eth_getTransactionReceipt"})
+        node->errors[method] = {{"code", 3}, {"message", said}};
+    const auto check_logged = [&](const std::string& method, const auto& question) {
+        const auto line = logged_by([&] {
+            try {
+                question();
+            } catch (const base::Error&) {
+            }
+        });
+        BOOST_TEST(line.find("the node answered " + method + " with code 3: " + said) != std::string::npos,
+                   method << ": " << line);
+    };
+    check_logged("eth_sendRawTransaction", [&] { chain.send("\x02"); });
+    check_logged("eth_estimateGas", [&] { chain.estimate_gas(account, escrow, calldata); });
+    check_logged("eth_call", [&] { chain.revert_reason(account, escrow, calldata, 5); });
+    check_logged("eth_getTransactionReceipt", [&] { chain.receipt("0x" + std::string(64, 'a')); });
+    check_logged("eth_call", [&] { chain.is_signed_by_contract(account, {std::string(32, 'h')}, "s"); });
+}
+
+BOOST_FIXTURE_TEST_CASE(a_signature_is_a_contracts_if_its_code_says_so, OracleNodeFixture)
+{
+    const auto is_signed = [&](const std::string& signature) {
+        return chain.is_signed_by_contract(account, {std::string(32, 'h')}, signature);
+    };
+    node->results["eth_call"] = "0x01";
+    BOOST_TEST(is_signed("signature"));
+    const auto params = node->requests.front()["params"];
+    BOOST_TEST(params[0]["gas"] == "0xf42400"); // 16 million
+    BOOST_TEST(params[0]["data"].get<std::string>().ends_with(base::to_hex("signature")));
+    BOOST_TEST(params[1] == "latest");
+    node->results["eth_call"] = "0x00";
+    BOOST_TEST(!is_signed("signature"));
+    for (const auto& verdict : {base::Json("0x02"), base::Json("0x"), base::Json(nullptr), base::Json(1)}) {
+        node->results["eth_call"] = verdict;
+        check_unavailable([&] { is_signed("signature"); });
+    }
+    for (const auto* message : {"out of gas", "EVM error: OutOfGas"}) {
+        node->errors["eth_call"] = {{"code", -32000}, {"message", message}};
+        BOOST_TEST(!is_signed("signature"));
+    }
+    node->errors["eth_call"] = {{"code", -32000}, {"message", "no gas"}};
+    check_unavailable([&] { is_signed("signature"); });
+    // A wrapper with nothing in it.
+    node->requests.clear();
+    std::string wrapper;
+    for (int i = 0; i < 16; ++i)
+        wrapper += "\x64\x92";
+    BOOST_TEST(!is_signed(wrapper));
+    BOOST_TEST(node->requests.empty());
+}
+
+BOOST_FIXTURE_TEST_CASE(the_time_is_that_of_the_last_block, OracleNodeFixture)
+{
+    const auto answer = [&](const base::Json& block) { node->results["eth_getBlockByNumber"] = block; };
+    answer({{"number", "0x7"}, {"timestamp", "0xffffffffffff"}});
+    BOOST_TEST(chain.last_block_at() == (std::int64_t{1} << 48) - 1);
+    check_asked("eth_getBlockByNumber", base::Json::array({"latest", false}));
+    for (const auto& wrong : {base::Json{{"timestamp", "0x1000000000000"}}, base::Json::object(),
+                              base::Json(nullptr), base::Json::array({"0x1"}), base::Json("0x1")}) {
+        answer(wrong);
+        check_unavailable([&] { chain.last_block_at(); });
     }
 }
 

@@ -63,6 +63,23 @@ BOOST_AUTO_TEST_CASE(transactions_are_encoded_and_signed_as_others_do)
     }
 }
 
+BOOST_AUTO_TEST_CASE(nothing_is_sent_to_what_is_no_address_and_nothing_signed_but_a_hash)
+{
+    const auto is_internal = [](const base::Error& error) {
+        return error.code() == base::ErrorCode::internal;
+    };
+    ethereum::Transaction transaction;
+    for (const auto& wrong : {std::string("0x"), "0x" + std::string(38, '1'), "0x" + std::string(42, '1'),
+                              "0x" + std::string(39, '1') + "g"}) {
+        transaction.to = wrong;
+        BOOST_CHECK_EXCEPTION(ethereum::unsigned_payload(transaction), base::Error, is_internal);
+    }
+    const auto key = ethereum::PrivateKey::parse("0x" + std::string(64, '1')).value();
+    BOOST_TEST(key.sign(std::string(32, 'h')).r.size() == 32u);
+    for (const std::size_t size : {std::size_t{0}, std::size_t{31}, std::size_t{33}})
+        BOOST_CHECK_EXCEPTION(key.sign(std::string(size, 'h')), base::Error, is_internal);
+}
+
 BOOST_AUTO_TEST_CASE(what_is_no_private_key_is_refused)
 {
     const auto vectors = load_vectors("eth.json")["invalid_private_keys"];

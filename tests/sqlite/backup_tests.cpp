@@ -14,6 +14,7 @@
 namespace {
 
 std::function<int(int fd)> on_fsync; // asked first, while it is set
+int rename_error = 0;                // of renameat2(), unless it is 0
 
 } // namespace
 
@@ -25,6 +26,16 @@ extern "C" int fsync(int fd)
         return -1;
     }
     return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+extern "C" int renameat2(int old_folder, const char* old_name, int new_folder, const char* new_name,
+                         unsigned flags)
+{
+    if (rename_error != 0) {
+        errno = rename_error;
+        return -1;
+    }
+    return static_cast<int>(::syscall(SYS_renameat2, old_folder, old_name, new_folder, new_name, flags));
 }
 
 namespace {
@@ -123,6 +134,7 @@ BOOST_AUTO_TEST_CASE(a_backup_is_a_whole_database_by_itself)
     BOOST_REQUIRE(::stat(file.c_str(), &status) == 0);
     BOOST_TEST((status.st_mode & 07777) == 0600u);
     BOOST_TEST(rows_of_file(file) == 10);
+    BOOST_TEST(content(file).substr(18, 2) == "\x01\x01"); // to whoever opens it: it has no log
     auto expected = own;
     expected.insert("backup.db");
     BOOST_TEST((files() == expected));
@@ -156,6 +168,35 @@ BOOST_AUTO_TEST_CASE(a_backup_that_the_disk_does_not_take_gets_no_name)
         on_fsync = [](int) { return -1; };
         BOOST_CHECK_EXCEPTION(backup.keep(), base::Error, is_database_unavailable);
         on_fsync = nullptr;
+    }
+    BOOST_TEST((files() == own));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_system_that_cannot_rename_without_replacing_links_it)
+{
+    {
+        Backup backup(*open(), file, nothing_wrong);
+        folder.write("backup.db", "somebody's");
+        rename_error = EINVAL;
+        BOOST_CHECK_EXCEPTION(backup.keep(), base::Error, has_name("file_exists"));
+        rename_error = 0;
+    }
+    BOOST_TEST(content(file) == "somebody's");
+    fs::remove(file);
+    rename_error = EINVAL;
+    BOOST_CHECK_NO_THROW(back_up());
+    rename_error = 0;
+    auto expected = own;
+    expected.insert("backup.db");
+    BOOST_TEST((files() == expected));
+    BOOST_TEST(rows_of_file(file) == 10);
+    // For no other reason.
+    fs::remove(file);
+    {
+        Backup backup(*open(), file, nothing_wrong);
+        rename_error = EIO;
+        BOOST_CHECK_EXCEPTION(backup.keep(), base::Error, is_database_unavailable);
+        rename_error = 0;
     }
     BOOST_TEST((files() == own));
 }
@@ -357,12 +398,12 @@ BOOST_AUTO_TEST_CASE(a_backup_of_an_older_schema_is_migrated_first)
     const auto older = folder / "older.db";
     {
         Connection db(older);
-        sqlite::migrate(db, {sqlite::schema_migrations.begin(), sqlite::schema_migrations.begin() + 2});
+        sqlite::migrate(db, {sqlite::schema_migrations.begin(), sqlite::schema_migrations.begin() + 1});
         add_rows(db, 0, 3);
         db.copy_into(file);
     }
     Restoration restoration(file, path, nothing_wrong);
-    BOOST_TEST(restoration.backup_version() == 2);
+    BOOST_TEST(restoration.backup_version() == 1);
     const auto db = open();
     restoration.replace(*db);
     BOOST_TEST(rows(*db) == 3);
@@ -424,6 +465,8 @@ BOOST_AUTO_TEST_CASE(a_backup_that_is_not_of_its_schema_is_refused_with_the_reas
                               });
         fs::remove(file);
     };
+    refused("PRAGMA application_id = 7", "it is no database of session-voice");
+    refused("PRAGMA user_version = 0", "it is no database of session-voice");
     refused("DROP TABLE sweeps", "it lacks the table sweeps");
     refused("DROP TRIGGER credit_events_no_delete", "it lacks the trigger credit_events_no_delete");
     refused("ALTER TABLE bans RENAME TO b; CREATE VIEW bans AS SELECT * FROM b", "it lacks the table bans");
@@ -452,6 +495,84 @@ BOOST_AUTO_TEST_CASE(a_database_of_a_newer_program_is_not_replaced)
         return error.code() == base::ErrorCode::database_newer;
     });
     BOOST_TEST(integer(*db, "PRAGMA user_version") == 999);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_a_backup_is_told_by_its_path)
+{
+    const auto refusal = [&](const std::string& backup) -> std::string {
+        try {
+            Restoration(backup, path, nothing_wrong);
+        } catch (const base::Error& error) {
+            return error.what();
+        }
+        return "none";
+    };
+    const auto because = [](const std::string& backup, const std::string& why) {
+        return "not_a_backup: " + backup + ": " + why;
+    };
+    BOOST_TEST(refusal(file) == because(file, "there is no such file"));
+    BOOST_TEST(refusal(folder.path()) == because(folder.path(), "there is no such file"));
+    BOOST_TEST(refusal(path) == because(path, "it is the database itself"));
+    back_up();
+    folder.write("backup.db-wal", "x");
+    BOOST_TEST(refusal(file) == because(file, "a write-ahead log is beside it, so it is a database in use"));
+    fs::resize_file(file + "-wal", 0);
+    errno = EIO; // of something before
+    BOOST_TEST(refusal(file) == "none");
+}
+
+// An operator's command goes on as the database's owner, to whom the caller's files may be closed.
+BOOST_AUTO_TEST_CASE(who_may_not_read_or_write_is_named)
+{
+    back_up();
+    fs::permissions(file, static_cast<fs::perms>(0600));
+    fs::permissions(folder.path(), static_cast<fs::perms>(0755));
+    const TemporaryFolder open_to_all;
+    fs::permissions(open_to_all.path(), static_cast<fs::perms>(0777));
+    const auto refusal = [&](const std::function<void()>& work) {
+        ChildProcess child([&] {
+            if (::setuid(65534) != 0)
+                return 2;
+            try {
+                work();
+            } catch (const base::Error& error) {
+                return std::string(error.what()).ends_with(": Permission denied for user nobody") ? 1 : 3;
+            }
+            return 0;
+        });
+        return child.wait();
+    };
+    BOOST_TEST(refusal([&] { Restoration(file, open_to_all / "test.db", nothing_wrong); }) == 1);
+    BOOST_TEST(refusal([&] { sqlite::ScratchFile(folder / "scratch"); }) == 1);
+    BOOST_TEST(refusal([&] { sqlite::ScratchFile(open_to_all / "none/scratch"); }) == 3);
+    BOOST_TEST(refusal([&] { sqlite::ScratchFile(open_to_all / "scratch"); }) == 0);
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_copied_into_a_file_that_is_not_empty)
+{
+    folder.write("other.db", "somebody's");
+    BOOST_CHECK_EXCEPTION(open()->copy_into(folder / "other.db"), base::Error, is_database_unavailable);
+    BOOST_TEST(content(folder / "other.db") == "somebody's");
+}
+
+BOOST_AUTO_TEST_CASE(a_database_is_not_replaced_while_it_is_read_here_or_is_elsewhere)
+{
+    back_up();
+    const auto db = open();
+    Restoration restoration(file, path, nothing_wrong);
+    {
+        auto row = db->prepare("SELECT nonce FROM spent_nonces");
+        BOOST_TEST(row.step());
+        BOOST_CHECK_THROW(restoration.replace(*db), base::Error);
+    }
+    fs::rename(path, folder / "aside.db");
+    BOOST_CHECK_EXCEPTION(restoration.replace(*db), base::Error, [](const base::Error& error) {
+        return error.code() == base::ErrorCode::database_moved;
+    });
+    fs::rename(folder / "aside.db", path);
+    add_rows(*open(), 10, 1); // nobody holds the lock
+    restoration.replace(*db);
+    BOOST_TEST(rows(*db) == 10);
 }
 
 // The rows of the one or of the other, never a mixture.

@@ -472,6 +472,26 @@ BOOST_AUTO_TEST_CASE(a_program_that_only_reads_learns_that_the_schema_has_moved_
         });
 }
 
+BOOST_AUTO_TEST_CASE(a_program_that_only_reads_learns_that_the_database_has_moved)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "test.db";
+    const auto program = sqlite::open_migrated(path, 1000);
+    const auto read = [&] { return program->prepare("SELECT wallet FROM credit_accounts").step(); };
+    const auto set_moved_to = [&](const std::optional<std::string>& destination) {
+        Connection other(path);
+        database::transact(other, [&] { other.set_moved_to(destination); });
+    };
+    BOOST_TEST(!read());
+    set_moved_to("elsewhere");
+    for (int time = 0; time < 2; ++time)
+        BOOST_CHECK_EXCEPTION(read(), base::Error, [](const base::Error& error) {
+            return std::string(error.what()).find("moved to elsewhere") != std::string::npos;
+        });
+    set_moved_to(std::nullopt);
+    BOOST_TEST(!read());
+}
+
 BOOST_AUTO_TEST_CASE(an_opened_database_waits_for_others_as_long_as_told)
 {
     const TemporaryFolder folder;

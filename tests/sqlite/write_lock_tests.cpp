@@ -165,6 +165,17 @@ BOOST_AUTO_TEST_CASE(a_file_that_cannot_be_opened_is_refused)
     BOOST_CHECK_EXCEPTION(sqlite::WriteLockFile(folder.path()), base::Error, is_database_unavailable);
 }
 
+BOOST_AUTO_TEST_CASE(a_lock_that_cannot_be_had_at_all_is_not_waited_for)
+{
+    sqlite::WriteLockFile lock(path);
+    ::close(lock.fd());
+    const auto start = Steady::now();
+    BOOST_CHECK_EXCEPTION(lock.lock(60000), base::Error, [](const base::Error& error) {
+        return std::string(error.what()).ends_with("cannot lock: Bad file descriptor");
+    });
+    BOOST_TEST(milliseconds_since(start) < 30000);
+}
+
 // Holding it would keep everybody from writing.
 BOOST_AUTO_TEST_CASE(nobody_but_owner_and_group_may_open_the_file)
 {

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "fixture.h"
+#include "sqlite/migrate.h"
 #include "storage/open.h"
 #include "temporary_folder.h"
 
@@ -67,6 +68,16 @@ class MoveFixture : public AppFixture
         return counts;
     }
 
+    // Of an SQLite database, in the order in which they were made.
+    static std::vector<std::string> triggers(database::Connection& db)
+    {
+        std::vector<std::string> made;
+        auto row = db.prepare("SELECT sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid");
+        while (row.step())
+            made.push_back(row.text(0));
+        return made;
+    }
+
     base::Config second;
     std::optional<engine::Place> place; // of the second
 };
@@ -113,6 +124,7 @@ BOOST_AUTO_TEST_CASE(everything_is_there_and_the_old_one_is_closed)
 BOOST_AUTO_TEST_CASE(it_goes_back_as_well)
 {
     const auto before = rows(db());
+    const auto rules = triggers(sqlite_db());
     storage::move(*storage::connect(config), *storage::connect(second), "there", audit_all);
     auto third = config;
     third.database_path = folder() / "third.db";
@@ -120,6 +132,7 @@ BOOST_AUTO_TEST_CASE(it_goes_back_as_well)
     storage::move(*storage::connect(second), *back, "back", audit_all);
     BOOST_TEST(rows(*back) == before, boost::test_tools::per_element());
     BOOST_TEST(back->integrity_problems().empty());
+    BOOST_TEST(triggers(*back) == rules, boost::test_tools::per_element());
     BOOST_CHECK_EXCEPTION(database::transact(*storage::open(second), [] {}), base::Error, is_unavailable);
 }
 
@@ -178,6 +191,80 @@ BOOST_AUTO_TEST_CASE(an_attempt_that_ended_on_the_way_is_taken_up_again)
         base::Error, [](const base::Error& error) { return error.name() == "moved_elsewhere"; });
 }
 
+// Keys of one text, and of a text and a number.
+BOOST_AUTO_TEST_CASE(tables_of_more_rows_than_are_taken_at_once_are_copied_whole)
+{
+    database::transact(db(), [&] {
+        db().prepare("WITH RECURSIVE counted (number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM counted "
+                     "WHERE number < 2500) INSERT INTO spent_nonces (nonce, expires_at) "
+                     "SELECT printf('%064d', 7 * number), number FROM counted")
+            .run();
+    });
+    for (int grant = 0; grant < 1100; ++grant)
+        give(address(4), 1);
+    const auto before = rows(db());
+    const auto to = storage::connect(second);
+    storage::move(*storage::connect(config), *to, "elsewhere", audit_all);
+    BOOST_TEST(rows(*to) == before, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_database_of_an_older_schema_is_brought_up_to_date_first)
+{
+    auto older = config;
+    older.database_path = folder() / "older.db";
+    {
+        sqlite::Connection made(older.database_path);
+        sqlite::migrate(made, {sqlite::schema_migrations.begin(), sqlite::schema_migrations.end() - 1});
+    }
+    const auto to = storage::connect(second);
+    storage::move(*storage::connect(older), *to, "elsewhere", audit_all);
+    BOOST_TEST(to->schema_version() == storage::newest_schema_version());
+}
+
+BOOST_AUTO_TEST_CASE(what_the_audit_finds_is_told_with_the_database_that_has_it)
+{
+    for (const auto& [wrong_at, which] : {std::pair(1, "old"), {2, "new"}}) {
+        int asked = 0;
+        const auto audit = [&, wrong_at = wrong_at](database::Connection&) {
+            return ++asked == wrong_at ? std::vector<std::string>{"all wrong"} : std::vector<std::string>();
+        };
+        BOOST_CHECK_EXCEPTION(
+            storage::move(*storage::connect(config), *storage::connect(second), "elsewhere", audit),
+            base::Error, [which = which](const base::Error& error) {
+                return std::string(error.what()) ==
+                       "move_failed: in the " + std::string(which) + " database: all wrong";
+            });
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_moves_into_a_database_that_has_moved_itself)
+{
+    const auto to = storage::open(second);
+    database::transact(*to, [&] { to->set_moved_to("a third"); });
+    BOOST_CHECK_EXCEPTION(storage::move(*storage::connect(config), *to, "elsewhere", audit_all), base::Error,
+                          [](const base::Error& error) { return error.name() == "moved_elsewhere"; });
+}
+
+// With the same connections, too.
+BOOST_AUTO_TEST_CASE(a_copy_that_is_not_the_same_is_not_taken, *boost::unit_test::label("sqlite"))
+{
+    const auto rules = triggers(sqlite_db());
+    const auto from = storage::connect(config);
+    sqlite::Connection to(folder() / "not-the-same.db");
+    sqlite::migrate(to);
+    const auto move = [&] { return storage::move(*from, to, "elsewhere", audit_all); };
+    database::transact(to, [&] {
+        to.execute("CREATE TEMP TRIGGER later AFTER INSERT ON main.sweeps BEGIN "
+                   "UPDATE sweeps SET finished_at = finished_at + 1; END");
+    });
+    BOOST_CHECK_EXCEPTION(move(), base::Error, [](const base::Error& error) {
+        return std::string(error.what()) == "move_failed: sweeps does not hold the same";
+    });
+    database::transact(to, [&] { to.execute("DROP TRIGGER later"); });
+    BOOST_CHECK_NO_THROW(move());
+    BOOST_TEST(triggers(to) == rules, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(no_table_and_no_column_is_forgotten)
 {
     std::vector<std::string> known;
@@ -198,6 +285,8 @@ BOOST_AUTO_TEST_CASE(a_password_is_left_out)
     for (const auto& [url, told] : std::map<std::string, std::string>{
              {"postgresql://voice:se:s@me@db/voice", "postgresql://voice@db/voice"},
              {"postgresql://voice@db/voice", "postgresql://voice@db/voice"},
+             {"postgresql://:sesame@db/voice", "postgresql://@db/voice"},
+             {"postgresql:///voice:x@y", "postgresql:///voice:x@y"},
              {"postgresql://db:5432/voice?user=a@b", "postgresql://db:5432/voice?user=a@b"},
              {"postgresql:///voice?password=sesame&host=/run", "postgresql:///voice?password=&host=/run"},
              {"postgresql:///voice?host=/run&password=sesame", "postgresql:///voice?host=/run&password="},
