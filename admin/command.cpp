@@ -3,9 +3,11 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/startup.h"
+#include "credits/ledger.h"
 #include "ethereum/address.h"
 #include "storage/open.h"
 
+#include <algorithm>
 #include <filesystem>
 
 Command::Command(const Arguments& given)
@@ -57,6 +59,11 @@ sqlite::Connection& Command::file(const char* otherwise)
     if (auto* const file = dynamic_cast<sqlite::Connection*>(&db))
         return *file;
     throw base::Error(base::ErrorCode::invalid_argument, "not_for_postgresql", otherwise);
+}
+
+base::UnixSeconds first_day(base::UnixSeconds now, std::int64_t days)
+{
+    return std::max(base::UnixSeconds{0}, credits::day_of(now) - days * credits::seconds_per_day);
 }
 
 base::Json instant(std::optional<base::UnixSeconds> at)

@@ -84,6 +84,9 @@ class Command
     std::optional<database::TransactionGroup> rehearsal_; // never committed
 };
 
+// When the day began (UTC) that was so many days ago; the first of 1970 if that would be before.
+base::UnixSeconds first_day(base::UnixSeconds now, std::int64_t days);
+
 // "2026-01-31T12:00:00.000Z", or null.
 base::Json instant(std::optional<base::UnixSeconds> at);
 

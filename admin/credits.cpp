@@ -114,8 +114,7 @@ void credits_statement(Command& command)
     const database::Snapshot snapshot(db);
     const auto standing = rooms::load_standing(db, command.wallet, command.now);
     const auto& days = command.arguments.days;
-    const auto since =
-        days ? credits::day_of(command.now) - (*days - 1) * credits::seconds_per_day : base::UnixSeconds{0};
+    const auto since = days ? first_day(command.now, *days - 1) : base::UnixSeconds{0};
     const auto events = credits::brief_statement(db, command.wallet, since);
     const auto totals = credits::daily_totals(db, command.wallet, since);
     const auto opening_seconds = events.empty()

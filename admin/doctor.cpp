@@ -100,7 +100,7 @@ class Doctor
     void examine_clock()
     {
         struct timex state = {};
-        if (::adjtimex(&state) == TIME_ERROR || (state.status & STA_UNSYNC) != 0)
+        if (::adjtimex(&state) == TIME_ERROR)
             findings_.warn(
                 "the kernel does not know of a synchronised clock",
                 "run an NTP client (apt-get install systemd-timesyncd); tokens and windows hang on the time");
@@ -277,7 +277,7 @@ class Doctor
         ask(config.sign_in_rpc_url.empty() ? "wallets that are contracts can be asked"
                                            : "the node of SIGN_IN_RPC_URL answers",
             "look at SIGN_IN_RPC_URL; its node must answer eth_call without a contract's address",
-            [&] { chain->is_signed_by_contract(nobodys_address, {std::string(32, '\0')}, ""); });
+            [&] { chain->is_signed_by_contract(nobodys_address, {ethereum::Uint256().to_word()}, ""); });
         examine_oracle(config, *chain);
     }
 

@@ -28,11 +28,10 @@ std::optional<User> read_user(const struct passwd* entry)
 {
     if (entry == nullptr)
         return std::nullopt;
-    User user{entry->pw_name, entry->pw_uid, std::vector<gid_t>(64)};
-    int count = static_cast<int>(user.groups.size());
-    if (getgrouplist(entry->pw_name, entry->pw_gid, user.groups.data(), &count) < 0)
-        count = static_cast<int>(user.groups.size());
-    user.groups.resize(static_cast<std::size_t>(count));
+    int count = 0;
+    getgrouplist(entry->pw_name, entry->pw_gid, nullptr, &count); // says how many there are
+    User user{entry->pw_name, entry->pw_uid, std::vector<gid_t>(static_cast<std::size_t>(count))};
+    getgrouplist(entry->pw_name, entry->pw_gid, user.groups.data(), &count);
     return user;
 }
 
@@ -57,7 +56,7 @@ void examine_scratch_files(Findings& findings, const fs::path& database)
     for (const auto& entry : fs::directory_iterator(database.parent_path(), none)) {
         const auto path = entry.path().string();
         for (const char* kind : {"-restore-", "-rehearsal-"}) {
-            if (path.rfind(database.string() + kind, 0) == 0)
+            if (path.starts_with(database.string() + kind))
                 findings.warn("there is " + path + ", as a command leaves it that was killed",
                               "if neither restore nor attest retry is under way: rm " + path);
         }
@@ -101,9 +100,10 @@ void examine_files(Findings& findings, const std::string& database_path,
         return;
     }
     struct statfs system = {};
-    constexpr long nfs = 0x6969, smb = 0x517b, smb2 = 0xfe534d42, cifs = 0xff534d42, fuse = 0x65735546;
+    constexpr long network[] = {0x6969, 0x517b, 0xfe534d42, 0xff534d42}; // NFS, SMB, SMB2, CIFS
+    constexpr long fuse = 0x65735546;
     if (::statfs(folder.c_str(), &system) == 0 &&
-        (system.f_type == nfs || system.f_type == smb || system.f_type == smb2 || system.f_type == cifs))
+        std::find(std::begin(network), std::end(network), system.f_type) != std::end(network))
         findings.fail("the database is on a network file system, whose locks cannot be trusted",
                       "move it to a local disk");
     else if (system.f_type == fuse)

@@ -82,8 +82,7 @@ void prune(Command& command)
 {
     auto& db = command.database_without_rehearsal();
     const bool rehearse = command.arguments.dry_run;
-    const auto before =
-        credits::day_of(command.now) - command.arguments.older_than_days * credits::seconds_per_day;
+    const auto before = first_day(command.now, command.arguments.older_than_days);
     const auto size_before = db.size_bytes();
     if (!rehearse) { // what lapsed long ago and was not booked belongs to the old, too
         rooms::sweep(db, command.rules, command.now);

@@ -52,6 +52,15 @@ sigset_t set_of(std::initializer_list<int> signals)
     return set;
 }
 
+// Signals that wait are handled now, those that the mask lets in. Where something is there already,
+// epoll_pwait() gives it back and leaves them waiting.
+void let_in(const sigset_t& mask)
+{
+    sigset_t held;
+    sigprocmask(SIG_SETMASK, &mask, &held);
+    sigprocmask(SIG_SETMASK, &held, nullptr);
+}
+
 using Workers = std::map<pid_t, std::time_t>; // when each began, by the clock that never steps
 
 std::time_t monotonic_seconds()
@@ -81,13 +90,13 @@ void start_worker(Workers& workers, const std::function<int()>& worker)
     workers[pid] = monotonic_seconds();
 }
 
-// Which of them comes, or 0 after so many milliseconds (-1: never).
-int next_signal(const sigset_t& awaited, int milliseconds)
+// Which of them comes, or 0 after a pause of a second.
+int next_signal(const sigset_t& awaited, bool is_pausing)
 {
     if (queue)
-        return queue->pass_on(milliseconds);
-    const struct timespec timeout = {milliseconds / 1000, milliseconds % 1000 * 1'000'000L};
-    return std::max(0, sigtimedwait(&awaited, nullptr, milliseconds < 0 ? nullptr : &timeout));
+        return queue->pass_on(is_pausing ? 1000 : -1);
+    const struct timespec pause = {1, 0};
+    return std::max(0, sigtimedwait(&awaited, nullptr, is_pausing ? &pause : nullptr));
 }
 
 void end_workers(const Workers& workers)
@@ -192,8 +201,11 @@ bool wait_for_connection(int listening_socket)
             become_successor(successor, {});
         }
         const int arrived = ::epoll_pwait(waiting, &arrival, 1, -1, &open_to_signals);
-        if (arrived > 0) // or nobody can come any more
-            return stopping == 0 && (arrival.events & EPOLLHUP) == 0;
+        if (arrived > 0) { // or nobody can come any more
+            let_in(open_to_signals);
+            if (hung_up == 0)
+                return stopping == 0 && (arrival.events & EPOLLHUP) == 0;
+        }
         if (arrived < 0 && errno != EINTR) {
             base::log(std::string("epoll: ") + std::strerror(errno));
             return false;
@@ -220,7 +232,7 @@ int keep_workers(std::size_t count, char** arguments, const std::function<int()>
     while (stopping == 0) {
         while (!is_pausing && workers.size() < count)
             start_worker(workers, worker);
-        const int signal_number = next_signal(awaited, is_pausing ? 1000 : -1);
+        const int signal_number = next_signal(awaited, is_pausing);
         if (signal_number == SIGTERM || signal_number == SIGINT)
             break;
         if (signal_number == SIGUSR1) { // see end_with_parent()

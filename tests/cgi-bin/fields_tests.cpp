@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE(a_line_field_counts_characters_and_drops_the_blanks_around)
     BOOST_TEST(line("  late night \t\r\n").value() == "late night");
     BOOST_TEST(line("a  b").value() == "a  b");
     BOOST_TEST(line("\n " + std::string(80, 'x') + " \n").value() == std::string(80, 'x'));
-    for (const auto* character : {"x", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x8e\x99"})
+    for (const auto* character : {"x", "\xc3\xa4", "\xc3\x80", "\xe2\x82\xac", "\xf0\x9f\x8e\x99"})
         BOOST_TEST(line(repeated(character, 80)).value() == repeated(character, 80));
     for (const Json& none : {Json(), Json(""), Json("   "), Json(" \t\r\n ")})
         BOOST_TEST(!line(none));

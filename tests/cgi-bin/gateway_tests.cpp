@@ -218,6 +218,7 @@ BOOST_AUTO_TEST_CASE(every_status_has_its_phrase_and_two_have_no_length)
     const std::pair<int, const char*> phrases[] = {{200, "OK"},
                                                    {204, "No Content"},
                                                    {304, "Not Modified"},
+                                                   {308, "Permanent Redirect"},
                                                    {400, "Bad Request"},
                                                    {401, "Unauthorized"},
                                                    {403, "Forbidden"},

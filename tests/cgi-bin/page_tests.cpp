@@ -97,6 +97,9 @@ BOOST_AUTO_TEST_CASE(who_has_a_file_is_told_so)
         BOOST_TEST(again.body.empty());
         BOOST_TEST(header_of(again, "ETag") == header_of(first, "ETag"));
         BOOST_TEST(header_of(again, "Vary") == "Accept-Encoding");
+        for (const auto* name :
+             {"Content-Type", "Content-Encoding", "Content-Security-Policy", "Referrer-Policy"})
+            BOOST_TEST(header_of(again, name).empty(), name);
         BOOST_TEST(fetch("/", coding, "\"another\"").status == 200);
         BOOST_TEST(fetch("/web/page.js", coding, header_of(first, "ETag")).status == 200);
     }

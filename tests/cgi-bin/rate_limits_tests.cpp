@@ -68,6 +68,30 @@ struct OtherLimitsFixture : HandlerFixture
 
 BOOST_FIXTURE_TEST_SUITE(limits_a_minute_tests, PerMinuteFixture)
 
+// Told in whole seconds, and never too few.
+BOOST_AUTO_TEST_CASE(who_is_refused_is_told_how_long_to_wait)
+{
+    BOOST_TEST(ask_for_nonces("192.0.2.1", 4) == 4);
+    const auto after = [&](std::int64_t milliseconds) {
+        auto asked = request("POST", "/auth/nonce", R"({"wallet":")" + address(1) + R"("})");
+        asked.address = "192.0.2.1";
+        asked.now_ms = now * 1000 + milliseconds;
+        asked.now = asked.now_ms / 1000;
+        const auto response = dispatch(app, asked);
+        for (const auto& [name, value] : response.headers) {
+            if (name == std::string("Retry-After"))
+                return value;
+        }
+        return std::to_string(response.status);
+    };
+    BOOST_TEST(after(0) == "15");
+    BOOST_TEST(after(1) == "15");
+    BOOST_TEST(after(13'999) == "2");
+    BOOST_TEST(after(14'000) == "1");
+    BOOST_TEST(after(14'999) == "1");
+    BOOST_TEST(after(15'000) == "200");
+}
+
 BOOST_AUTO_TEST_CASE(an_address_signs_in_so_often_a_minute)
 {
     BOOST_TEST(ask_for_nonces("192.0.2.1", 10) == 4);
@@ -199,6 +223,19 @@ BOOST_AUTO_TEST_CASE(a_wallet_sends_so_many_requests_with_a_key_a_minute)
     BOOST_TEST(rows_stored() == 0);
 }
 
+// Who has as much as it takes to join does without the chain's answer, and who has a second less does not.
+BOOST_AUTO_TEST_CASE(who_has_credit_is_not_held_up_by_questions)
+{
+    for (unsigned number = 1; number <= 6; ++number)
+        check_refusal(ask("/rooms/create", number, base::Json::object(), "192.0.2.1"), 403,
+                      "heaven_name_required");
+    give(address(7), config.rules.minimum_credit_seconds - 1);
+    check_limited(ask("/rooms/create", 7, base::Json::object(), "192.0.2.1"), "10");
+    give(address(7), 1);
+    BOOST_TEST(ask("/rooms/create", 7, base::Json::object(), "192.0.2.1").status == 200);
+    BOOST_TEST(chain.questions == 6);
+}
+
 // Wallets are free: who has a thousand is still at one address.
 BOOST_AUTO_TEST_CASE(an_address_asks_the_chain_so_often_a_minute)
 {
@@ -235,6 +272,20 @@ BOOST_AUTO_TEST_CASE(that_the_chain_said_no_is_remembered_for_some_seconds)
     BOOST_TEST(ask("/rooms/create", 1).status == 200);
     BOOST_TEST(ask("/credits/verify-celo", 1).status == 200);
     require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_no_is_forgotten_to_the_millisecond)
+{
+    const auto status_after = [&](std::int64_t milliseconds) {
+        auto asked = signed_in(request("POST", "/rooms/create", "{}"), address(1));
+        asked.now_ms = now * 1000 + milliseconds;
+        asked.now = asked.now_ms / 1000;
+        return dispatch(app, asked).status;
+    };
+    BOOST_TEST(status_after(0) == 403);
+    chain.names.insert(address(1));
+    BOOST_TEST(status_after(9'999) == 403);
+    BOOST_TEST(status_after(10'000) == 200);
 }
 
 BOOST_AUTO_TEST_CASE(a_chain_that_did_not_answer_is_asked_again)

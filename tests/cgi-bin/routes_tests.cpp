@@ -194,6 +194,22 @@ BOOST_AUTO_TEST_CASE(a_body_that_is_too_large_is_refused_on_every_route_before_t
     }
 }
 
+BOOST_AUTO_TEST_CASE(a_body_is_too_large_by_one_byte_whether_it_came_or_is_announced)
+{
+    for (const bool is_announced : {false, true}) {
+        auto asked = request("POST", "/auth/nonce");
+        const auto status_at = [&](std::size_t bytes) {
+            if (is_announced)
+                asked.announced_body_bytes = bytes;
+            else
+                asked.body = std::string(bytes, ' ');
+            return send(asked).status;
+        };
+        BOOST_TEST(status_at(http::max_body_bytes) == 400);
+        BOOST_TEST(status_at(http::max_body_bytes + 1) == 413);
+    }
+}
+
 // ---- the token ----
 
 BOOST_AUTO_TEST_CASE(a_route_with_a_token_refuses_a_request_without)

@@ -126,6 +126,7 @@ BOOST_AUTO_TEST_CASE(a_message_is_good_within_its_times)
     BOOST_TEST(status_with(now, "\nExpiration Time: " + at(-1)) == "message expired");
     BOOST_TEST(status_with(now, "\nNot Before: " + at(60)) == "200");
     BOOST_TEST(status_with(now, "\nNot Before: " + at(61)) == "message not yet valid");
+    BOOST_TEST(status_with(now, "\nNot Before: 2026-01-01T00:01:00.001Z") == "message not yet valid");
     BOOST_TEST(status_with(now, "\nExpiration Time: " + at(1) + "\nNot Before: " + at(-1)) == "200");
     // In whatever zone and to the millisecond.
     BOOST_TEST(status_with(now, "\nExpiration Time: 2026-01-01T00:00:00.001Z") == "200");

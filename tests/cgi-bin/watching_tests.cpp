@@ -123,6 +123,73 @@ BOOST_AUTO_TEST_CASE(a_request_is_one_line_of_json)
                                   .dump());
 }
 
+BOOST_AUTO_TEST_CASE(a_line_tells_time_and_duration_in_milliseconds)
+{
+    const auto asked = request("GET", "/health");
+    BOOST_TEST(log_line(asked, 0)["ms"] == 0.0);
+    BOOST_TEST(log_line(asked, 7)["ms"] == 0.007);
+    BOOST_TEST(log_line(asked, 5'000'999)["ms"] == 5000.999);
+    auto later = asked;
+    const auto text = logged([&] {
+        later.now_ms = now * 1000 + 86'399'999;
+        record(app, later, dispatch(app, later), 1);
+    });
+    BOOST_TEST(base::parse_json(text)["time"] == "2026-01-01T23:59:59.999Z");
+}
+
+BOOST_AUTO_TEST_CASE(how_a_wallet_signed_in_is_said)
+{
+    const auto nonce = post("/auth/nonce", {{"wallet", address(1)}}).body["nonce"].get<std::string>();
+    const base::Json body{
+        {"wallet", address(1)}, {"nonce", nonce}, {"signature", wallet(1).personal_sign(nonce)}};
+    BOOST_TEST(log_line(request("POST", "/auth/verify", body.dump()))["signed_in_by"] == "nonce");
+    BOOST_TEST(!log_line(request("GET", "/health")).contains("signed_in_by"));
+}
+
+// What others may cause by asking is not for the log; what the operator can mend is.
+BOOST_AUTO_TEST_CASE(a_failure_is_logged_and_a_refusal_is_not)
+{
+    using base::ErrorCode;
+    struct Row
+    {
+        ErrorCode code;
+        bool is_logged;
+        const char* retry_after;
+    };
+    const Row table[] = {{ErrorCode::invalid_argument, false, ""},
+                         {ErrorCode::unauthenticated, false, ""},
+                         {ErrorCode::permission_denied, false, ""},
+                         {ErrorCode::not_found, false, ""},
+                         {ErrorCode::method_not_allowed, false, ""},
+                         {ErrorCode::payload_too_large, false, ""},
+                         {ErrorCode::conflict, false, ""},
+                         {ErrorCode::key_reused, false, ""},
+                         {ErrorCode::rate_limited, false, ""},
+                         {ErrorCode::not_configured, false, ""},
+                         {ErrorCode::chain_unavailable, true, "5"},
+                         {ErrorCode::chain_refused, true, ""},
+                         {ErrorCode::internal, true, ""},
+                         {ErrorCode::database_unavailable, true, "1"},
+                         {ErrorCode::database_newer, true, "1"}};
+    const auto asked = request("GET", "/health");
+    for (const auto& row : table) {
+        const auto [code, is_logged, retry_after] = row;
+        const base::Error error(code, "name", "why it is so");
+        BOOST_TEST_CONTEXT(static_cast<int>(code))
+        {
+            http::Response response;
+            const auto text = logged([&] { response = withdraw(app, asked, {}, error); });
+            BOOST_TEST((text.find("GET /health: ") != std::string::npos) == is_logged);
+            BOOST_TEST(text.empty() == !is_logged);
+            std::string told;
+            for (const auto& [name, value] : response.headers)
+                told += name == std::string("Retry-After") ? value : "";
+            BOOST_TEST(told == retry_after);
+            BOOST_TEST(app.is_outdated() == (code == ErrorCode::database_newer));
+        }
+    }
+}
+
 // The address of a private room is all that it takes to enter it.
 BOOST_AUTO_TEST_CASE(what_is_said_of_a_failure_names_the_pattern_of_the_path)
 {

@@ -202,6 +202,96 @@ describe('session-voice-admin', () => {
         assert.equal(JSON.parse(stderr).error, 'database_unavailable');
     });
 
+    it('takes what is within its bounds, and nothing beyond', async () => {
+        const { wallet } = service.newClient();
+        const unknown = '01234567-89ab-4def-8123-456789abcdef';
+        const refund = (seconds, reason) => ['credits', 'refund', unknown, seconds, '--reason', reason];
+        const ban = (seconds) => ['ban', wallet, '--reason', 'r', '--for', seconds, '--dry-run'];
+        const longest = String(100 * 366 * 86400);
+        for (const call of [
+            ...['1', '1000000'].map((limit) => ['wallets', 'list', '--limit', limit]),
+            ...['1', '36500'].map((days) => ['credits', 'statement', wallet, '--days', days]),
+            ...['1', '1000000000'].map((seconds) => ['credits', 'grant', wallet, seconds, '--dry-run']),
+            ...['-1000000000', '1000000000'].map((seconds) => ['credits', 'adjust', wallet, seconds, '--dry-run']),
+            ...['1', longest].map(ban),
+            ...['0', '36500'].map((days) => ['prune', '--older-than-days', days, '--dry-run']),
+        ])
+            await json(...call);
+        for (const call of [
+            ...['0', '1000001', 'x'].map((limit) => ['wallets', 'list', '--limit', limit]),
+            ...['0', '36501'].map((days) => ['credits', 'statement', wallet, '--days', days]),
+            ...['0', '1000000001'].map((seconds) => ['credits', 'grant', wallet, seconds]),
+            ...['-1000000001', '1000000001'].map((seconds) => ['credits', 'adjust', wallet, seconds]),
+            ...['0', String(Number(longest) + 1)].map(ban),
+            ...['-1', '36501'].map((days) => ['prune', '--older-than-days', days]),
+            refund('0', 'r'),
+            refund('1', ' \t'),
+            ['ban', wallet, '--reason', ''],
+            ['credits', 'refund', unknown, '1'],
+            ['credits', 'show'],
+            ['rooms', 'show'],
+            ['rooms', 'kick'],
+            ['sessions', 'show'],
+            ['sessions', 'show', 'x'],
+            ['sessions', 'show', String(2n ** 256n)],
+            ['webhooks', 'show'],
+            ['backup'],
+            ['restore'],
+            ['import'],
+            ['move'],
+        ])
+            assert.equal((await refusedJson(...call)).error, 'invalid_arguments', call.join(' '));
+        assert.equal((await refusedJson(...refund('1', 'r'))).error, 'connection_not_found');
+        assert.equal((await refusedJson('sessions', 'show', String(2n ** 256n - 1n))).error, 'session_not_found');
+        await json('bans', 'list');
+    });
+
+    it('says what it was told as it was told', async () => {
+        const { wallet } = service.newClient();
+        await admin('credits', 'grant', wallet, '5', '--reason', 'größer');
+        const { code, stdout } = await service.admin('credits', 'show', wallet, '--json');
+        assert.equal(code, 0);
+        assert.match(stdout, /^[^\n]*"größer"[^\n]*\n$/);
+    });
+
+    it('takes the settings and the form of the answer wherever they stand', async () => {
+        const program = path.join(build, 'session-voice-admin');
+        const env = environment();
+        for (const args of [
+            ['--config', service.config, '--json', 'rooms', 'list'],
+            ['rooms', '--json', 'list', '--config', service.config],
+            ['rooms', 'list', '--config', service.config, '--json'],
+        ]) {
+            const { code, stdout, stderr } = await run(program, args, { env });
+            assert.equal(code, 0, stderr);
+            assert.ok(Array.isArray(JSON.parse(stdout).rooms), args.join(' '));
+        }
+        const help = await service.admin('rooms', 'list', '--help', '--json');
+        assert.deepEqual([help.code, help.stderr], [0, '']);
+        assert.match(help.stdout, /Example:\n  session-voice-admin rooms list/);
+        const text = await service.admin('rooms', 'show', 'not-a-room');
+        assert.deepEqual([text.code, text.stdout], [1, '']);
+        assert.match(text.stderr, /^session-voice-admin: [^{]*\n$/);
+    });
+
+    it('can rehearse whatever changes something, and nothing else', async () => {
+        const rehearsed = [];
+        const look = async (...above) => {
+            const help = await admin(...above, '--help');
+            const list = help.split('Subcommands:\n')[1];
+            if (list === undefined) {
+                if (help.includes('--dry-run')) rehearsed.push(above.join(' '));
+                return;
+            }
+            for (const [, name] of list.matchAll(/^  ([a-z]+) /gm)) await look(...above, name);
+        };
+        await look();
+        assert.deepEqual(rehearsed.sort(), [
+            ...['attest cancel', 'attest retry', 'backup', 'ban', 'credits adjust', 'credits grant', 'credits refund', 'import'],
+            ...['migrate', 'move', 'prune', 'restore', 'rooms close', 'rooms kick', 'unban', 'webhooks resume', 'webhooks retry'],
+        ]);
+    });
+
     it('teaches by an example for every command', async () => {
         const commands = async (...above) => {
             const help = await admin(...above, '--help');
@@ -256,7 +346,7 @@ describe('session-voice-admin', () => {
         await admin(...refund, String(debited_seconds - 1), '--reason', 'the rest');
         const { consumed_seconds } = await client.credits();
         assert.equal(consumed_seconds, 0);
-        assert.match(await admin('credits', 'show', client.wallet), /refund_usage +\+1 .*no sound/);
+        assert.match(await admin('credits', 'show', client.wallet), new RegExp(`refund_usage +\\+1 +\\d+  ${connection_id}  no sound$`, 'm'));
     });
 
     it('changes nothing in a dry run', { skip: !hasSqlite && 'sqlite3 is not installed' }, async () => {

@@ -246,8 +246,17 @@ describe('settings', () => {
     }
 
     it('accepts what is complete', async () => {
-        const { code, stderr } = await check();
-        assert.deepEqual([code, stderr], [0, '']);
+        const { code, stdout, stderr } = await check();
+        assert.deepEqual([code, stdout, stderr], [0, 'session-voice: the settings are complete\n', '']);
+    });
+
+    it('takes 1 to 64 workers, or a word for as many as there should be', async () => {
+        for (const number of ['1', '64', 'cores', 'writers']) assert.equal((await check({}, ['--workers', number])).code, 0, number);
+        for (const number of ['0', '65', '-1', '+1', '', 'x', '3x', '1.5', 'Cores', '99999999999999999999']) {
+            const { code, stdout, stderr } = await check({}, ['--workers', number]);
+            const said = '--workers takes a number from 1 to 64, "cores" or "writers"\n';
+            assert.deepEqual([code, stdout, stderr], [2, '', said], number);
+        }
     });
 
     it('says once for each what is missing', async () => {
@@ -335,8 +344,12 @@ describe('settings', () => {
     });
 
     it('explains itself, and refuses unknown options', async () => {
-        assert.match((await run(program, ['--help'])).stdout, /^usage: session-voice/);
-        assert.equal((await run(program, ['--unknown'])).code, 2);
+        const help = await run(program, ['--help']);
+        assert.equal(help.code, 0);
+        assert.match(help.stdout, /^usage: session-voice/);
+        const unknown = await run(program, ['--unknown']);
+        assert.equal(unknown.code, 2);
+        assert.ok(unknown.stderr.endsWith(help.stdout));
         for (const other of ['session-voice-meter', 'session-voice-admin']) {
             assert.equal((await run(path.join(build, other), ['--help'])).code, 0);
             assert.notEqual((await run(path.join(build, other), ['--unknown'])).code, 0);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { build, expect, ok, runAsCron, sleep, sqlite, startService, until } from './service.mjs';
+import { build, expect, ok, runAsCron, sleep, sqlite, startService, temporaryFolder, until } from './service.mjs';
 
 const life = 3;
 const rules = {
@@ -96,14 +96,75 @@ describe('the sweep', { concurrency: 8 }, () => {
         assert.equal(lines.length, 3);
         lines.forEach(checkLine);
         assert.ok(meter.ms >= 1900 && meter.ms < 8000, `took ${meter.ms} ms`);
+        for (const line of lines) assert.ok(line.duration_ms <= meter.ms, `${line.duration_ms} ms`);
+        // The second that it ends with is the next one's.
+        const once = await service.meter(['--json', '--every', '1', '--for', '1']);
+        assert.deepEqual([once.code, once.stdout.split('\n').length], [0, 2]);
+        const longest = await service.meter(['--json', '--every', '86400', '--for', '86400']);
+        assert.deepEqual([longest.code, longest.stdout.split('\n').length], [0, 2], longest.stderr);
+        await service.stop();
+    });
+
+    it('explains itself where it does not understand', async () => {
+        const service = await startService();
+        const help = await service.meter(['--help']);
+        assert.deepEqual([help.code, help.stderr], [0, '']);
+        assert.match(help.stdout, /^usage: session-voice-meter \[--config FILE\] [^]*  --help            this text\n$/);
         for (const args of [
             ['--every', '1'],
             ['--for', '3'],
             ['--every', '0', '--for', '3'],
+            ['--every', '3', '--for', '0'],
+            ['--every', '86401', '--for', '3'],
+            ['--every', '3', '--for', '86401'],
             ['--every', 'x', '--for', '3'],
-        ])
-            assert.notEqual((await service.meter(args)).code, 0, args.join(' '));
+            ['--every', '1x', '--for', '3'],
+            ['--every', '1', '--for', 'x'],
+            ['--every', '1', '--for', ''],
+            ['--unknown', '--json'],
+            ['more'],
+        ]) {
+            const { code, stdout, stderr } = await service.meter(args);
+            assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+            assert.ok(stderr.endsWith(help.stdout), args.join(' '));
+        }
+        const unset = await service.meter([], { env: { ...service.env, DATABASE_PATH: '', SESSION_VOICE_CONFIG: '' }, cwd: '/' });
+        assert.equal(unset.code, 0, 'the file names the database');
+        const missing = await service.meter(['--config', '/nonexistent/session-voice.env']);
+        assert.deepEqual([missing.code, missing.stdout], [1, '']);
+        assert.match(missing.stderr, /^session-voice-meter: /);
         await service.stop();
+    });
+
+    it('counts what it does, and says so to the node exporter', async () => {
+        const folder = temporaryFolder();
+        const textfile = path.join(folder, 'voice.prom');
+        const service = await startService();
+        const sweep = (env) => service.meter(['--every', '1', '--for', '1'], { env: { ...service.env, METRICS_TEXTFILE: textfile, ...env } });
+        const counted = (result) => {
+            const text = readFileSync(textfile, 'utf8');
+            const lines = text.split('\n').filter((line) => line.startsWith('session_voice_sweeps_total{') && line.includes('"meter"'));
+            return Number(lines.find((line) => line.includes(`"${result}"`))?.split(' ').at(-1) ?? 0);
+        };
+        assert.equal((await sweep({})).code, 0);
+        const before = counted('ok');
+        assert.ok(before >= 1);
+        assert.equal((await sweep({})).code, 0);
+        assert.ok(counted('ok') > before);
+        const elsewhere = { DATABASE_PATH: path.join(folder, 'none', 'voice.db') };
+        const failed = await sweep(elsewhere);
+        assert.equal(failed.code, 1);
+        assert.match(failed.stderr, /the sweep failed/);
+        await service.stop({ keepFolder: true });
+
+        // A newer database is not one to try again.
+        await sqlite(path.join(service.folder, 'session-voice.db'), 'PRAGMA user_version = 999');
+        const newer = await service.meter(['--every', '1', '--for', '5']);
+        assert.equal(newer.code, 1);
+        assert.match(newer.stderr, /^session-voice-meter: /);
+        assert.doesNotMatch(newer.stderr, /the sweep failed/);
+        assert.equal(newer.stdout, '');
+        rmSync(service.folder, { recursive: true });
     });
 
     it('says in /health how long ago it ended', async () => {

@@ -1,8 +1,9 @@
 // Puts small faults into the program, one at a time, and says which of them no test sees. Of every kind there are
 // equally many; the same seed draws the same. A fault that does not compile, or leaves its object as it is, is none.
 // For each, one object is built again in a copy of the tree; then the suites run that are named after its file, and
-// then all others, up to the first error. Programs that the unit tests do not link are left to end-to-end tests. What
-// does not end in time counts as seen, and so does what wants too much memory.
+// then all others, up to the first error. What only programs link is left to end-to-end tests; of what both link, the
+// suites come first that are named after it. What does not end in time counts as seen, and so does what wants too much
+// memory.
 //
 // What concerns PostgreSQL alone is tried on one. A fault in a migration that leaves the schema as it is, since a later one
 // makes the same thing anew, is none.
@@ -32,7 +33,11 @@ const programs = [
     { files: /^cron\/attest/, program: 'session-voice-attest', tests: ['attest'] },
     { files: /^cron\/notify/, program: 'session-voice-notify', tests: ['webhooks'] },
     { files: /^cron\//, program: 'session-voice-meter', tests: ['cron'] },
-    { files: /^cgi-bin\/(main|fastcgi|supervisor|connection_queue)/, program: 'session-voice', tests: ['cgi', 'flow', 'http', 'copies', 'replace'] },
+    {
+        files: /^cgi-bin\/(main|fastcgi|supervisor|connection_queue)/,
+        program: 'session-voice',
+        tests: ['cgi', 'fastcgi', 'flow', 'http', 'copies', 'replace'],
+    },
 ];
 
 // ---- what is drawn ----
@@ -233,16 +238,20 @@ const isOfPostgresql = ({ file }) => file.includes('/postgresql/');
 const programOf = (file) => programs.find(({ files: pattern }) => pattern.test(file));
 
 async function isSeen(tree, fault) {
+    const stem = path.parse(fault.file).name.replace(/^\d+_/, '').replace(/s$/, '');
+    const suites = [...secondsOf.keys()].sort((one, other) => secondsOf.get(one) - secondsOf.get(other));
+    const own = suites.filter((suite) => suite.startsWith(isOfPostgresql(fault) ? 'postgresql' : stem));
     const program = programOf(fault.file);
     if (program !== undefined) {
+        if (/^cgi-bin\/(supervisor|connection_queue)/.test(fault.file)) {
+            await make(tree, 'run_tests');
+            if (!(await passes(tree, own))) return true;
+        }
         await make(tree, program.program);
         for (const test of program.tests) if (!(await passesEndToEnd(tree, test))) return true;
         return false;
     }
     await make(tree, 'run_tests');
-    const stem = path.parse(fault.file).name.replace(/^\d+_/, '').replace(/s$/, '');
-    const suites = [...secondsOf.keys()].sort((one, other) => secondsOf.get(one) - secondsOf.get(other));
-    const own = suites.filter((suite) => suite.startsWith(isOfPostgresql(fault) ? 'postgresql' : stem));
     const quick = suites.filter((suite) => !own.includes(suite) && secondsOf.get(suite) < 2);
     const slow = suites.filter((suite) => !own.includes(suite) && !quick.includes(suite));
     const url = isOfPostgresql(fault) ? serverOf(tree) : undefined;
