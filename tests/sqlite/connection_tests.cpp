@@ -1,6 +1,7 @@
 #include "sqlite/connection.h"
 
 #include "faults/faulty_vfs.h"
+#include "file_size_limit.h"
 #include "fixture.h"
 #include "sqlite/child_process.h"
 #include "sqlite/shorthand.h"
@@ -11,7 +12,6 @@
 #include <fstream>
 #include <optional>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <utility>
 
 namespace {
@@ -65,31 +65,6 @@ struct FileFixture
 
     TemporaryFolder folder;
     const std::string path = folder / "test.db";
-};
-
-// Restores the soft limit on the size of files, whose excess then fails as a write and not by a signal.
-class FileSizeLimit
-{
-  public:
-    explicit FileSizeLimit(rlim_t bytes)
-    {
-        before_ = std::signal(SIGXFSZ, SIG_IGN);
-        ::getrlimit(RLIMIT_FSIZE, &limit_);
-        auto lower = limit_;
-        lower.rlim_cur = bytes;
-        ::setrlimit(RLIMIT_FSIZE, &lower);
-    }
-    ~FileSizeLimit()
-    {
-        ::setrlimit(RLIMIT_FSIZE, &limit_);
-        std::signal(SIGXFSZ, before_);
-    }
-    FileSizeLimit(const FileSizeLimit&) = delete;
-    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
-  private:
-    rlimit limit_ = {};
-    void (*before_)(int) = SIG_DFL;
 };
 
 // SQLite counts the question as a write, so it is asked in a transaction.
