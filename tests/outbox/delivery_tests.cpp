@@ -262,6 +262,16 @@ BOOST_AUTO_TEST_CASE(no_more_is_claimed_than_was_asked_for)
     BOOST_TEST(outbox::claim(db(), Destination::webhook, streams, random, now).size() == streams - 317U);
 }
 
+BOOST_AUTO_TEST_CASE(what_is_held_leaves_room_for_others_and_for_no_more)
+{
+    for (int i = 0; i < 100; ++i)
+        tell("a", i);
+    for (int i = 0; i < 100; ++i)
+        tell("room " + std::to_string(i), i);
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, random, now).size() == 16U);
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, random, now).size() == 16U);
+}
+
 BOOST_AUTO_TEST_CASE(two_at_once_tell_everything_once)
 {
     for (int i = 0; i < 100; ++i)
@@ -323,6 +333,29 @@ BOOST_AUTO_TEST_CASE(who_comes_late_counts_only_if_it_was_delivered)
     BOOST_TEST(outbox::note(db(), {{second, Verdict::failed, "x", {}}}, random, now)[0].failed == 0);
     BOOST_TEST(outbox::note(db(), {{second, Verdict::delivered, "", {}}}, random, now)[0].delivered == 0);
     BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, random, now).size() == 1U); // the next
+}
+
+BOOST_AUTO_TEST_CASE(each_verdict_is_counted_as_what_it_is)
+{
+    using outbox::Verdict;
+    for (int i = 0; i < 7; ++i)
+        tell("", i);
+    auto taken = outbox::claim(db(), Destination::webhook, 16, random, now);
+    BOOST_REQUIRE(taken.size() == 7U);
+    std::vector<outbox::Result> results;
+    for (const auto verdict : {Verdict::delivered, Verdict::failed, Verdict::failed, Verdict::voided,
+                               Verdict::voided, Verdict::voided, Verdict::failed})
+        results.push_back({taken[results.size()], verdict, "why", {}});
+    const auto tally = outbox::note(db(), results, random, now)[0];
+    BOOST_TEST(tally.delivered == 1);
+    BOOST_TEST(tally.failed == 3);
+    BOOST_TEST(tally.voided == 3);
+    BOOST_TEST(tally.given_up == 0);
+    execute("UPDATE outbox SET attempts = 9, due_at = 1 WHERE settled_at IS NULL");
+    results.clear();
+    for (const auto& last : outbox::claim(db(), Destination::webhook, 16, random, now))
+        results.push_back({last, Verdict::failed, "why", {}});
+    BOOST_TEST(outbox::note(db(), results, random, now)[0].given_up == 3);
 }
 
 BOOST_AUTO_TEST_CASE(whoever_has_gone_is_told_no_more_until_it_is_resumed)

@@ -263,6 +263,7 @@ BOOST_AUTO_TEST_CASE(refusals_come_in_their_order)
     join(host, start - 300);
     join(guest, start + 1200);
     BOOST_TEST(query("SELECT count(*) FROM sessions") == 1);
+    BOOST_TEST(query("SELECT count(*) FROM rooms WHERE visibility = 'private'") == 1);
     require_clean_audit();
 }
 
