@@ -425,6 +425,24 @@ BOOST_AUTO_TEST_CASE(one_destination_that_fails_does_not_slow_the_other)
     BOOST_TEST(tallies[0].failed == 100);
 }
 
+BOOST_AUTO_TEST_CASE(what_hangs_takes_its_places_and_no_others)
+{
+    for (int i = 0; i < 60; ++i)
+        tell("room " + std::to_string(i), i);
+    std::vector<Sender::Sent> hanging;
+    std::size_t most = 0;
+    sender.before_collecting = [&] {
+        if (hanging.empty()) // the first half of the first sixteen
+            hanging.assign(sender.under_way.begin(), sender.under_way.begin() + 8);
+        std::erase_if(sender.under_way, [&](const auto& each) { return each.id <= hanging.back().id; });
+        most = std::max(most, hanging.size() + sender.under_way.size());
+        if (sender.under_way.empty())
+            sender.under_way = hanging;
+    };
+    BOOST_TEST(deliver_webhooks().delivered == 60);
+    BOOST_TEST(most == outbox::at_once);
+}
+
 BOOST_AUTO_TEST_CASE(what_could_not_be_noted_is_noted_later_and_sent_once)
 {
     tell("a", 1);

@@ -231,4 +231,15 @@ BOOST_AUTO_TEST_CASE(one_that_has_lapsed_is_settled_by_its_token)
     require_clean_audit();
 }
 
+BOOST_AUTO_TEST_CASE(a_host_who_had_lapsed_before_closes_nothing_by_going)
+{
+    now += 30;
+    renew(guest);
+    now = begun + 100;
+    hear(host, false, 1, begun + 95);
+    BOOST_TEST((stored(host).left_at == begun + 90));
+    BOOST_TEST(!is_closed(room_id));
+    require_clean_audit();
+}
+
 BOOST_AUTO_TEST_SUITE_END()
