@@ -31,12 +31,12 @@ class Reader
     // A number of exactly `count` digits.
     std::optional<int> number(std::size_t count)
     {
-        const auto digits = left_.substr(0, count);
-        if (digits.size() < count || !std::all_of(digits.begin(), digits.end(), is_digit))
+        const auto taken = left_.substr(0, count);
+        if (taken.size() < count || !std::all_of(taken.begin(), taken.end(), is_digit))
             return std::nullopt;
         left_.remove_prefix(count);
         int value = 0;
-        for (const char digit : digits)
+        for (const char digit : taken)
             value = value * 10 + (digit - '0');
         return value;
     }

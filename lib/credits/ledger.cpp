@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <utility>
 
 namespace credits {
 
@@ -62,14 +63,14 @@ void grant(database::Connection& db, const std::string& wallet, std::string_view
            const std::optional<std::string>& reference = std::nullopt)
 {
     open_account(db, wallet);
-    std::int64_t balance_seconds = 0;
-    {
+    const auto balance_seconds = [&] {
         auto change = db.prepare(update);
         change.bind(":wallet", wallet).bind(":seconds", seconds);
         change.step();
-        balance_seconds = change.integer("remaining_seconds");
+        const auto balance = change.integer("remaining_seconds");
         change.run();
-    }
+        return balance;
+    }();
     append_event(db, wallet, {0, kind, seconds, balance_seconds, std::nullopt, reason, now}, reference);
 }
 
@@ -216,17 +217,14 @@ void refund(database::Connection& db, const std::string& wallet, const std::stri
             const std::optional<std::string>& reference)
 {
     assert(db.in_transaction());
-    std::int64_t debited_seconds = 0;
-    std::int64_t refunded_seconds = 0;
-    {
+    const auto [debited_seconds, refunded_seconds] = [&] {
         auto row = db.prepare(
             "SELECT coalesce(-sum(delta_seconds) FILTER (WHERE kind = 'debit_usage'), 0) AS debited_seconds, "
             "coalesce(sum(delta_seconds) FILTER (WHERE kind = 'refund_usage'), 0) AS refunded_seconds "
             "FROM credit_events WHERE wallet = :wallet AND connection_id = :connection_id");
         row.bind(":wallet", wallet).bind(":connection_id", connection_id).step();
-        debited_seconds = row.integer("debited_seconds");
-        refunded_seconds = row.integer("refunded_seconds");
-    }
+        return std::pair(row.integer("debited_seconds"), row.integer("refunded_seconds"));
+    }();
     if (seconds < 1)
         throw base::Error(base::ErrorCode::invalid_argument, "invalid seconds", "a refund is 1 s or more");
     if (seconds > debited_seconds - refunded_seconds)

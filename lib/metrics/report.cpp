@@ -331,7 +331,7 @@ void write_textfile(const std::string& path, const std::string& text)
     };
     ::unlink(temporary.c_str()); // what a killed process of that number left, or anybody's link
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0)
+    if (fd == -1)
         refuse("cannot write");
     errno = ENOSPC; // of a write that stops short
     const bool is_written =

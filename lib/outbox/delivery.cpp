@@ -105,8 +105,9 @@ void Delivery::note_all()
         return;
     const auto noted = note(database_(), unnoted_, random_, clock_.now());
     unnoted_.clear();
-    for (std::size_t i = 0; i < noted.size(); ++i)
-        tallies_[i] += noted[i];
+    auto total = tallies_.begin();
+    for (const auto& tally : noted)
+        *total++ += tally;
 }
 
 } // namespace outbox

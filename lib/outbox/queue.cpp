@@ -151,7 +151,8 @@ Tally note_one(database::Connection& db, const Result& result, base::Random& ran
         break;
     case Verdict::failed:
         if (const auto wait = wait_seconds(result.attempt.number, random))
-            tally.failed = put_off(db, result, std::max(*wait, result.retry_after_seconds.value_or(0)), now);
+            tally.failed =
+                put_off(db, result, std::max(*wait, result.retry_after_seconds.value_or(*wait)), now);
         else
             tally.given_up = settle(db, result, "given_up", now);
     }

@@ -4,7 +4,6 @@
 #include "base/text.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <iterator>
@@ -25,15 +24,13 @@ bool is_digits(std::string_view text)
     return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
 }
 
-// "09" for "Sep"; empty for what is no month.
+// "09" for "Sep"; "13" for what is no month.
 std::string month_of(std::string_view name)
 {
-    constexpr std::array<std::string_view, 12> names = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end())
-        return {};
-    const auto number = std::to_string(found - names.begin() + 1);
+    constexpr std::string_view names[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const auto found = std::find(std::begin(names), std::end(names), name);
+    const auto number = std::to_string(found - std::begin(names) + 1);
     return number.size() == 1 ? "0" + number : number;
 }
 
@@ -42,7 +39,7 @@ std::string whole_year(std::string_view year, base::UnixSeconds now)
 {
     if (year.size() != 2 || !is_digits(year))
         return std::string(year);
-    const int this_year = std::stoi(base::iso8601(now).substr(0, 4));
+    const int this_year = std::stoi(base::iso8601(now)); // reads to the dash
     int whole = this_year - this_year % 100 + std::stoi(std::string(year));
     if (whole > this_year + 50)
         whole -= 100;

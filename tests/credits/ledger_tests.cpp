@@ -126,6 +126,40 @@ BOOST_AUTO_TEST_CASE(each_grant_is_made_once_per_wallet)
     require_clean_ledger();
 }
 
+BOOST_AUTO_TEST_CASE(a_grant_of_a_single_second_is_not_made_twice_either)
+{
+    BOOST_TEST(grant_base(alice, 1));
+    BOOST_TEST(!grant_base(alice, 1));
+    BOOST_TEST(grant_celo_bonus(alice, 1));
+    BOOST_TEST(!grant_celo_bonus(alice, 1));
+    BOOST_TEST(account(alice).remaining_seconds == 2);
+    require_clean_ledger();
+}
+
+BOOST_AUTO_TEST_CASE(what_moves_one_account_leaves_the_others_alone)
+{
+    grant_base(alice, 100);
+    grant_base(bob, 200);
+    grant_celo_bonus(alice, 10);
+    grant_celo_bonus(bob, 20);
+    adjust(alice, 1);
+    debit(bob, 5);
+    debit(alice, 50);
+    in_transaction([&] {
+        credits::refund(db(), bob, "connection", 3, "", now);
+        credits::top_up(db(), bob, 7, "an order", std::nullopt, now);
+        return 0;
+    });
+    BOOST_TEST(account(alice).remaining_seconds == 61);
+    BOOST_TEST(account(bob).remaining_seconds == 225);
+    // Each counts its events for itself.
+    std::int64_t number = 0;
+    for (const auto& event : statement(bob))
+        BOOST_TEST(event.event_id == ++number);
+    BOOST_TEST(number == 5);
+    require_clean_ledger();
+}
+
 BOOST_AUTO_TEST_CASE(a_grant_that_is_rolled_back_can_be_made_again)
 {
     {
@@ -537,6 +571,17 @@ BOOST_AUTO_TEST_CASE(a_refund_gives_back_what_a_connection_was_charged)
     require_clean_ledger();
 }
 
+BOOST_AUTO_TEST_CASE(what_others_were_charged_is_not_refunded)
+{
+    grant_base(alice, 100);
+    grant_base(bob, 100);
+    debit(alice, 10);
+    debit(bob, 60); // of the same connection, by its name
+    database::Transaction tx(db());
+    BOOST_CHECK_EXCEPTION(credits::refund(db(), alice, "connection", 11, "", now), base::Error,
+                          [](const base::Error& error) { return error.name() == "refund_exceeds_debits"; });
+}
+
 BOOST_AUTO_TEST_CASE(the_refusal_of_a_refund_says_what_can_be_had)
 {
     grant_base(alice, 100);
@@ -576,7 +621,7 @@ BOOST_AUTO_TEST_CASE(a_brief_statement_tells_what_follows_one_another_in_one)
     debit(alice, 30);
     now += credits::seconds_per_day;
     debit(alice, 40);
-    debit(bob, 0);
+    grant_base(bob, 1);
     const auto brief = credits::brief_statement(db(), alice, 0);
     std::vector<std::int64_t> deltas;
     for (const auto& event : brief)
@@ -593,12 +638,15 @@ BOOST_AUTO_TEST_CASE(a_brief_statement_tells_what_follows_one_another_in_one)
 BOOST_AUTO_TEST_CASE(each_day_has_its_totals)
 {
     const auto first = credits::day_of(now);
+    now += 3600;
     grant_base(alice, 1000);
+    grant_base(bob, 1000);
     grant_celo_bonus(alice, 500);
     debit(alice, 100);
     adjust(alice, -7);
     now += credits::seconds_per_day;
     debit(alice, 50);
+    adjust(bob, 3);
     in_transaction([&] {
         credits::refund(db(), alice, "connection", 30, "", now);
         return 0;
@@ -608,6 +656,24 @@ BOOST_AUTO_TEST_CASE(each_day_has_its_totals)
     BOOST_TEST((days[0] == credits::Day{first, 1500, -7, 100, 0, 1393}));
     BOOST_TEST((days[1] == credits::Day{first + credits::seconds_per_day, 0, 0, 50, 30, 1373}));
     BOOST_TEST(credits::daily_totals(db(), alice, now).size() == 1u);
+    BOOST_TEST(credits::daily_totals(db(), alice, days[1].begins_at - 1).size() == 2u);
+}
+
+// To the second.
+BOOST_AUTO_TEST_CASE(a_day_begins_at_midnight)
+{
+    adjust(alice, 1);
+    now += credits::seconds_per_day - 1;
+    adjust(alice, 2);
+    now += 1;
+    adjust(alice, 4);
+    const auto days = credits::daily_totals(db(), alice, 0);
+    BOOST_REQUIRE(days.size() == 2u);
+    BOOST_TEST(days[0].adjusted_seconds == 3);
+    BOOST_TEST(days[1].adjusted_seconds == 4);
+    BOOST_TEST(credits::daily_totals(db(), alice, now).size() == 1u);
+    BOOST_TEST(credits::brief_statement(db(), alice, now).size() == 1u);
+    BOOST_TEST(credits::brief_statement(db(), alice, now - 1).size() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(accounts_are_listed_by_their_last_event)
@@ -621,6 +687,8 @@ BOOST_AUTO_TEST_CASE(accounts_are_listed_by_their_last_event)
     BOOST_TEST(listed[0].wallet == alice);
     BOOST_TEST(listed[0].account.consumed_seconds == 1);
     BOOST_TEST((listed[0].last_event_at == now));
+    BOOST_TEST(listed[1].wallet == bob);
+    BOOST_TEST((listed[1].last_event_at == now - 5));
     BOOST_TEST(credits::list_accounts(db(), 1).size() == 1u);
     const auto extent = credits::extent(db());
     BOOST_TEST(extent.accounts == 2);

@@ -2,9 +2,11 @@
 
 #include "base/config.h"
 #include "credits/ledger.h"
+#include "file_size_limit.h"
 #include "fixture.h"
 #include "temporary_folder.h"
 
+#include <cstring>
 #include <filesystem>
 #include <regex>
 #include <sstream>
@@ -98,6 +100,7 @@ BOOST_AUTO_TEST_CASE(sweeps_and_chain_calls_are_counted_by_outcome)
     metrics::count_sweep(counters, "meter", true, 1000000);
     metrics::count_sweep(counters, "meter", false, 20000);
     metrics::count_sweep(counters, "attest", true, 7);
+    metrics::count_sweep(counters, "notify", true, -3); // the clock stepped back
     metrics::ChainCalls calls(counters);
     calls.on_call("eth_call", "ok", 1);
     calls.on_call("eth_call", "unavailable", 5000000);
@@ -106,6 +109,7 @@ BOOST_AUTO_TEST_CASE(sweeps_and_chain_calls_are_counted_by_outcome)
     BOOST_TEST(value_in(text, "session_voice_sweeps_total{sweep=\"meter\",result=\"failed\"}") == "1");
     BOOST_TEST(value_in(text, "session_voice_sweep_last_duration_seconds{sweep=\"meter\"}") == "0.02");
     BOOST_TEST(value_in(text, "session_voice_sweep_last_duration_seconds{sweep=\"attest\"}") == "0.000007");
+    BOOST_TEST(value_in(text, "session_voice_sweep_last_duration_seconds{sweep=\"notify\"}") == "0");
     BOOST_TEST(
         value_in(text, "session_voice_chain_calls_total{method=\"eth_call\",outcome=\"unavailable\"}") ==
         "1");
@@ -141,6 +145,8 @@ BOOST_AUTO_TEST_CASE(what_waits_to_be_told_is_said_by_destination)
     BOOST_TEST(attempts("failed") == "2");
     BOOST_TEST(attempts("given_up") == "1");
     BOOST_TEST(attempts("void") == "");
+    metrics::count_deliveries(counters, Destination::agora, {0, 0, 0, 4});
+    BOOST_TEST(attempts("void") == "4");
 }
 
 BOOST_AUTO_TEST_CASE(the_gauges_are_the_databases)
@@ -256,10 +262,39 @@ BOOST_AUTO_TEST_CASE(the_textfile_is_replaced_as_a_whole)
     BOOST_TEST(line == "second");
     BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
     BOOST_TEST((std::filesystem::status(path).permissions() == static_cast<std::filesystem::perms>(0644)));
-    BOOST_CHECK_THROW(metrics::write_textfile(folder / "missing/voice.prom", "x"), base::Error);
+    const auto refusal = [](const std::string& where) {
+        try {
+            metrics::write_textfile(where, "x");
+        } catch (const base::Error& error) {
+            return std::string(error.what());
+        }
+        return std::string();
+    };
+    BOOST_TEST(refusal(folder / "missing/voice.prom").find("No such file or directory") != std::string::npos);
     std::filesystem::create_directory(folder / "taken.prom");
-    BOOST_CHECK_THROW(metrics::write_textfile(folder / "taken.prom", "x"), base::Error);
+    BOOST_TEST(refusal(folder / "taken.prom").find("cannot rename") != std::string::npos);
     BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_textfile_that_finds_no_room_leaves_the_old_one)
+{
+    const TemporaryFolder folder;
+    const auto path = folder / "voice.prom";
+    metrics::write_textfile(path, "first\n");
+    std::string said;
+    try {
+        const FileSizeLimit limit(10);
+        metrics::write_textfile(path, "second, which is longer\n");
+    } catch (const base::Error& error) {
+        said = error.what();
+    }
+    BOOST_TEST(said.find("cannot write " + path) != std::string::npos);
+    BOOST_TEST(said.find(std::strerror(ENOSPC)) != std::string::npos);
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    BOOST_TEST(line == "first");
+    BOOST_TEST(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(the_files_are_measured_and_one_that_is_not_there_has_no_bytes)

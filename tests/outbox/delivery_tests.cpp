@@ -22,6 +22,22 @@ class DeliveryFixture : public OutboxFixture
     }
 };
 
+// Between the look at what is due and its taking, when an id is drawn, another process is faster.
+class Meanwhile : public base::Random
+{
+  public:
+    Meanwhile(database::Connection& outbox, const char* what) : db_(outbox), what_(what) {}
+    void fill(unsigned char* bytes, std::size_t count) override
+    {
+        std::fill_n(bytes, count, static_cast<unsigned char>(1));
+        db_.execute(what_);
+    }
+
+  private:
+    database::Connection& db_;
+    const char* what_;
+};
+
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(delivery_tests, DeliveryFixture)
@@ -37,6 +53,65 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_told_in_the_order_of_its_stream)
     BOOST_TEST(count("outcome = 'delivered' AND attempts = 1 AND failure IS NULL") == 6);
     BOOST_TEST(deliver_webhooks().delivered == 0);
     BOOST_TEST(sender.sent.size() == 6U);
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_is_waited_for_15_seconds_and_what_becomes_due_is_seen_within_half_a_second)
+{
+    tell("a", 1);
+    deliver();
+    BOOST_TEST(sender.sent.at(0).request.timeout_ms == 15000);
+    BOOST_TEST(sender.waited_ms == 500);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_to_be_told_waits)
+{
+    config.rules.tells_agora = false;
+    tell("a", 1);
+    turn_away(7, 60);
+    const auto tallies = deliver();
+    BOOST_TEST(tallies[0].delivered == 1);
+    BOOST_TEST(sender.sent.size() == 1U);
+    BOOST_TEST(waiting() == 1);
+}
+
+// The machine sleeps, once, while it takes them.
+BOOST_AUTO_TEST_CASE(what_would_count_as_lost_before_its_answer_is_not_sent)
+{
+    class Sleep : public base::Random
+    {
+      public:
+        Sleep(base::UnixSeconds& now, std::int64_t seconds) : now_(now), seconds_(seconds) {}
+        void fill(unsigned char* bytes, std::size_t count) override
+        {
+            std::fill_n(bytes, count, ++drawn_);
+            now_ += std::exchange(seconds_, 0);
+        }
+
+      private:
+        base::UnixSeconds& now_;
+        std::int64_t seconds_;
+        unsigned char drawn_ = 0;
+    };
+    constexpr std::int64_t longest = outbox::lease_seconds - 15 - 1;
+    for (const auto seconds : {longest, longest + 1}) {
+        execute("DELETE FROM outbox");
+        sender.sent.clear();
+        for (int i = 0; i < 17; ++i)
+            tell("room " + std::to_string(i), i);
+        Sleep sleep(now, seconds);
+        outbox::Delivery delivery([this]() -> database::Connection& { return db(); }, sender, clock, sleep,
+                                  config);
+        // Only what is taken after that.
+        BOOST_TEST(delivery.run(go_on)[0].delivered == (seconds == longest ? 17 : 1));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(an_answer_to_what_nobody_asked_is_nothing)
+{
+    tell("a", 1);
+    sender.before_collecting = [&] { sender.under_way.push_back({999, {}}); };
+    BOOST_TEST(deliver_webhooks().delivered == 1);
+    BOOST_TEST(waiting() == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_room_that_fails_holds_back_nobody_but_its_own)
@@ -115,26 +190,86 @@ BOOST_AUTO_TEST_CASE(not_before_its_time_nor_who_comes_behind_it)
     BOOST_TEST(told() == "b1 a1 a2");
 }
 
-// Between the look at what is due and its taking: a late answer, for example, says when to try again.
 BOOST_AUTO_TEST_CASE(what_was_put_off_meanwhile_is_not_taken)
 {
-    class PutOff : public base::Random
-    {
-      public:
-        explicit PutOff(database::Connection& outbox) : db(outbox) {}
-        void fill(unsigned char* bytes, std::size_t count) override // for the id, just before it is taken
-        {
-            std::fill_n(bytes, count, static_cast<unsigned char>(1));
-            db.execute("UPDATE outbox SET due_at = due_at + 60");
-        }
-        database::Connection& db;
-    };
     tell("a");
-    PutOff put_off(db());
-    BOOST_TEST(outbox::claim(db(), outbox::Destination::webhook, 1, put_off, now).empty());
+    Meanwhile put_off(db(), "UPDATE outbox SET due_at = due_at + 60");
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 1, put_off, now).empty());
     BOOST_TEST(waiting() == 1);
-    BOOST_TEST(outbox::claim(db(), outbox::Destination::webhook, 1, random, now).empty());
-    BOOST_TEST(outbox::claim(db(), outbox::Destination::webhook, 1, random, now + 60).size() == 1U);
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 1, random, now).empty());
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 1, random, now + 60).size() == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_taken_or_settled_meanwhile_is_not_taken)
+{
+    for (const char* what : {"UPDATE outbox SET attempts = attempts + 1",
+                             "UPDATE outbox SET settled_at = due_at, outcome = 'delivered'"}) {
+        tell("a");
+        Meanwhile meanwhile(db(), what);
+        BOOST_TEST(outbox::claim(db(), Destination::webhook, 1, meanwhile, now).empty(), what);
+        execute("DELETE FROM outbox");
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nobody_is_held_back_by_what_was_settled_meanwhile)
+{
+    tell("a", 1);
+    tell("a", 2);
+    Meanwhile first(db(), "UPDATE outbox SET settled_at = due_at, outcome = 'delivered' WHERE message_id = "
+                          "(SELECT min(message_id) FROM outbox)");
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, first, now).empty());
+    BOOST_TEST(count("is_held = 1") == 0);
+    deliver();
+    BOOST_TEST(told() == "a2");
+
+    tell("a", 3);
+    tell("a", 4);
+    Meanwhile last(db(), "UPDATE outbox SET settled_at = due_at, outcome = 'delivered' WHERE message_id = "
+                         "(SELECT max(message_id) FROM outbox)");
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, last, now).size() == 1U);
+    BOOST_TEST(count("is_held = 1") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(two_destinations_may_give_their_streams_the_same_name)
+{
+    sender.answer = [](const Sender::Sent& sent) {
+        return Sender::status(sent.request.url.find("agora") == std::string::npos ? 204 : 500);
+    };
+    turn_away(7, 60, "a");
+    tell("a", 1);
+    tell("a", 2);
+    const auto tallies = deliver();
+    BOOST_TEST(tallies[0].delivered == 2);
+    BOOST_TEST(tallies[1].failed == 1);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_due_first_is_told_first)
+{
+    write({Destination::webhook, "a", "later", {{"stream", "a"}, {"number", 1}}, 0, now + 5});
+    tell("b", 1);
+    now += 10;
+    deliver();
+    BOOST_TEST(told() == "b1 a1");
+}
+
+BOOST_AUTO_TEST_CASE(no_more_is_claimed_than_was_asked_for)
+{
+    constexpr int streams = 1200; // more than are looked at in one step
+    for (int i = 0; i < streams; ++i)
+        tell("room " + std::to_string(i), i);
+    for (const std::size_t at_most : {1U, 16U, 300U})
+        BOOST_TEST(outbox::claim(db(), Destination::webhook, at_most, random, now).size() == at_most);
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, streams, random, now).size() == streams - 317U);
+}
+
+BOOST_AUTO_TEST_CASE(what_is_held_leaves_room_for_others_and_for_no_more)
+{
+    for (int i = 0; i < 100; ++i)
+        tell("a", i);
+    for (int i = 0; i < 100; ++i)
+        tell("room " + std::to_string(i), i);
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, random, now).size() == 16U);
+    BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, random, now).size() == 16U);
 }
 
 BOOST_AUTO_TEST_CASE(two_at_once_tell_everything_once)
@@ -200,6 +335,29 @@ BOOST_AUTO_TEST_CASE(who_comes_late_counts_only_if_it_was_delivered)
     BOOST_TEST(outbox::claim(db(), Destination::webhook, 16, random, now).size() == 1U); // the next
 }
 
+BOOST_AUTO_TEST_CASE(each_verdict_is_counted_as_what_it_is)
+{
+    using outbox::Verdict;
+    for (int i = 0; i < 7; ++i)
+        tell("", i);
+    auto taken = outbox::claim(db(), Destination::webhook, 16, random, now);
+    BOOST_REQUIRE(taken.size() == 7U);
+    std::vector<outbox::Result> results;
+    for (const auto verdict : {Verdict::delivered, Verdict::failed, Verdict::failed, Verdict::voided,
+                               Verdict::voided, Verdict::voided, Verdict::failed})
+        results.push_back({taken[results.size()], verdict, "why", {}});
+    const auto tally = outbox::note(db(), results, random, now)[0];
+    BOOST_TEST(tally.delivered == 1);
+    BOOST_TEST(tally.failed == 3);
+    BOOST_TEST(tally.voided == 3);
+    BOOST_TEST(tally.given_up == 0);
+    execute("UPDATE outbox SET attempts = 9, due_at = 1 WHERE settled_at IS NULL");
+    results.clear();
+    for (const auto& last : outbox::claim(db(), Destination::webhook, 16, random, now))
+        results.push_back({last, Verdict::failed, "why", {}});
+    BOOST_TEST(outbox::note(db(), results, random, now)[0].given_up == 3);
+}
+
 BOOST_AUTO_TEST_CASE(whoever_has_gone_is_told_no_more_until_it_is_resumed)
 {
     sender.answer = [](const Sender::Sent& sent) {
@@ -225,6 +383,16 @@ BOOST_AUTO_TEST_CASE(whoever_has_gone_is_told_no_more_until_it_is_resumed)
     BOOST_TEST(resumed == std::vector<std::string>{"webhook"}, boost::test_tools::per_element());
     deliver();
     BOOST_TEST(told() == "a1 b1 a2");
+}
+
+BOOST_AUTO_TEST_CASE(who_is_resumed_is_told_at_once)
+{
+    sender.answer = [](const Sender::Sent&) { return Sender::status(410); };
+    tell("a", 1);
+    BOOST_TEST(deliver_webhooks().failed == 1);
+    database::transact(db(), [&] { outbox::resume(db()); });
+    sender = {};
+    BOOST_TEST(deliver_webhooks().delivered == 1);
 }
 
 BOOST_AUTO_TEST_CASE(one_destination_that_fails_does_not_slow_the_other)
@@ -255,6 +423,24 @@ BOOST_AUTO_TEST_CASE(one_destination_that_fails_does_not_slow_the_other)
     const auto tallies = deliver();
     BOOST_TEST(tallies[1].delivered == 100);
     BOOST_TEST(tallies[0].failed == 100);
+}
+
+BOOST_AUTO_TEST_CASE(what_hangs_takes_its_places_and_no_others)
+{
+    for (int i = 0; i < 60; ++i)
+        tell("room " + std::to_string(i), i);
+    std::vector<Sender::Sent> hanging;
+    std::size_t most = 0;
+    sender.before_collecting = [&] {
+        if (hanging.empty()) // the first half of the first sixteen
+            hanging.assign(sender.under_way.begin(), sender.under_way.begin() + 8);
+        std::erase_if(sender.under_way, [&](const auto& each) { return each.id <= hanging.back().id; });
+        most = std::max(most, hanging.size() + sender.under_way.size());
+        if (sender.under_way.empty())
+            sender.under_way = hanging;
+    };
+    BOOST_TEST(deliver_webhooks().delivered == 60);
+    BOOST_TEST(most == outbox::at_once);
 }
 
 BOOST_AUTO_TEST_CASE(what_could_not_be_noted_is_noted_later_and_sent_once)

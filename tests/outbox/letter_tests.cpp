@@ -137,6 +137,18 @@ BOOST_AUTO_TEST_CASE(agora_has_it_if_it_says_success)
         BOOST_TEST(judged(Destination::agora, status, R"({"status":"success"})") == Verdict::failed);
 }
 
+BOOST_AUTO_TEST_CASE(what_failed_says_why)
+{
+    const auto why = [&](Destination destination, int status, const std::string& failure = {}) {
+        return outbox::judge(attempt(destination, "", "{}"), {status, failure, "", ""}, now).failure;
+    };
+    BOOST_TEST(why(Destination::webhook, 0, "Timeout was reached") == "Timeout was reached");
+    BOOST_TEST(why(Destination::webhook, 503) == "HTTP status 503");
+    BOOST_TEST(why(Destination::agora, 201) == "HTTP status 201");
+    BOOST_TEST(why(Destination::agora, 199) == "HTTP status 199");
+    BOOST_TEST(why(Destination::agora, 200) == "HTTP status 200 without \"status\":\"success\"");
+}
+
 BOOST_AUTO_TEST_CASE(too_late_for_agora_is_void)
 {
     write({Destination::agora, "c", "turn_away", {{"channel", "c"}, {"uid", 7}, {"until", now}}});

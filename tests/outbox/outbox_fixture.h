@@ -39,8 +39,9 @@ class ScriptedSender : public http_client::Sender
         under_way.push_back(sent.back());
         most_under_way = std::max(most_under_way, under_way.size());
     }
-    std::vector<http_client::Finished> collect(std::int64_t) override
+    std::vector<http_client::Finished> collect(std::int64_t wait_ms) override
     {
+        waited_ms = wait_ms;
         if (before_collecting)
             before_collecting();
         std::vector<http_client::Finished> finished;
@@ -54,6 +55,7 @@ class ScriptedSender : public http_client::Sender
     std::vector<Sent> sent;
     std::vector<Sent> under_way;
     std::size_t most_under_way = 0;
+    std::int64_t waited_ms = 0; // at most, the last time
 };
 
 inline base::Config telling_config()

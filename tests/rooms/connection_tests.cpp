@@ -213,9 +213,52 @@ BOOST_AUTO_TEST_CASE(a_connection_is_found_as_it_was_stored)
     BOOST_TEST(!rooms::find_connection(db(), "no such connection"));
 }
 
+// A wallet whose uid is that number, if nobody else has it.
+std::string ending_in(const std::string& last_eight_digits, char first = '0')
+{
+    return "0x" + std::string(1, first) + std::string(31, '0') + last_eight_digits;
+}
+
+BOOST_AUTO_TEST_CASE(a_uid_is_made_of_the_last_31_bits_of_the_wallet)
+{
+    const std::pair<const char*, std::int64_t> uids[] = {
+        {"0000002a", 42}, {"8000002a", 42}, {"1234abcd", 0x1234abcd}, {"7ffffffe", 0x7ffffffe},
+        {"00000001", 1},  {"00000000", 1},  {"7fffffff", 1},          {"80000000", 1}};
+    for (const auto& [digits, uid] : uids)
+        BOOST_TEST(rooms::choose_uid(db(), config.rules, "", {}, ending_in(digits), now) == uid, digits);
+    rooms::Connection last;
+    last.agora_uid = 0x7ffffffe;
+    BOOST_TEST(rooms::choose_uid(db(), config.rules, "", {last}, ending_in("7ffffffe"), now) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_gets_the_uid_of_somebody_who_may_still_be_in_the_channel)
+{
+    const auto room_id = open_room(address(1));
+    const auto first = sit(ending_in("0000002a", '1'), room_id, 1000);
+    BOOST_TEST(first.connection.agora_uid == 42);
+    BOOST_TEST(sit(ending_in("0000002a", '2'), room_id, 1000).connection.agora_uid == 43);
+    BOOST_TEST(sit(ending_in("0000002a", '3'), room_id, 1000).connection.agora_uid == 44);
+    now += 10;
+    leave(first);
+    // By the token that they have still.
+    const auto uid_for = [&](const std::string& wallet, base::UnixSeconds at, const std::string& where) {
+        return rooms::choose_uid(db(), config.rules, where, {}, wallet, at);
+    };
+    const auto& expires_at = first.connection.token_expires_at;
+    const auto other = ending_in("0000002a", '4');
+    BOOST_TEST(uid_for(other, expires_at - 1, room_id) == 43);
+    BOOST_TEST(uid_for(other, expires_at, room_id) == 42);
+    BOOST_TEST(uid_for(other, expires_at - 1, open_room(address(5))) == 42);
+    BOOST_TEST(uid_for(first.connection.wallet, now, room_id) == 42);
+    config.rules.tells_agora = true; // which turns away by the uid
+    BOOST_TEST(uid_for(first.connection.wallet, now, room_id) == 43);
+}
+
 BOOST_AUTO_TEST_CASE(only_an_open_connection_is_found_by_its_wallet)
 {
     const auto room_id = open_room(address(1));
+    BOOST_TEST(!rooms::find_open_connection(db(), address(1)));
+    sit(address(2), room_id, 1000);
     BOOST_TEST(!rooms::find_open_connection(db(), address(1)));
     const auto seat = sit(address(1), room_id);
     const auto found = rooms::find_open_connection(db(), address(1));

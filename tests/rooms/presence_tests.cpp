@@ -96,13 +96,15 @@ BOOST_AUTO_TEST_CASE(a_going_that_an_arrival_has_overtaken_ends_nothing)
     now += 60;
     hear(guest, true, 5, begun + 30);
     hear(guest, false, 4, begun + 20);
+    hear(guest, false, 5, begun + 31); // the same number cannot say two things
     BOOST_TEST(!stored(guest).left_at.has_value());
     BOOST_TEST(is_connected(guest));
 }
 
 BOOST_AUTO_TEST_CASE(what_is_not_ours_changes_nothing)
 {
-    hear(guest, true, 1, begun);
+    hear(guest, true, 1, begun); // the very second in which it joined
+    BOOST_TEST(is_connected(guest));
     const auto before = stored(guest);
     const auto rows = db().rows_written();
     rooms::hear(context(), random.uuid_v4(), {guest.connection.agora_uid, false, 2, 1, begun});
@@ -178,12 +180,65 @@ BOOST_AUTO_TEST_CASE(the_going_of_an_earlier_stay_does_not_end_the_one_after_it)
     BOOST_TEST((stored(again).left_at == begun + 40));
 }
 
+BOOST_AUTO_TEST_CASE(a_going_is_that_of_a_stay_that_ended_up_to_ten_seconds_before)
+{
+    for (const bool is_late : {false, true}) {
+        PresenceFixture other;
+        other.hear(other.guest, true, 1, other.begun);
+        other.now += 20;
+        other.leave(other.guest);
+        const auto again = other.sit(guest_wallet, other.room_id);
+        other.now += 30;
+        other.hear(other.guest, false, 2, other.begun + 20 + 10 + is_late);
+        BOOST_TEST(other.stored(again).left_at.has_value() == is_late);
+        BOOST_TEST(other.is_connected(other.guest) == is_late);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_coming_is_that_of_the_stay_which_is_there)
+{
+    hear(guest, true, 1, begun);
+    now += 20;
+    leave(guest);
+    const auto again = sit(guest_wallet, room_id);
+    hear(again, true, 2, begun + 21);
+    BOOST_TEST(is_connected(again));
+    const auto presence = rooms::find_presence(db(), guest.connection.connection_id);
+    BOOST_TEST_REQUIRE(presence.has_value());
+    BOOST_TEST(presence->client_seq == 1);
+}
+
+BOOST_AUTO_TEST_CASE(the_connected_are_those_in_the_room_whose_clients_are_there)
+{
+    const auto elsewhere = sit(address(3), open_room(address(3)));
+    const auto third = sit(address(4), room_id, 1000);
+    for (const auto* seat : {&host, &guest, &elsewhere, &third})
+        hear(*seat, true, 1, now);
+    plant("UPDATE connections SET agora_uid = 1 WHERE connection_id = " +
+          quoted(host.connection.connection_id));
+    hear(third, false, 2, now + 1, 10);
+    leave(guest);
+    const Texts expected{host.connection.connection_id};
+    BOOST_TEST(rooms::find_connected(db(), room_id) == expected, boost::test_tools::per_element());
+}
+
 BOOST_AUTO_TEST_CASE(one_that_has_lapsed_is_settled_by_its_token)
 {
     now += 200;
     hear(guest, false, 1, begun + 150);
     BOOST_TEST((stored(guest).left_at == begun + 90));
     BOOST_TEST(consumed(guest_wallet) == 90);
+    require_clean_audit();
+}
+
+BOOST_AUTO_TEST_CASE(a_host_who_had_lapsed_before_closes_nothing_by_going)
+{
+    now += 30;
+    renew(guest);
+    now = begun + 100;
+    hear(host, false, 1, begun + 95);
+    BOOST_TEST((stored(host).left_at == begun + 90));
+    BOOST_TEST(!is_closed(room_id));
     require_clean_audit();
 }
 

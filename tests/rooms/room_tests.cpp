@@ -2,6 +2,7 @@
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
 #include "rooms/participation.h"
+#include "rooms/presence.h"
 #include "rooms/stored_room.h"
 
 #include "base/config.h"
@@ -387,12 +388,120 @@ BOOST_AUTO_TEST_CASE(the_operators_listing_shows_private_rooms_too)
     options.is_private = true;
     const auto hidden = create(address(2), options);
     insert_booked_room(address(3));
+    close(open_room(address(4)));
+    BOOST_TEST(rooms::occupancy(db(), config.rules, rooms::Kind::free, now).rooms == 2);
     BOOST_TEST_REQUIRE(listed(true).size() == 1);
     BOOST_TEST(listed(true)[0].room.room_id == open);
     BOOST_TEST_REQUIRE(listed(false).size() == 2);
     BOOST_TEST(listed(false)[0].room.room_id == hidden);
     BOOST_TEST(listed(false)[0].room.is_private);
     BOOST_TEST(rooms::list_active(db(), config.rules, false, 1, now).size() == 1);
+}
+
+BOOST_AUTO_TEST_CASE(no_more_rooms_are_listed_than_were_asked_for_and_the_occupied_come_first)
+{
+    for (unsigned host = 1; host <= 4; ++host) {
+        const auto room_id = open_room(address(host));
+        now += 1;
+        if (host <= 2)
+            sit(address(host), room_id);
+    }
+    Texts hosts;
+    for (const auto& each : rooms::list_active(db(), config.rules, true, 3, now))
+        hosts.push_back(each.room.host_wallet);
+    const Texts expected{address(2), address(1), address(4)};
+    BOOST_TEST(hosts == expected, boost::test_tools::per_element());
+    BOOST_TEST(listed().size() == 4U);
+}
+
+BOOST_AUTO_TEST_CASE(the_list_of_all_rooms_ends_as_exactly_as_the_others)
+{
+    const auto room_id = open_room(address(1));
+    insert_booked_room(address(9));
+    const auto host = sit(address(1), room_id);
+    now += 10;
+    const auto guest = sit(address(2), room_id, 1000);
+    close(open_room(address(3)));
+    const auto list = [&](std::int64_t limit = 10) {
+        return rooms::list_all(db(), config.rules, {}, limit, now);
+    };
+    for (now = host.connection.token_expires_at - 1;
+         now <= guest.connection.token_expires_at + config.rules.unjoined_room_ttl_seconds; ++now) {
+        const auto page = list();
+        BOOST_TEST_CONTEXT(now - guest.connection.token_expires_at)
+        {
+            const bool is_there =
+                now < guest.connection.token_expires_at + config.rules.unjoined_room_ttl_seconds;
+            BOOST_TEST_REQUIRE(page.rooms.size() == (is_there ? 1U : 0U));
+            BOOST_TEST(!page.next.has_value());
+            const std::size_t present = (now < host.connection.token_expires_at ? 1U : 0U) +
+                                        (now < guest.connection.token_expires_at ? 1U : 0U);
+            if (is_there)
+                BOOST_TEST(page.rooms[0].participants.size() == present);
+        }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(the_first_to_join_is_named_first_and_a_draw_goes_by_the_id)
+{
+    const auto room_id = open_room(address(1));
+    Texts expected;
+    for (unsigned number = 1; number <= 5; ++number)
+        expected.push_back(sit(address(number), room_id, 1000).connection.connection_id);
+    leave(sit(address(6), room_id, 1000));
+    BOOST_TEST(listed().at(0).participant_count == 5);
+    BOOST_TEST(rooms::occupancy(db(), config.rules, rooms::Kind::free, now).participants == 5);
+    std::sort(expected.begin(), expected.end());
+    const auto last = expected.front();
+    plant("UPDATE connections SET joined_at = joined_at + 1, last_metered_at = last_metered_at + 1 "
+          "WHERE connection_id = " +
+          quoted(last));
+    std::rotate(expected.begin(), expected.begin() + 1, expected.end());
+    // Whatever else they are ordered by.
+    plant("UPDATE connections SET token_expires_at = token_expires_at + agora_uid % 5");
+    const auto names = [](const std::vector<rooms::Participant>& participants) {
+        Texts ids;
+        for (const auto& each : participants)
+            ids.push_back(each.connection_id);
+        return ids;
+    };
+    BOOST_TEST(names(rooms::view(db(), config.rules, address(1), room_id, now)->participants) == expected,
+               boost::test_tools::per_element());
+    BOOST_TEST(names(rooms::list_all(db(), config.rules, {}, 10, now).rooms.at(0).participants) == expected,
+               boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(both_views_say_whose_client_is_there)
+{
+    const auto room_id = open_room(address(1));
+    const auto host = sit(address(1), room_id);
+    const auto guest = sit(address(2), room_id, 1000);
+    sit(address(3), room_id, 1000); // of whom Agora has said nothing
+    for (const auto* seat : {&host, &guest})
+        rooms::hear(context(), room_id, {seat->connection.agora_uid, true, 1, 0, now});
+    rooms::hear(context(), room_id, {guest.connection.agora_uid, false, 2, 10, now}); // and will be back
+    const auto connected = [](const std::vector<rooms::Participant>& participants) {
+        std::string wallets;
+        for (const auto& each : participants)
+            wallets += each.is_connected ? each.wallet : "";
+        return wallets;
+    };
+    BOOST_TEST(connected(rooms::view(db(), config.rules, address(1), room_id, now)->participants) ==
+               address(1));
+    BOOST_TEST(connected(rooms::list_all(db(), config.rules, {}, 10, now).rooms.at(0).participants) ==
+               address(1));
+}
+
+// Uids are drawn, and this one hardly ever.
+BOOST_AUTO_TEST_CASE(the_smallest_uid_is_seen_everywhere)
+{
+    const auto room_id = open_room(address(1));
+    sit(address(1), room_id);
+    plant("UPDATE connections SET agora_uid = 1");
+    BOOST_TEST(rooms::view(db(), config.rules, address(1), room_id, now)->participants.size() == 1U);
+    BOOST_TEST(rooms::list_all(db(), config.rules, {}, 10, now).rooms.at(0).participants.size() == 1U);
+    BOOST_TEST(listed().at(0).participant_count == 1);
+    BOOST_TEST(rooms::occupancy(db(), config.rules, rooms::Kind::free, now).participants == 1);
 }
 
 // ---- the schema ----
@@ -502,6 +611,23 @@ BOOST_FIXTURE_TEST_CASE(the_audit_is_silent_about_a_healthy_database, AuditFixtu
     require_clean_audit();
 }
 
+// A wallet may be in a booked session besides, and a session may be closed while somebody is still there.
+BOOST_FIXTURE_TEST_CASE(the_audit_lets_booked_rooms_be, AuditFixture)
+{
+    const auto insert = [&](const std::string& booked_room, const std::string& left_at) {
+        plant("INSERT INTO connections (connection_id, room_id, kind, wallet, agora_uid, joined_at, "
+              "last_metered_at, token_expires_at, left_at) VALUES (" +
+              quoted(random.uuid_v4()) + ", " + quoted(booked_room) + ", 'booked', " + quoted(address(2)) +
+              ", 7, 100, 100, 190, " + left_at + ")");
+    };
+    insert(insert_booked_room(address(9)), "NULL");
+    const auto over = insert_booked_room(address(9));
+    insert(over, "180");
+    BOOST_TEST(rooms::audit(db()).empty());
+    execute("UPDATE rooms SET closed_at = 170, created_at = 100 WHERE room_id = " + quoted(over));
+    BOOST_TEST(rooms::audit(db()).empty());
+}
+
 BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_debit_that_the_ledger_does_not_know, AuditFixture)
 {
     change(host, "debited_seconds = 29");
@@ -600,7 +726,9 @@ BOOST_AUTO_TEST_CASE(the_audit_finds_uids_that_are_wrong)
         service.check_only("uids are zero or not distinct in room " + service.room_id);
     }
     AuditFixture service;
-    service.lift_rules();
+    service.change(service.guest, "agora_uid = 1");
+    service.change(service.host, "agora_uid = 4294967294");
+    BOOST_TEST(rooms::audit(service.db()).empty());
     service.execute("UPDATE connections SET agora_uid = 7");
     service.check_only("uids are zero or not distinct in room " + service.room_id);
 }
@@ -632,6 +760,7 @@ BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_connection_in_no_room, AuditFixture)
 BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_room_that_outlives_its_last_participant, AuditFixture)
 {
     execute("UPDATE connections SET left_at = last_metered_at; UPDATE rooms SET emptied_at = 1");
+    sit(address(3), open_room(address(3)));
     check_only("everybody has left but it is not closed: room " + room_id);
 }
 
@@ -662,6 +791,11 @@ BOOST_FIXTURE_TEST_CASE(the_audit_finds_a_room_that_somebody_left_after_its_clos
     leave(guest);
     now += 10;
     leave(host);
+    {
+        database::Transaction tx(db());
+        credits::adjust(db(), address(1), 1, "left_early", now); // is no stay's
+        tx.commit();
+    }
     lift_rules();
     execute("UPDATE rooms SET closed_at = closed_at - 1");
     check_only("somebody left after it was closed: room " + room_id);

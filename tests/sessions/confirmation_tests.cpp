@@ -209,6 +209,16 @@ BOOST_AUTO_TEST_CASE(what_was_mined_in_vain_may_succeed_in_another_block)
     check_sent_once();
 }
 
+BOOST_AUTO_TEST_CASE(a_retry_looks_first_whether_it_has_succeeded_in_another_block)
+{
+    mine_in(100, last_sent(), false);
+    BOOST_TEST(sweep(710) == "failed 1");
+    mine_in(101, last_sent());
+    BOOST_TEST((oracle().retry(Uint256(7), start + 720).state == AttestationState::mined));
+    BOOST_TEST(transactions().size() == 1U);
+    check_sent_once();
+}
+
 BOOST_AUTO_TEST_CASE(what_was_mined_in_vain_has_failed_for_good_when_its_block_is_final)
 {
     mine_in(100, last_sent(), false);

@@ -1203,6 +1203,19 @@ BOOST_AUTO_TEST_CASE(the_sweep_leaves_what_is_not_booked_any_more)
     }
 }
 
+BOOST_AUTO_TEST_CASE(what_another_process_attests_meanwhile_is_not_counted_as_not_booked)
+{
+    meet();
+    bool is_first = true;
+    chain.before = [&](const char* question) {
+        if (question == std::string("booking") && std::exchange(is_first, false))
+            show_attested(attest(700));
+    };
+    BOOST_TEST(sweep(700) == "scanned 1");
+    BOOST_TEST(!is_first);
+    BOOST_TEST(concluded() == "attested");
+}
+
 // Somebody joined it, so it was there: the node may lag behind, or be another's for a moment.
 BOOST_AUTO_TEST_CASE(the_sweep_asks_again_for_what_the_escrow_does_not_know)
 {

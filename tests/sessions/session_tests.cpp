@@ -264,6 +264,7 @@ BOOST_AUTO_TEST_CASE(refusals_come_in_their_order)
     join(host, start - 300);
     join(guest, start + 1200);
     BOOST_TEST(query("SELECT count(*) FROM sessions") == 1);
+    BOOST_TEST(query("SELECT count(*) FROM rooms WHERE visibility = 'private'") == 1);
     require_clean_audit();
 }
 
@@ -549,10 +550,14 @@ BOOST_AUTO_TEST_CASE(what_the_chain_refused_is_not_recalled)
 {
     book();
     enter(host, start);
+    auto another = session;
+    another.booking_id = "8";
+    sessions::join(db(), config, app.tokens, another, host, start, random);
     chain.bookings.at("7").status = ethereum::BookingStatus::cancelled;
     BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start + 1), base::Error,
                           is_refusal(ErrorCode::invalid_argument, "booking not active"));
     chain.is_down = true;
+    BOOST_TEST(sessions::look_up_to_join(db(), chain, Uint256(8), start + 2).host == host);
     BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start + 2), base::Error,
                           is_refusal(ErrorCode::chain_unavailable, "chain_unavailable"));
 }

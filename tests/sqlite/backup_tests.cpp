@@ -88,15 +88,6 @@ auto has_name(const std::string& name)
     return [name](const base::Error& error) { return error.name() == name; };
 }
 
-void run_elsewhere(const std::string& path, const std::string& sql)
-{
-    sqlite3* other = nullptr;
-    BOOST_REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
-    BOOST_REQUIRE_MESSAGE(sqlite3_exec(other, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK,
-                          sqlite3_errmsg(other));
-    sqlite3_close(other);
-}
-
 // A database with ten rows.
 struct BackupFixture
 {

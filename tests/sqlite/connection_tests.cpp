@@ -1,6 +1,7 @@
 #include "sqlite/connection.h"
 
 #include "faults/faulty_vfs.h"
+#include "file_size_limit.h"
 #include "fixture.h"
 #include "sqlite/child_process.h"
 #include "sqlite/shorthand.h"
@@ -11,7 +12,6 @@
 #include <fstream>
 #include <optional>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <utility>
 
@@ -68,31 +68,6 @@ struct FileFixture
     const std::string path = folder / "test.db";
 };
 
-// Restores the soft limit on the size of files, whose excess then fails as a write and not by a signal.
-class FileSizeLimit
-{
-  public:
-    explicit FileSizeLimit(rlim_t bytes)
-    {
-        before_ = std::signal(SIGXFSZ, SIG_IGN);
-        ::getrlimit(RLIMIT_FSIZE, &limit_);
-        auto lower = limit_;
-        lower.rlim_cur = bytes;
-        ::setrlimit(RLIMIT_FSIZE, &lower);
-    }
-    ~FileSizeLimit()
-    {
-        ::setrlimit(RLIMIT_FSIZE, &limit_);
-        std::signal(SIGXFSZ, before_);
-    }
-    FileSizeLimit(const FileSizeLimit&) = delete;
-    FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
-  private:
-    rlimit limit_ = {};
-    void (*before_)(int) = SIG_DFL;
-};
-
 // SQLite counts the question as a write, so it is asked in a transaction.
 std::string journal_mode(Connection& db)
 {
@@ -108,14 +83,6 @@ void fill_log(Connection& db)
     execute(db, "CREATE TABLE fillers (filler TEXT)");
     for (int i = 0; i < 100; ++i)
         execute(db, "INSERT INTO fillers VALUES (zeroblob(4000))");
-}
-
-void run_elsewhere(const std::string& path, const std::string& sql)
-{
-    sqlite3* other = nullptr;
-    BOOST_REQUIRE(sqlite3_open(path.c_str(), &other) == SQLITE_OK);
-    BOOST_REQUIRE(sqlite3_exec(other, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-    sqlite3_close(other);
 }
 
 // A file system that maps no memory for all processes, as long as one of these lives.

@@ -7,6 +7,7 @@
 // acknowledged before it began, restore into a database of its own, and pass every audit there. Then KILLS
 // backups and as many restorations into the database in use are killed while the writers go on; the database
 // must pass every audit after each, and no write may fail.
+#include "base/rules.h"
 #include "processes.h"
 #include "rooms/sweep.h"
 #include "sqlite/backup.h"

@@ -7,6 +7,7 @@
 //   writers, as one
 //                                         would set it up without knowing better; on SQLite before 3.51.3
 //                                         some runs of half a minute lose rows or damage an index
+#include "base/rules.h"
 #include "processes.h"
 #include "rooms/sweep.h"
 
