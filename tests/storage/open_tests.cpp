@@ -1,5 +1,6 @@
 #include "storage/open.h"
 
+#include "base/config.h"
 #include "fixture.h"
 #include "temporary_folder.h"
 
