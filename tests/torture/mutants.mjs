@@ -172,6 +172,11 @@ function make(tree, target) {
     });
 }
 
+// What is not made anew would be tested without the fault.
+async function link(tree, target) {
+    if ((await make(tree, target)) !== 0) throw new Error(`${target} cannot be made in ${tree}`);
+}
+
 function copyTree(number) {
     const tree = path.join(folder, String(number));
     const without = ['--exclude=./build*', '--exclude=./.git', '--exclude=node_modules', '--exclude=./var*'];
@@ -244,14 +249,14 @@ async function isSeen(tree, fault) {
     const program = programOf(fault.file);
     if (program !== undefined) {
         if (/^cgi-bin\/(supervisor|connection_queue)/.test(fault.file)) {
-            await make(tree, 'run_tests');
+            await link(tree, 'run_tests');
             if (!(await passes(tree, own))) return true;
         }
-        await make(tree, program.program);
+        await link(tree, program.program);
         for (const test of program.tests) if (!(await passesEndToEnd(tree, test))) return true;
         return false;
     }
-    await make(tree, 'run_tests');
+    await link(tree, 'run_tests');
     const quick = suites.filter((suite) => !own.includes(suite) && secondsOf.get(suite) < 2);
     const slow = suites.filter((suite) => !own.includes(suite) && !quick.includes(suite));
     const url = isOfPostgresql(fault) ? serverOf(tree) : undefined;
@@ -291,7 +296,7 @@ async function tryFault(tree, fault) {
 // ---- the sample ----
 
 const trees = Array.from({ length: jobs }, (_, number) => copyTree(number));
-for (const tree of trees) await make(tree, 'run_tests');
+for (const tree of trees) await link(tree, 'run_tests');
 await examineUnchanged(trees[0]);
 
 const equivalents = readEquivalents();
