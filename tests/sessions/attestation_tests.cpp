@@ -260,6 +260,12 @@ BOOST_AUTO_TEST_CASE(the_next_nonce_is_over_all_that_is_on_its_way)
     BOOST_TEST(!sessions::is_nonce_held(db(), made, 3)); // by another
     BOOST_TEST(sessions::is_nonce_held(db(), attestation_of("8", 4), 3));
     BOOST_TEST(!sessions::is_nonce_held(db(), attestation_of("8", 4), 2));
+    auto elsewhere = attestation_of("8", 4);
+    elsewhere.chain_id = 1;
+    BOOST_TEST(!sessions::is_nonce_held(db(), elsewhere, 3));
+    elsewhere = attestation_of("8", 4);
+    elsewhere.oracle = other_oracle;
+    BOOST_TEST(!sessions::is_nonce_held(db(), elsewhere, 3));
     made.state = AttestationState::mined;
     made.mined_hash = "0x" + std::string(64, 'a');
     update(made);
