@@ -223,16 +223,17 @@ BOOST_AUTO_TEST_CASE(a_database_of_an_older_schema_is_brought_up_to_date_first)
 
 BOOST_AUTO_TEST_CASE(what_the_audit_finds_is_told_with_the_database_that_has_it)
 {
-    for (const auto& [wrong_at, which] : {std::pair(1, "old"), {2, "new"}}) {
+    for (const auto& wrong : {std::pair(1, "old"), {2, "new"}}) {
         int asked = 0;
-        const auto audit = [&, wrong_at = wrong_at](database::Connection&) {
-            return ++asked == wrong_at ? std::vector<std::string>{"all wrong"} : std::vector<std::string>();
+        const auto audit = [&](database::Connection&) {
+            return ++asked == wrong.first ? std::vector<std::string>{"all wrong"}
+                                          : std::vector<std::string>();
         };
         BOOST_CHECK_EXCEPTION(
             storage::move(*storage::connect(config), *storage::connect(second), "elsewhere", audit),
-            base::Error, [which = which](const base::Error& error) {
+            base::Error, [&](const base::Error& error) {
                 return std::string(error.what()) ==
-                       "move_failed: in the " + std::string(which) + " database: all wrong";
+                       "move_failed: in the " + std::string(wrong.second) + " database: all wrong";
             });
     }
 }
