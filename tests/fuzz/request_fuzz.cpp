@@ -408,7 +408,7 @@ class Service
 
     const base::Config config_ = settings();
     SeededRandom random_;
-    shared::Counters counters_{":memory:"};
+    shared::Counters counters_{""};
     Node* node_ = new Node;
     ethereum::RpcChain chain_{std::unique_ptr<ethereum::Transport>(node_), wallet(0).address(),
                               wallet(0).address(), config_.escrow_address};
