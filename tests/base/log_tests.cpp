@@ -1,29 +1,13 @@
 #include "base/log.h"
 
 #include "fixture.h"
-
-#include <fcntl.h>
-#include <unistd.h>
+#include "logged_by.h"
 
 namespace {
 
-// What `message` puts on standard error. Short ones only: they must fit the pipe.
 std::string logged(std::string_view message)
 {
-    int ends[2];
-    BOOST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    const int saved = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-    ::dup2(ends[1], STDERR_FILENO);
-    base::log(message);
-    ::dup2(saved, STDERR_FILENO);
-    ::close(saved);
-    ::close(ends[1]);
-    std::string text;
-    char buffer[4096];
-    for (ssize_t count; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
-        text.append(buffer, static_cast<std::size_t>(count));
-    ::close(ends[0]);
-    return text;
+    return logged_by([&] { base::log(message); });
 }
 
 } // namespace

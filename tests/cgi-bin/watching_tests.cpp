@@ -2,11 +2,10 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "handler_fixture.h"
+#include "logged_by.h"
 #include "request_log.h"
 
 #include <algorithm>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace {
 
@@ -19,22 +18,6 @@ base::Config watched()
     return config;
 }
 
-// What `work` puts on standard error.
-template <class Work>
-std::string logged(Work work)
-{
-    const TemporaryFolder folder;
-    const int saved = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-    const int file = ::open((folder / "log").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    ::dup2(file, STDERR_FILENO);
-    work();
-    ::dup2(saved, STDERR_FILENO);
-    ::close(saved);
-    ::close(file);
-    std::ifstream text(folder / "log");
-    return {std::istreambuf_iterator<char>(text), {}};
-}
-
 struct WatchedFixture : HandlerFixture
 {
     WatchedFixture() : HandlerFixture(watched()) {}
@@ -44,7 +27,7 @@ struct WatchedFixture : HandlerFixture
     {
         asked.now = now;
         asked.now_ms = now * 1000 + 7;
-        const auto text = logged([&] { record(app, asked, dispatch(app, asked), microseconds); });
+        const auto text = logged_by([&] { record(app, asked, dispatch(app, asked), microseconds); });
         BOOST_TEST_REQUIRE(std::count(text.begin(), text.end(), '\n') == 1, text);
         return base::parse_json(text);
     }
@@ -98,11 +81,11 @@ BOOST_AUTO_TEST_CASE(the_detail_of_a_failure_is_found_by_the_id)
         signed_in(request("POST", "/rooms/join", R"({"room_id":")" + unknown_id + R"("})"), named(2));
     asked.body = R"({"room_id":")" + std::string(get("/rooms/active").body["rooms"][0]["room_id"]) + R"("})";
     asked.request_id = "the-one-that-failed";
-    const auto text = logged([&] { BOOST_TEST(send(asked).status == 500); });
+    const auto text = logged_by([&] { BOOST_TEST(send(asked).status == 500); });
     BOOST_TEST(text.find("as if the disk failed") != std::string::npos, text);
     BOOST_TEST(text.find(" session-voice: POST /rooms/join: ") != std::string::npos, text);
     BOOST_TEST(text.find("(request the-one-that-failed)\n") != std::string::npos, text);
-    BOOST_TEST(logged([] { base::log("later"); }).find("(request") == std::string::npos);
+    BOOST_TEST(logged_by([] { base::log("later"); }).find("(request") == std::string::npos);
 }
 
 // ---- the log ----
@@ -130,7 +113,7 @@ BOOST_AUTO_TEST_CASE(a_line_tells_time_and_duration_in_milliseconds)
     BOOST_TEST(log_line(asked, 7)["ms"] == 0.007);
     BOOST_TEST(log_line(asked, 5'000'999)["ms"] == 5000.999);
     auto later = asked;
-    const auto text = logged([&] {
+    const auto text = logged_by([&] {
         later.now_ms = now * 1000 + 86'399'999;
         record(app, later, dispatch(app, later), 1);
     });
@@ -178,7 +161,7 @@ BOOST_AUTO_TEST_CASE(a_failure_is_logged_and_a_refusal_is_not)
         BOOST_TEST_CONTEXT(static_cast<int>(code))
         {
             http::Response response;
-            const auto text = logged([&] { response = withdraw(app, asked, {}, error); });
+            const auto text = logged_by([&] { response = withdraw(app, asked, {}, error); });
             BOOST_TEST((text.find("GET /health: ") != std::string::npos) == is_logged);
             BOOST_TEST(text.empty() == !is_logged);
             std::string told;
@@ -197,7 +180,7 @@ BOOST_AUTO_TEST_CASE(what_is_said_of_a_failure_names_the_pattern_of_the_path)
     execute("ALTER TABLE connections RENAME TO elsewhere");
     for (const auto* method : {"GET", "DELETE"}) {
         const auto asked = signed_in(request(method, "/rooms/" + room_id), address(1));
-        const auto text = logged([&] { BOOST_TEST(send(asked).status == 500); });
+        const auto text = logged_by([&] { BOOST_TEST(send(asked).status == 500); });
         BOOST_TEST(text.find(room_id) == std::string::npos, text);
         BOOST_TEST(text.find(std::string(" session-voice: ") + method + " /rooms/:room_id: ") !=
                        std::string::npos,
@@ -282,7 +265,7 @@ BOOST_AUTO_TEST_CASE(what_is_taken_back_is_not_said_to_be_debited)
 BOOST_AUTO_TEST_CASE(the_lines_can_be_switched_off)
 {
     config.log_requests = false;
-    BOOST_TEST(logged([&] {
+    BOOST_TEST(logged_by([&] {
                    const auto asked = request("GET", "/health");
                    record(app, asked, dispatch(app, asked), 1);
                }) == "");

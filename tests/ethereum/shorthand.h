@@ -4,35 +4,14 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/json.h"
+#include "logged_by.h"
 
 #include <boost/test/unit_test.hpp>
-#include <fcntl.h>
 #include <string>
-#include <unistd.h>
 
 inline bool is_chain_unavailable(const base::Error& error)
 {
     return error.code() == base::ErrorCode::chain_unavailable && error.name() == "chain_unavailable";
-}
-
-// What `work` puts on standard error, and so into the log. Short texts only: they must fit the pipe.
-template <class Work>
-std::string logged_by(const Work& work)
-{
-    int ends[2];
-    BOOST_REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    const int saved = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-    ::dup2(ends[1], STDERR_FILENO);
-    work();
-    ::dup2(saved, STDERR_FILENO);
-    ::close(saved);
-    ::close(ends[1]);
-    std::string text;
-    char buffer[4096];
-    for (ssize_t count; (count = ::read(ends[0], buffer, sizeof buffer)) > 0;)
-        text.append(buffer, static_cast<std::size_t>(count));
-    ::close(ends[0]);
-    return text;
 }
 
 // Of "0x...", as vectors write them.

@@ -1,6 +1,7 @@
 #include "shared/mapped_file.h"
 
 #include "fixture.h"
+#include "logged_by.h"
 #include "sqlite/child_process.h"
 #include "temporary_folder.h"
 
@@ -235,21 +236,16 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_mapped_is_told_once_and_tried_again)
     BOOST_TEST(errno == EINVAL);
 
     shared::LazyMapping lazy(folder / "later/file", format, size_bytes);
-    const auto said = folder.write("said", "");
-    const int saved = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-    const int log = ::open(said.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-    ::dup2(log, STDERR_FILENO);
-    const bool is_there = lazy.get() != nullptr || lazy.get() != nullptr;
-    std::filesystem::create_directory(folder / "later");
-    const auto* const mapped = lazy.get();
-    ::dup2(saved, STDERR_FILENO);
-    ::close(saved);
-    ::close(log);
+    bool is_there = true;
+    const MappedFile* mapped = nullptr;
+    const auto text = logged_by([&] {
+        is_there = lazy.get() != nullptr || lazy.get() != nullptr;
+        std::filesystem::create_directory(folder / "later");
+        mapped = lazy.get();
+    });
     BOOST_TEST(!is_there);
     BOOST_TEST(mapped != nullptr);
     BOOST_TEST(lazy.get() == mapped);
-    std::ifstream file(said);
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
     BOOST_TEST(std::count(text.begin(), text.end(), '\n') == 1);
     BOOST_TEST(text.find("later/file, which cannot be mapped: No such file") != std::string::npos, text);
 }
