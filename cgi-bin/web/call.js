@@ -123,7 +123,6 @@ class View {
 
     async leave() {
         await leave(this.call);
-        find('#call-title').focus();
         await this.load();
     }
 
@@ -171,7 +170,10 @@ class View {
         const state = find('#call-state');
         if (state.textContent !== said) state.textContent = said;
         state.className = `state ${kind}`;
-        find('#inside').hidden = !isIn;
+        const inside = find('#inside');
+        const tookFocus = !isIn && inside.contains(document.activeElement);
+        inside.hidden = !isIn;
+        if (tookFocus) find('#call-title').focus(); // the element that had it is gone
         find('#outside').hidden = isIn;
         this.#button('join').disabled = call.state === 'joining' || this.gone !== undefined;
         const mute = this.#button('mute');

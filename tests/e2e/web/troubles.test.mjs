@@ -321,10 +321,16 @@ describe('a call', () => {
         await reach('Mute');
         await page.keyboard.press('Space');
         await page.getByRole('button', { name: 'Unmute', pressed: true }).waitFor();
+        // The focus does not wait for the service's answer.
+        let answer;
+        const isToBeAnswered = new Promise((resolve) => (answer = resolve));
+        await page.route('**/rooms/leave', (route) => isToBeAnswered.then(() => route.continue()));
         await reach('Leave');
         await page.keyboard.press('Enter');
-        await see(page, /^You left/);
+        await see(page, 'You left.');
         assert.equal(await page.evaluate(() => document.activeElement.id), 'call-title');
+        answer();
+        await see(page, /^You left\. This call took/);
         await person.close();
     });
 
