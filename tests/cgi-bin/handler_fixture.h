@@ -147,7 +147,7 @@ inline base::Config config_with_database(const std::string& path)
 {
     auto config = test_config();
     config.database_path = path;
-    // Its own vacuum may hold a lock of PostgreSQL's for a moment.
+    // PostgreSQL itself may hold a lock for a moment.
     config.database_busy_timeout_ms = engine::is_postgresql() ? 50 : 1;
     return config;
 }
