@@ -123,6 +123,7 @@ describe('the page', () => {
         await see(guest.page, 'You are in the call.');
 
         for (const { page } of [host, second, guest]) {
+            await see(page, 'You are heard.');
             await page.evaluate(() => window.agora.client.emit('user-joined', { uid: 1 }));
             await page.waitForFunction(() => document.querySelectorAll('.person').length === 3);
         }

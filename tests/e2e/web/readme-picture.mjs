@@ -18,6 +18,7 @@ try {
     await page.locator('#statement-link').waitFor();
     await page.getByRole('link', { name: 'Join: Evening talk' }).click();
     await page.locator('.person').nth(3).waitFor();
+    await page.getByText('You are heard.').waitFor();
     await page.evaluate((uid) => window.agora.client.emit('volume-indicator', [{ uid, level: 60 }]), agora_uid);
     await page.locator('.person.speaking').waitFor();
     await page.screenshot({ path: file, animations: 'disabled' });

@@ -77,6 +77,10 @@ function isTold(pid, signal) {
 
 const participantsOf = async ({ host, room_id }) => ok(await host.get(`/rooms/${room_id}`)).participants;
 
+// The page says that it is in the call before Agora's SDK has entered the channel.
+const inChannel = (page) =>
+    until(() => page.evaluate(() => window.agora.client?.connectionState === 'CONNECTED'), 'in the channel');
+
 describe('signing in', () => {
     it('takes no for an answer', async () => {
         const wallet = makeWallet();
@@ -132,6 +136,7 @@ describe('a call', () => {
     it('is lost without a network when the token ends, and back with it', async () => {
         const guest = await guestIn(briefService);
         const { page, person } = guest;
+        await inChannel(page);
         await person.context.setOffline(true);
         await see(page, inside);
         await see(page, lost);
@@ -140,7 +145,7 @@ describe('a call', () => {
         await sleep(4000);
         await person.context.setOffline(false);
         await see(page, inside);
-        assert.equal(await page.evaluate(() => window.agora.client.connectionState), 'CONNECTED');
+        await inChannel(page);
         await until(async () => (await participantsOf(guest)).length === 2, 'the seat');
         await person.close();
     });
@@ -187,11 +192,12 @@ describe('a call', () => {
             await signedIn(page);
             await button(page, 'Create and join').click();
             await see(page, inside);
+            await inChannel(page);
             const leavesOf = () => page.evaluate(() => window.agora.calls.filter(([each]) => each === 'leave').length);
             await page.clock.fastForward(minutes);
             await until(async () => (await leavesOf()) === 1, 'out of the channel');
             await see(page, inside);
-            assert.equal(await page.evaluate(() => window.agora.client.connectionState), 'CONNECTED');
+            await inChannel(page);
             await button(page, 'Leave').click();
             await see(page, /^You left/);
             await person.close();
@@ -210,6 +216,7 @@ describe('a call', () => {
         await signedIn(page);
         await button(page, 'Create and join').click();
         await see(page, inside);
+        await inChannel(page);
         await page.evaluate(() => {
             window.isBehind = true;
             document.dispatchEvent(new Event('visibilitychange'));
