@@ -6,6 +6,7 @@ import { sayError, shortWallet, texts } from './texts.js';
 export const client = new Client({ url: new URL('.', document.baseURI).href });
 
 let hasDemo = false;
+let asked; // whether it has
 const listeners = new Set();
 
 // Calls back whenever somebody signs in or out; gives back what ends that.
@@ -36,7 +37,7 @@ async function sign({ provider }) {
 
 // True once somebody is signed in. What the person gives up is no error.
 export async function signIn() {
-    const wallets = await discoverWallets();
+    const [wallets] = await Promise.all([discoverWallets(), asked]);
     const dialog = find('#wallets');
     const hint = find('#wallets-hint');
     const run = (task) => async () => {
@@ -79,8 +80,16 @@ export async function tryWithoutWallet() {
     show();
 }
 
+async function askForDemo() {
+    try {
+        const answer = await fetch(new URL('health', client.url), { signal: AbortSignal.timeout(10_000) });
+        hasDemo = (await answer.json()).demo === true;
+    } catch {} // the list of rooms will say so
+    show();
+}
+
 // Before the first view is shown.
-export async function begin() {
+export function begin() {
     find('#sign-in').addEventListener('click', ({ currentTarget }) => act(currentTarget, signIn));
     find('#sign-out').addEventListener('click', () => {
         client.signOut();
@@ -92,8 +101,5 @@ export async function begin() {
         notify(texts.errors.unauthorized);
     });
     show();
-    try {
-        hasDemo = (await (await fetch(new URL('health', client.url))).json()).demo === true;
-    } catch {} // the list of rooms will say so
-    show();
+    asked = askForDemo();
 }

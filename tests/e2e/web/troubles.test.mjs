@@ -77,6 +77,14 @@ function isTold(pid, signal) {
 
 const participantsOf = async ({ host, room_id }) => ok(await host.get(`/rooms/${room_id}`)).participants;
 
+// Such requests wait until what this gives back is called.
+async function held(page, address) {
+    let answer;
+    const isToBeAnswered = new Promise((resolve) => (answer = resolve));
+    await page.route(address, (route) => isToBeAnswered.then(() => route.continue()));
+    return answer;
+}
+
 // The page says that it is in the call before Agora's SDK has entered the channel.
 const inChannel = (page) =>
     until(() => page.evaluate(() => window.agora.client?.connectionState === 'CONNECTED'), 'in the channel');
@@ -113,6 +121,20 @@ describe('signing in', () => {
         await see(person.page, /no Ethereum wallet/);
         await button(person.page, 'Cancel').click();
         assert.equal(await person.page.locator('#sign-in').isVisible(), true);
+        await person.close();
+    });
+
+    it('waits for the service to say whether it can be tried without a wallet', async () => {
+        const person = await newPerson(browser);
+        const { page } = person;
+        await page.clock.install();
+        const answer = await held(page, '**/health');
+        await page.goto(addressOf(service));
+        await button(page, 'Sign in').click();
+        await page.clock.runFor(5000); // no wallet has shown up
+        answer();
+        await page.getByRole('dialog').getByRole('button', { name: 'Try without a wallet', exact: true }).click();
+        await signedIn(page);
         await person.close();
     });
 
@@ -329,9 +351,7 @@ describe('a call', () => {
         await page.keyboard.press('Space');
         await page.getByRole('button', { name: 'Unmute', pressed: true }).waitFor();
         // The focus does not wait for the service's answer.
-        let answer;
-        const isToBeAnswered = new Promise((resolve) => (answer = resolve));
-        await page.route('**/rooms/leave', (route) => isToBeAnswered.then(() => route.continue()));
+        const answer = await held(page, '**/rooms/leave');
         await reach('Leave');
         await page.keyboard.press('Enter');
         await see(page, 'You left.');
