@@ -164,6 +164,16 @@ BOOST_AUTO_TEST_CASE(what_is_sent_says_what_was_measured)
     BOOST_TEST(concluded() == "attested");
 }
 
+BOOST_AUTO_TEST_CASE(without_an_escrow_the_mock_chain_is_sent_to_nobody)
+{
+    config.escrow_address = "";
+    meet();
+    attest(700);
+    BOOST_TEST_REQUIRE(chain.sent.size() == 1u);
+    const auto to_nobody = "94" + std::string(40, '0'); // RLP's 20 bytes
+    BOOST_TEST(base::to_hex(chain.sent.front()).find(to_nobody) != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(everything_is_stored_before_anything_is_sent)
 {
     meet();
@@ -870,6 +880,18 @@ BOOST_AUTO_TEST_CASE(the_same_said_by_somebody_else_is_a_failure_after_ten_minut
     BOOST_TEST((resume(1400)->state == AttestationState::confirmed));
     BOOST_TEST(stored().failure.value_or("") == "");
     check_sent_once();
+}
+
+BOOST_AUTO_TEST_CASE(the_ten_minutes_begin_when_it_was_sent_last)
+{
+    meet();
+    const auto attestation = attest(700);
+    resume(760);
+    BOOST_TEST_REQUIRE(chain.sent.size() == 2u);
+    take_nonce();
+    show_attested(attestation);
+    BOOST_TEST((resume(1359)->state == AttestationState::submitted));
+    BOOST_TEST(refusal([&] { resume(1360); }) == "attestation_failed: somebody else attested the same");
 }
 
 BOOST_AUTO_TEST_CASE(an_attestation_of_another_chain_is_left_alone)
