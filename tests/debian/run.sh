@@ -223,8 +223,11 @@ else
         check "a bare Debian: $release" make_bare "$release"
         check "that was all of $release" in_release "$release"
     done
-    check "lintian finds nothing to complain about" \
-        lintian --allow-root --fail-on error,warning --no-tag-display-limit "$tmp"/*/packages/session-voice_first.deb
+    # It blames an older release's package for what that release's debhelper does.
+    not_older=$(printf '%s\n' "$@" | sed -n "/^$host\$/,\$p")
+    # shellcheck disable=SC2046,SC2086 # a word each
+    check "lintian finds nothing to complain about" lintian --allow-root --fail-on error,warning --no-tag-display-limit \
+        $(printf "$tmp/%s/packages/session-voice_first.deb " ${not_older:-"$@"})
 fi
 
 echo "$passed passed, $failed failed"

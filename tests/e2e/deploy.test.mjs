@@ -12,7 +12,7 @@ import { Deployment, Host, cgiVariants, commands, isRoot, replaced, variants } f
 const kib = 1024;
 const mib = 1024 * kib;
 const answerMs = 15_000;
-const promptMs = 3000;
+const promptMs = 10_000; // on a machine that stalls; whoever is held up waits for longer
 const readyMs = 30_000;
 
 // Sends bytes and gives back what is answered up to the end of the head; undefined if the server hangs up.

@@ -382,8 +382,8 @@ describe('FastCGI', { concurrency: 3 }, () => {
             };
             // One that dies young might do so again at once. (One that began in the second before is not young.)
             const waited = [];
-            while (Math.max(0, ...waited) < 900 && waited.length < 6) waited.push(await replaced('SIGKILL'));
-            assert.ok(waited.length < 6, `${waited}`);
+            while (!waited.some((ms) => ms >= 900) && waited.length < 30) waited.push(await replaced('SIGKILL'));
+            assert.ok(waited.length < 30, `${waited}`);
             await sleep(1100);
             await replaced('SIGTERM');
             assert.match(programOf(program.pid), /\(deleted\)$/, 'it has not become another program');

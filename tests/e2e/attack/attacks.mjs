@@ -220,7 +220,8 @@ const keyedFlood = {
         const count = size === long ? 2000 : 100;
         const statuses = {};
         const begun = performance.now();
-        for (let number = 0; number < count; number += 1) {
+        // A slow machine asks little faster than it is allowed to.
+        for (let number = 0; number < count || (!statuses[429] && number < 10 * count); number += 1) {
             const headers = { 'Idempotency-Key': `key-of-an-attacker-${number}` };
             const { status } = await client.post('/rooms/leave', { room_id: nobody, connection_id: nobody }, { headers });
             statuses[status] = (statuses[status] ?? 0) + 1;
