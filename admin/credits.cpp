@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/rules.h"
 #include "command.h"
 #include "credits/ledger.h"
 #include "credits/notice.h"

@@ -111,9 +111,9 @@ class Doctor
     void examine_token_life(const base::Config& config)
     {
         constexpr std::int64_t kept_seconds = 3300;
-        if (config.rules.jwt_ttl_seconds < kept_seconds)
+        if (config.jwt_ttl_seconds < kept_seconds)
             findings_.warn(
-                "JWT_TTL_SECONDS is " + std::to_string(config.rules.jwt_ttl_seconds) +
+                "JWT_TTL_SECONDS is " + std::to_string(config.jwt_ttl_seconds) +
                     "; clients of the first service keep an access token for 55 minutes, and get 401 when it "
                     "has expired",
                 "set JWT_TTL_SECONDS to " + std::to_string(kept_seconds) + " or more");
@@ -207,7 +207,7 @@ class Doctor
         const auto age = "the last sweep was " + std::to_string(age_seconds) + " s ago";
         if (age_seconds < 0)
             findings_.fail("the last sweep lies in the future", "the clock was set back; set it right");
-        else if (age_seconds > config.rules.sweep_stale_after_seconds)
+        else if (age_seconds > config.sweep_stale_after_seconds)
             findings_.fail(age, advice);
         else
             findings_.ok(age);

@@ -1,6 +1,8 @@
 #include "doctor_files.h"
 
-#include "base/config.h"
+#include "base/database_settings.h"
+#include "base/server_settings.h"
+#include "base/settings.h"
 #include "unit.h"
 
 #include <algorithm>
@@ -136,21 +138,23 @@ void examine_files(Findings& findings, const std::string& database_path,
 
 void examine_textfile(Findings& findings, const base::Config& config)
 {
-    if (config.metrics_textfile.empty())
+    const auto& textfile = base::settings<base::ServerSettings>(config).metrics_textfile;
+    if (textfile.empty())
         return;
-    const auto folder = fs::path(config.metrics_textfile).parent_path().string();
+    const auto folder = fs::path(textfile).parent_path().string();
     const std::string unit = "session-voice-meter.service";
     struct stat folder_stat = {}, database = {};
-    const auto owner = ::stat(config.database_path.c_str(), &database) == 0
-                           ? read_user(::getpwuid(database.st_uid))
-                           : std::nullopt;
+    const auto owner =
+        ::stat(base::settings<base::DatabaseSettings>(config).database_path.c_str(), &database) == 0
+            ? read_user(::getpwuid(database.st_uid))
+            : std::nullopt;
     if (::stat(folder.c_str(), &folder_stat) != 0)
         findings.warn("METRICS_TEXTFILE: " + folder + ": " + std::strerror(errno),
                       "create it, for the user who runs the sweep");
     else if (owner && !may(*owner, folder_stat, may_write_and_enter))
         findings.warn("METRICS_TEXTFILE: user " + owner->name + " cannot write in " + folder,
                       "let the user who runs the sweep write there, or name another folder");
-    else if (!may_write(read_unit(unit, base::process_environment()), config.metrics_textfile))
+    else if (!may_write(read_unit(unit, base::process_environment()), textfile))
         findings.warn("METRICS_TEXTFILE: " + unit + " may not write in " + folder,
                       "systemctl edit " + unit +
                           ", and add the lines [Service] and ReadWritePaths=" + folder);

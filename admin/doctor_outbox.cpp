@@ -1,6 +1,8 @@
 #include "doctor_outbox.h"
 
-#include "base/config.h"
+#include "base/listeners.h"
+#include "base/settings.h"
+#include "base/webhook_settings.h"
 #include "outbox/standing.h"
 
 namespace {
@@ -34,18 +36,19 @@ void examine_destination(Findings& findings, database::Connection& db, outbox::D
 
 void examine_outbox(Findings& findings, const base::Config& config, database::Connection& db)
 {
-    const auto& rules = config.rules;
-    if (!rules.tells_application)
+    const auto& listeners = base::settings<base::Listeners>(config);
+    const auto& webhooks = base::settings<base::WebhookSettings>(config);
+    if (!listeners.tells_application)
         findings.ok("WEBHOOK_URL is not set: there are no webhooks");
-    if (!rules.tells_agora)
+    if (!listeners.tells_agora)
         findings.ok("AGORA_CUSTOMER_ID is not set: who is removed from a room can use their Agora token to "
                     "its end");
-    if (config.webhook_secrets.size() > 1)
+    if (webhooks.webhook_secrets.size() > 1)
         findings.ok(
             "WEBHOOK_SECRET has two secrets: take the old one away once the receiver has the new one");
-    if (config.webhook_allow_private)
+    if (webhooks.webhook_allow_private)
         findings.warn("WEBHOOK_ALLOW_PRIVATE is 1: the name in WEBHOOK_URL may lead into your own network",
                       "set it to 0 unless the application is there");
-    examine_destination(findings, db, outbox::Destination::webhook, rules.tells_application);
-    examine_destination(findings, db, outbox::Destination::agora, rules.tells_agora);
+    examine_destination(findings, db, outbox::Destination::webhook, listeners.tells_application);
+    examine_destination(findings, db, outbox::Destination::agora, listeners.tells_agora);
 }

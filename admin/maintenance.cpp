@@ -1,6 +1,7 @@
 #include "auth/nonce.h"
-#include "base/config.h"
+#include "base/database_settings.h"
 #include "base/error.h"
+#include "base/settings.h"
 #include "command.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
@@ -122,7 +123,7 @@ void backup(Command& command)
 
 void restore(Command& command)
 {
-    const auto& path = command.config.database_path;
+    const auto& path = base::settings<base::DatabaseSettings>(command.config).database_path;
     const auto& file = command.arguments.file;
     if (path.empty())
         throw base::Error(base::ErrorCode::invalid_argument, "not_for_postgresql",
@@ -143,7 +144,8 @@ void restore(Command& command)
                           "this replaces " + sentence(replaced) + " with " + sentence(restored) +
                               "; to do it, add --yes");
     sqlite::Options options;
-    options.busy_timeout_ms = static_cast<int>(command.config.database_busy_timeout_ms);
+    options.busy_timeout_ms =
+        static_cast<int>(base::settings<base::DatabaseSettings>(command.config).database_busy_timeout_ms);
     options.make_anew = true;
     sqlite::Connection current(path, options);
     restoration.replace(current);

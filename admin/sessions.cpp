@@ -1,6 +1,8 @@
-#include "base/config.h"
+#include "base/chain_settings.h"
+#include "base/database_settings.h"
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/settings.h"
 #include "command.h"
 #include "sessions/oracle.h"
 #include "sqlite/backup.h"
@@ -75,8 +77,9 @@ void show_presence(Command& command, database::Connection& db, const sessions::K
     const auto show = [&](const char* party, const char* line, const std::string& wallet) {
         text << "  " << line << wallet << "\n";
         base::Json json = {{"wallet", wallet}, {"stays", base::Json::array()}};
-        auto stays = unite(sessions::find_stays(db, command.config, session.booking_id, wallet, command.now),
-                           terms.ends_at);
+        auto stays =
+            unite(sessions::find_stays({db, command.config, command.now}, session.booking_id, wallet),
+                  terms.ends_at);
         for (const auto& stay : stays) {
             text << "             " << base::iso8601(stay.joined_at) << " to " << base::iso8601(stay.left_at)
                  << ", " << stay.left_at - stay.joined_at << " s\n";
@@ -151,20 +154,22 @@ void perform(Command& command, database::Connection& db, ethereum::Chain& chain,
 
 void perform(Command& command, OracleAction action)
 {
-    const auto chain = ethereum::make_chain(command.config, {command.config.rpc_timeout_ms, true});
+    const auto chain = ethereum::make_chain(
+        command.config, {base::settings<base::ChainSettings>(command.config).rpc_timeout_ms, true});
     auto& db = command.database_without_rehearsal();
     if (!command.arguments.dry_run) {
         perform(command, db, *chain, action);
         return;
     }
     SilentChain silent(*chain);
-    if (!command.config.database_url.empty()) {
+    if (!base::settings<base::DatabaseSettings>(command.config).database_url.empty()) {
         database::TransactionGroup rehearsal(db); // never committed
         perform(command, db, silent, action);
         return;
     }
     // A node may take its time, and meanwhile nobody must wait for the write lock: this is played on a copy.
-    const sqlite::ScratchFile scratch(command.config.database_path + "-rehearsal");
+    const sqlite::ScratchFile scratch(base::settings<base::DatabaseSettings>(command.config).database_path +
+                                      "-rehearsal");
     command.file("").copy_into(scratch.path());
     sqlite::Connection copy(scratch.path());
     perform(command, copy, silent, action);

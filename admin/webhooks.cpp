@@ -1,7 +1,8 @@
 // What others are told, and what of it did not get through: the outbox.
-#include "base/config.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/settings.h"
+#include "base/webhook_settings.h"
 #include "command.h"
 #include "http_client/client.h"
 #include "outbox/letter.h"
@@ -122,7 +123,7 @@ void webhooks_test(Command& command)
 {
     constexpr std::size_t shown_bytes = 500;
     const auto& config = command.config;
-    if (config.webhook_url.empty())
+    if (base::settings<base::WebhookSettings>(config).webhook_url.empty())
         throw base::Error(base::ErrorCode::not_configured, "not_configured", "WEBHOOK_URL is not set");
     base::SystemRandom random;
     outbox::Attempt attempt;

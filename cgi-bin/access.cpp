@@ -1,9 +1,14 @@
 #include "access.h"
 
-#include "base/config.h"
+#include "base/agora_settings.h"
+#include "base/chain_settings.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/hmac.h"
+#include "base/oracle_settings.h"
+#include "base/server_settings.h"
+#include "base/settings.h"
+#include "base/sign_in_settings.h"
 
 #include <strings.h>
 
@@ -27,9 +32,9 @@ auth::AccessToken authenticate(const App& app, const Route& route, const Request
 {
     const auto token = bearer_token(request);
     if (!token.empty()) {
-        if (auto known =
-                auth::verify_access_token(app.config.jwt_secret, token, request.now,
-                                          app.config.jwt_secret_previous, route.token_overdue_seconds))
+        const auto& settings = app.settings<base::SignInSettings>();
+        if (auto known = auth::verify_access_token(settings.jwt_secret, token, request.now,
+                                                   settings.jwt_secret_previous, route.token_overdue_seconds))
             return *std::move(known);
     }
     throw Error(ErrorCode::unauthenticated, "unauthorized");
@@ -37,13 +42,14 @@ auth::AccessToken authenticate(const App& app, const Route& route, const Request
 
 void authenticate_monitor(const App& app, const Request& request)
 {
-    if (!base::equal_in_constant_time(bearer_token(request), app.config.metrics_token))
+    if (!base::equal_in_constant_time(bearer_token(request),
+                                      app.settings<base::ServerSettings>().metrics_token))
         throw Error(ErrorCode::unauthenticated, "unauthorized");
 }
 
 void authenticate_service(const App& app, const Request& request)
 {
-    const auto& expected = app.config.oracle_service_token;
+    const auto& expected = app.settings<base::OracleSettings>().oracle_service_token;
     if (expected.empty())
         throw Error(ErrorCode::not_configured, "oracle not configured");
     if (!base::equal_in_constant_time(request.service_token, expected))
@@ -53,14 +59,16 @@ void authenticate_service(const App& app, const Request& request)
 // Of the body as it was sent. (Agora, "Receive notifications": Agora-Signature-V2.)
 void authenticate_agora(const App& app, const Request& request)
 {
-    const auto expected = base::to_hex(base::hmac_sha256(app.config.agora_notification_secret, request.body));
+    const auto expected = base::to_hex(
+        base::hmac_sha256(app.settings<base::AgoraSettings>().agora_notification_secret, request.body));
     if (!base::equal_in_constant_time(request.agora_signature, expected))
         throw Error(ErrorCode::unauthenticated, "unauthorized");
 }
 
 void authenticate_backend(const App& app, const Request& request)
 {
-    if (!base::equal_in_constant_time(request.service_token, app.config.service_token))
+    if (!base::equal_in_constant_time(request.service_token,
+                                      app.settings<base::ServerSettings>().service_token))
         throw Error(ErrorCode::permission_denied, "forbidden");
 }
 
@@ -68,20 +76,21 @@ void authenticate_backend(const App& app, const Request& request)
 
 bool has_demo(const base::Config& config)
 {
-    return !config.production && config.chain_mode == base::ChainMode::mock;
+    return !base::settings<base::ServerSettings>(config).production &&
+           base::settings<base::ChainSettings>(config).chain_mode == base::ChainMode::mock;
 }
 
 bool exists(const App& app, const Route& route)
 {
     switch (route.access) {
     case Access::monitor:
-        return !app.config.metrics_token.empty();
+        return !app.settings<base::ServerSettings>().metrics_token.empty();
     case Access::backend:
-        return !app.config.service_token.empty();
+        return !app.settings<base::ServerSettings>().service_token.empty();
     case Access::agora:
-        return !app.config.agora_notification_secret.empty();
+        return !app.settings<base::AgoraSettings>().agora_notification_secret.empty();
     case Access::visitor:
-        return app.config.has_page;
+        return app.settings<base::ServerSettings>().has_page;
     case Access::tester:
         return has_demo(app.config);
     default:

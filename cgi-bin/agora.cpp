@@ -1,6 +1,7 @@
 #include "agora.h"
 
-#include "base/config.h"
+#include "base/session_settings.h"
+#include "base/settings.h"
 #include "charging.h"
 #include "responses.h"
 #include "rooms/presence.h"
@@ -41,9 +42,9 @@ void hear(App& app, const Call& call, const std::string& channel, rooms::Notice 
     notice.at = std::min(notice.at, call.request.now);
     if (const auto room_id = room_of(channel); !room_id.empty()) {
         rooms::hear(charging.context, room_id, notice);
-    } else if (const auto booking_id =
-                   sessions::find_booking_of(charging.context.db, app.config.chain_id, channel)) {
-        sessions::hear(charging.context.db, app.config, *booking_id, notice, call.request.now);
+    } else if (const auto booking_id = sessions::find_booking_of(
+                   charging.context.db, app.settings<base::SessionSettings>().chain_id, channel)) {
+        sessions::hear({charging.context.db, app.config, call.request.now}, *booking_id, notice);
     }
 }
 

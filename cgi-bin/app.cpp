@@ -1,14 +1,21 @@
 #include "app.h"
 
-#include "base/config.h"
+#include "base/agora_settings.h"
+#include "base/database_settings.h"
 #include "base/error.h"
+#include "base/settings.h"
+#include "base/sign_in_settings.h"
 
-App::App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source,
+App::App(const base::Config& all_settings, ethereum::Chain& asked_chain, base::Random& source,
          shared::Counters& counted, base::Clock& read_clock)
-    : config(settings), rules(settings.rules), chain(asked_chain), random(source), counters(counted),
-      clock(read_clock), limits(settings.shared_path("limits"), source),
-      nonces(settings.jwt_secret, settings.rules.nonce_ttl_seconds, settings.jwt_secret_previous),
-      tokens(settings.agora_app_id, settings.agora_app_certificate), traffic_(counted)
+    : config(all_settings), rules(settings<base::Rules>()), chain(asked_chain), random(source),
+      counters(counted), clock(read_clock),
+      limits(settings<base::DatabaseSettings>().shared_path("limits"), source),
+      nonces(settings<base::SignInSettings>().jwt_secret, settings<base::SignInSettings>().nonce_ttl_seconds,
+             settings<base::SignInSettings>().jwt_secret_previous),
+      tokens(settings<base::AgoraSettings>().agora_app_id,
+             settings<base::AgoraSettings>().agora_app_certificate),
+      traffic_(counted)
 {
 }
 

@@ -5,6 +5,7 @@
 #include "auth/nonce.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/settings.h"
 #include "ethereum/chain.h"
 #include "metrics/report.h"
 #include "shared/counters.h"
@@ -18,9 +19,8 @@
 #include <utility>
 
 namespace base {
-struct Config;
 struct Rules;
-} // namespace base
+}
 
 // An answer that is the same for everybody, kept until something changes.
 struct KeptAnswer
@@ -34,7 +34,7 @@ struct KeptAnswer
 class App
 {
   public:
-    App(const base::Config& settings, ethereum::Chain& asked_chain, base::Random& source,
+    App(const base::Config& all_settings, ethereum::Chain& asked_chain, base::Random& source,
         shared::Counters& counted, base::Clock& read_clock);
 
     // Opened and migrated when it is first needed, and again after close_database(): a database that cannot
@@ -87,6 +87,13 @@ class App
     // Whether the database turned out to be made for a newer program than this: the process is to end.
     bool is_outdated() const { return is_outdated_; }
     void mark_outdated() { is_outdated_ = true; }
+
+    // A group of the config's.
+    template <class Group>
+    const Group& settings() const
+    {
+        return base::settings<Group>(config);
+    }
 
     const base::Config& config;
     const base::Rules& rules; // the config's

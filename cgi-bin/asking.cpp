@@ -1,7 +1,9 @@
 #include "asking.h"
 
-#include "base/config.h"
+#include "base/chain_settings.h"
 #include "base/hex.h"
+#include "base/rules.h"
+#include "base/settings.h"
 #include "rate_limits.h"
 #include "rooms/standing.h"
 
@@ -14,7 +16,7 @@ constexpr const char* not_verified = "not verified";
 
 shared::Milliseconds memory(const App& app)
 {
-    return app.config.chain_no_ttl_seconds * 1000;
+    return app.settings<base::ChainSettings>().chain_no_ttl_seconds * 1000;
 }
 
 bool is_remembered(App& app, const Call& call, const char* what)

@@ -4,9 +4,10 @@
 #include "auth/access_token.h"
 #include "auth/siwe_message.h"
 #include "auth/wallet_signature.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/settings.h"
+#include "base/sign_in_settings.h"
 #include "fields.h"
 #include "metrics/report.h"
 #include "responses.h"
@@ -51,9 +52,10 @@ Signer find_signer(App& app, const Call& call, const std::string& wallet,
 http::Response token_for(const App& app, const Call& call, const std::string& wallet,
                          base::UnixSeconds signed_in_at, base::Json body = base::Json::object())
 {
-    const auto ttl_seconds = app.rules.jwt_ttl_seconds;
-    body["token"] = auth::issue_access_token(app.config.jwt_secret, {wallet, signed_in_at}, call.request.now,
-                                             ttl_seconds);
+    const auto& settings = app.settings<base::SignInSettings>();
+    const auto ttl_seconds = settings.jwt_ttl_seconds;
+    body["token"] =
+        auth::issue_access_token(settings.jwt_secret, {wallet, signed_in_at}, call.request.now, ttl_seconds);
     body["expires_in"] = ttl_seconds;
     return ok(body);
 }
@@ -93,7 +95,7 @@ bool has(const List& list, const std::string& text)
 // A message for another place was not meant for us, whoever brings it here.
 void refuse_other_places(App& app, const http::Request& request, const auth::SiweMessage& message)
 {
-    const auto& ours = app.config.sign_in_domains;
+    const auto& ours = app.settings<base::SignInSettings>().sign_in_domains;
     bool is_ours = has(ours, message.domain);
     if (ours.empty()) {
         is_ours = !request.host.empty() && strcasecmp(message.domain.c_str(), request.host.c_str()) == 0;
@@ -102,7 +104,7 @@ void refuse_other_places(App& app, const http::Request& request, const auth::Siw
     }
     if (!is_ours || message.uri_host != message.domain_host())
         throw Error(ErrorCode::unauthenticated, "wrong domain");
-    const auto& chains = app.config.sign_in_chain_ids;
+    const auto& chains = app.settings<base::SignInSettings>().sign_in_chain_ids;
     if (!chains.empty() && !has(chains, message.chain_id))
         throw Error(ErrorCode::unauthenticated, "wrong chain");
 }
@@ -112,7 +114,7 @@ const char* untimeliness(const App& app, const http::Request& request, const aut
 {
     constexpr std::int64_t leeway_ms = 60 * 1000;
     const auto now_ms = request.now_ms;
-    const auto oldest_ms = now_ms - app.rules.nonce_ttl_seconds * 1000;
+    const auto oldest_ms = now_ms - app.settings<base::SignInSettings>().nonce_ttl_seconds * 1000;
     if (message.issued_at_ms < oldest_ms || message.expiration_time_ms.value_or(now_ms + 1) <= now_ms)
         return "message expired";
     if (std::max(message.issued_at_ms, message.not_before_ms.value_or(now_ms)) > now_ms + leeway_ms)
@@ -168,7 +170,7 @@ http::Response post_auth_demo(App& app, const Call& call)
 http::Response post_auth_refresh(App& app, const Call& call)
 {
     const auto age_seconds = call.request.now - call.signed_in_at;
-    if (age_seconds > app.rules.session_max_age_seconds)
+    if (age_seconds > app.settings<base::SignInSettings>().session_max_age_seconds)
         throw Error(ErrorCode::unauthenticated, "unauthorized");
     rooms::refuse_banned(rooms::find_active_ban(app.database(), call.wallet, call.request.now));
     return token_for(app, call, call.wallet, call.signed_in_at);

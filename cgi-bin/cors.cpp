@@ -1,7 +1,8 @@
 #include "cors.h"
 
-#include "base/config.h"
 #include "base/origin.h"
+#include "base/server_settings.h"
+#include "base/settings.h"
 
 #include <algorithm>
 #include <string_view>
@@ -16,7 +17,7 @@ constexpr const char* preflight_lifetime_seconds = "86400";
 
 bool is_allowed_origin(const base::Config& config, const std::string& origin)
 {
-    const auto& allowed = config.cors_allowed_origins;
+    const auto& allowed = base::settings<base::ServerSettings>(config).cors_allowed_origins;
     return allowed.front() == "*" || std::any_of(allowed.begin(), allowed.end(), [&](const auto& entry) {
                return base::admits(entry, origin);
            });
@@ -43,7 +44,7 @@ Response preflight(const base::Config& config, const Request& request)
 
 void add_cors_headers(const base::Config& config, const Request& request, Response& response)
 {
-    const auto& allowed = config.cors_allowed_origins;
+    const auto& allowed = base::settings<base::ServerSettings>(config).cors_allowed_origins;
     const bool is_list = allowed.front() != "*";
     // An origin that is not on the list gets another's name, and its browser keeps the answer from it.
     response.headers.emplace_back("Access-Control-Allow-Origin",

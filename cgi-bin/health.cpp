@@ -3,7 +3,8 @@
 #include "access.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/rules.h"
+#include "base/server_settings.h"
+#include "base/settings.h"
 #include "responses.h"
 #include "rooms/sweep.h"
 
@@ -15,7 +16,8 @@ http::Response get_health(App& app, const Call& call)
         auto& db = app.database();
         const auto now = call.request.now;
         const auto swept_at = rooms::last_sweep_at(db);
-        const bool is_stale = !swept_at || now - *swept_at > app.rules.sweep_stale_after_seconds;
+        const bool is_stale =
+            !swept_at || now - *swept_at > app.settings<base::ServerSettings>().sweep_stale_after_seconds;
         base::Json health = {
             {"ok", true},
             {"schema_version", db.schema_version()},

@@ -1,12 +1,13 @@
 #include "rate_limits.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/network.h"
+#include "base/rate_limit_settings.h"
+#include "base/settings.h"
 
 namespace {
 
-using base::Config;
+using Settings = base::RateLimitSettings;
 using shared::hour;
 using shared::minute;
 
@@ -14,27 +15,27 @@ struct Rule
 {
     Limit limit;
     const char* what; // as which it is counted
-    std::int64_t Config::*count;
+    std::int64_t Settings::*count;
     shared::Milliseconds period;
 };
 
 constexpr Rule rules_for_addresses[] = {
-    {sign_in, "sign_in", &Config::rate_limit_sign_in_per_minute, minute},
-    {attest, "attest", &Config::rate_limit_attest_per_minute, minute},
+    {sign_in, "sign_in", &Settings::rate_limit_sign_in_per_minute, minute},
+    {attest, "attest", &Settings::rate_limit_attest_per_minute, minute},
 };
 constexpr Rule rules_for_wallets[] = {
-    {create, "create", &Config::rate_limit_create_per_minute, minute},
-    {create, "create in an hour", &Config::rate_limit_create_per_hour, hour},
-    {join, "join in an hour", &Config::rate_limit_join_per_hour, hour},
-    {chain, "chain", &Config::rate_limit_chain_per_minute, minute},
-    {keyed, "keyed", &Config::rate_limit_keyed_per_minute, minute},
+    {create, "create", &Settings::rate_limit_create_per_minute, minute},
+    {create, "create in an hour", &Settings::rate_limit_create_per_hour, hour},
+    {join, "join in an hour", &Settings::rate_limit_join_per_hour, hour},
+    {chain, "chain", &Settings::rate_limit_chain_per_minute, minute},
+    {keyed, "keyed", &Settings::rate_limit_keyed_per_minute, minute},
 };
 constexpr Rule rule_for_questions = {chain, "chain by address",
-                                     &Config::rate_limit_chain_per_address_per_minute, minute};
+                                     &Settings::rate_limit_chain_per_address_per_minute, minute};
 
 std::int64_t take(App& app, const http::Request& request, const std::string& who, const Rule& rule)
 {
-    const auto count = app.config.*rule.count;
+    const auto count = app.settings<base::RateLimitSettings>().*rule.count;
     if (count == 0 || who.empty()) // a web server that names no address
         return 0;
     const auto wait_ms = app.limits.take(rule.what, who, count, request.now_ms, rule.period);

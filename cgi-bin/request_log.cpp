@@ -1,7 +1,8 @@
 #include "request_log.h"
 
-#include "base/config.h"
 #include "base/log.h"
+#include "base/server_settings.h"
+#include "base/settings.h"
 #include "metrics/report.h"
 
 namespace {
@@ -37,7 +38,7 @@ void record(App& app, const http::Request& request, const http::Response& respon
     metrics::count_request(app.counters, response.route, response.status, microseconds);
     if (response.signed_in_by != nullptr)
         metrics::count_sign_in(app.counters, response.signed_in_by);
-    if (!app.config.log_requests)
+    if (!app.settings<base::ServerSettings>().log_requests)
         return;
     // Nothing here needs escaping: no text is the client's but the id, whose letters are few.
     constexpr std::size_t usual_bytes = 256;

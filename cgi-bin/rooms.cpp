@@ -1,10 +1,12 @@
 #include "rooms.h"
 
 #include "asking.h"
-#include "base/config.h"
+#include "base/agora_settings.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/rules.h"
+#include "base/settings.h"
 #include "charging.h"
 #include "ethereum/address.h"
 #include "fields.h"
@@ -178,7 +180,7 @@ http::Response get_room(App& app, const Call& call)
 
 base::Json render(const App& app, const rooms::RoomView& view)
 {
-    const bool is_told = !app.config.agora_notification_secret.empty();
+    const bool is_told = !app.settings<base::AgoraSettings>().agora_notification_secret.empty();
     auto participants = base::Json::array();
     for (const auto& participant : view.participants)
         participants.push_back(

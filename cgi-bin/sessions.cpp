@@ -1,7 +1,8 @@
 #include "sessions.h"
 
-#include "base/config.h"
 #include "base/error.h"
+#include "base/server_settings.h"
+#include "base/settings.h"
 #include "fields.h"
 #include "rate_limits.h"
 #include "responses.h"
@@ -45,7 +46,7 @@ std::optional<sessions::Outcome> read_forced_outcome(const base::Config& config,
     const auto forced = query_parameter(query, "force_outcome");
     if (!forced)
         return std::nullopt;
-    if (config.production)
+    if (base::settings<base::ServerSettings>(config).production)
         refuse("force_outcome not allowed in production");
     using sessions::Outcome;
     for (const auto outcome : {Outcome::completed, Outcome::no_show_host, Outcome::no_show_guest}) {
@@ -64,7 +65,7 @@ http::Response post_session_join(App& app, const Call& call)
     count_question(app, call.request);
     const auto session = sessions::look_up_to_join(db, app.chain, booking_id, call.request.now);
     const auto seat =
-        sessions::join(db, app.config, app.tokens, session, call.wallet, app.clock.now(), app.random);
+        sessions::join({db, app.config, app.clock.now()}, {app.tokens, app.random}, session, call.wallet);
     return ok({{"channel", seat.channel}, {"agora_token", seat.agora_token}, {"user_uid", seat.agora_uid}});
 }
 
@@ -72,8 +73,8 @@ http::Response post_session_leave(App& app, const Call& call)
 {
     // One that is no number is the id of nothing, and nobody is in there.
     const auto booking_id = ethereum::Uint256::parse_decimal(call.path_id);
-    const auto seconds = booking_id ? sessions::leave(app.database(), app.config, booking_id->to_decimal(),
-                                                      call.wallet, call.request.now)
+    const auto seconds = booking_id ? sessions::leave({app.database(), app.config, call.request.now},
+                                                      booking_id->to_decimal(), call.wallet)
                                     : 0;
     return ok({{"ok", true}, {"duration_ms", seconds * 1000}});
 }

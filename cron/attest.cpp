@@ -1,6 +1,7 @@
 // The sweep of booked sessions, as cron runs it: attests those whose outcome is final, follows up what the
 // chain has not confirmed.
-#include "base/config.h"
+#include "base/chain_settings.h"
+#include "base/settings.h"
 #include "metrics/report.h"
 #include "sessions/oracle.h"
 #include "storage/open.h"
@@ -16,7 +17,8 @@ base::Json sweep(cron::Round& round)
     // Requests may take the calls that are allowed at once: nobody waits for the sweep, so it can wait for
     // them.
     metrics::ChainCalls chain_calls(round.counters);
-    const auto chain = ethereum::make_chain(config, {config.rpc_timeout_ms, true}, &chain_calls);
+    const auto chain = ethereum::make_chain(
+        config, {base::settings<base::ChainSettings>(config).rpc_timeout_ms, true}, &chain_calls);
     const auto tally = sessions::Oracle(*db, *chain, config).sweep(now);
     round.worked = tally.failed == 0;
     return {{"swept_at", now},

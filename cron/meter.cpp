@@ -1,9 +1,11 @@
 // The sweep of rooms, as cron runs it: meters the silent, settles the lapsed, closes empty rooms and those of
 // sessions that have ended, forgets what has expired.
 #include "auth/nonce.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/rules.h"
+#include "base/server_settings.h"
+#include "base/settings.h"
 #include "metrics/report.h"
 #include "outbox/queue.h"
 #include "requests/idempotency.h"
@@ -51,8 +53,8 @@ base::Json sweep(cron::Round& round)
     const auto& config = round.config;
     const auto now = base::system_now();
     const auto db = storage::open(config);
-    auto tally = rooms::sweep(*db, config.rules, now, in_short_turns());
-    tally.rooms_closed += sessions::close_ended(*db, config, now);
+    auto tally = rooms::sweep(*db, base::settings<base::Rules>(config), now, in_short_turns());
+    tally.rooms_closed += sessions::close_ended({*db, config, now});
     const auto days_summed_up = usage::book_days(*db, now);
     const auto nonces_purged = purge_all(*db, now, auth::purge_spent_nonces);
     const auto idempotency_keys_purged = purge_all(*db, now, requests::purge);
@@ -72,7 +74,8 @@ base::Json sweep(cron::Round& round)
 // For the node exporter, where METRICS_TEXTFILE asks for it.
 void write_metrics(const base::Config& config, shared::Counters& counters)
 {
-    if (config.metrics_textfile.empty())
+    const auto& textfile = base::settings<base::ServerSettings>(config).metrics_textfile;
+    if (textfile.empty())
         return;
     try {
         std::unique_ptr<database::Connection> db;
@@ -80,8 +83,7 @@ void write_metrics(const base::Config& config, shared::Counters& counters)
             db = storage::open(config);
         } catch (const base::Error&) { // then the text says that it is down
         }
-        metrics::write_textfile(config.metrics_textfile,
-                                metrics::report(counters, db.get(), config, base::system_now()));
+        metrics::write_textfile(textfile, metrics::report(counters, db.get(), config, base::system_now()));
     } catch (const base::Error& error) {
         base::log(std::string("METRICS_TEXTFILE: ") + error.what());
     }

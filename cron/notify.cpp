@@ -1,6 +1,7 @@
 // Tells others what has happened, as cron runs it: the application by webhooks, Agora whom to turn away.
-#include "base/config.h"
 #include "base/error.h"
+#include "base/listeners.h"
+#include "base/settings.h"
 #include "http_client/client.h"
 #include "metrics/report.h"
 #include "outbox/delivery.h"
@@ -120,7 +121,8 @@ class Notifier
 base::Json sweep(cron::Round& round)
 {
     static std::unique_ptr<Notifier> notifier; // the settings are those of the whole run
-    if (!round.config.rules.tells_application && !round.config.rules.tells_agora)
+    const auto& listeners = base::settings<base::Listeners>(round.config);
+    if (!listeners.tells_application && !listeners.tells_agora)
         throw std::runtime_error("there is nobody to tell: neither WEBHOOK_URL nor AGORA_CUSTOMER_ID is set");
     if (!notifier)
         notifier = std::make_unique<Notifier>(round.config);

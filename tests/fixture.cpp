@@ -181,8 +181,7 @@ Wallet AppFixture::wallet(unsigned number)
 
 std::string AppFixture::token_for(const std::string& wallet_address) const
 {
-    return auth::issue_access_token(config.jwt_secret, {wallet_address, now}, now,
-                                    config.rules.jwt_ttl_seconds);
+    return auth::issue_access_token(config.jwt_secret, {wallet_address, now}, now, config.jwt_ttl_seconds);
 }
 
 Reply AppFixture::send(http::Request request)

@@ -104,4 +104,16 @@ if [ -n "$found" ]; then echo "names without an #include: $found"; strays=1; fi
 # A file that a reader can hold in mind.
 found=$(wc -l cgi-bin/*.[ch]* cgi-bin/web/*.[chj]* lib/*/*.[ch]* cron/*.[ch]* admin/*.[ch]* | awk '$1 > 400 && $2 != "total" { print $2 }')
 if [ -n "$found" ]; then echo "over 400 lines: $found"; strays=1; fi
+# A function, too: from its opening brace to the closing one of the same depth.
+found=$(awk '
+    FNR == 1 { before = ""; split("", start) }
+    { match($0, /^ */); indent = RLENGTH; text = substr($0, indent + 1) }
+    text == "{" && before !~ /^(class|struct|enum|union|namespace)/ { start[indent] = FNR; name[indent] = before }
+    FILENAME ~ /js$/ && text ~ /\{$/ && text ~ /function|=>|^[a-z#][A-Za-z]*\(/ { start[indent] = FNR; name[indent] = text }
+    text ~ /^}/ && indent in start {
+        if (FNR - start[indent] > 59) print FILENAME ": " name[indent]
+        delete start[indent]
+    }
+    { before = text }' cgi-bin/*.[ch]* cgi-bin/web/*.js lib/*/*.[ch]* cron/*.[ch]* admin/*.[ch]*)
+if [ -n "$found" ]; then echo "over 60 lines: $found"; strays=1; fi
 exit "$strays"

@@ -1,5 +1,7 @@
 #include "base/origin.h"
 
+#include "base/text.h"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
@@ -104,6 +106,25 @@ bool admits(const std::string& entry, const std::string& origin)
         return false;
     return consists_of(origin.substr(host_at, origin.size() - ending.size() - host_at), of_hosts) &&
            origin[host_at] != '.';
+}
+
+std::vector<std::string> read_origins(const std::string& written, std::vector<std::string>& problems)
+{
+    static const std::string form =
+        "CORS_ALLOWED_ORIGINS must be * or a list of origins such as https://app.example.org";
+    auto entries = split(written, ", ");
+    std::size_t number = 0;
+    for (const auto& entry : entries) {
+        ++number;
+        // Told by its place: it may hold a password.
+        if (const auto* fault = entry == "*" ? nullptr : fault_of_origin(entry))
+            problems.push_back(form + "; number " + std::to_string(number) + " " + fault);
+    }
+    if (entries.empty())
+        problems.push_back(form);
+    if (entries.size() > 1 && std::find(entries.begin(), entries.end(), "*") != entries.end())
+        problems.push_back("CORS_ALLOWED_ORIGINS must be either * or a list, not both");
+    return entries;
 }
 
 } // namespace base

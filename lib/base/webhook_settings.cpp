@@ -1,7 +1,7 @@
 #include "base/webhook_settings.h"
 
 #include "base/base64.h"
-#include "base/config.h"
+#include "base/network.h"
 #include "base/text.h"
 #include "base/uri.h"
 
@@ -51,18 +51,18 @@ bool names_loopback(const std::string& url)
     return uri && kind_of(*uri) == AddressKind::loopback;
 }
 
-void read_webhook_settings(const WrittenWebhookSettings& written, Config& config,
-                           std::vector<std::string>& problems)
+void read_webhook_settings(const WrittenWebhookSettings& written, WebhookSettings& webhooks,
+                           AgoraSettings& agora, std::vector<std::string>& problems)
 {
     const auto require = [&](bool holds, const char* otherwise) {
         if (!holds)
             problems.emplace_back(otherwise);
     };
-    const auto& url = config.webhook_url;
-    config.webhook_allow_private = written.allow_private == 1;
-    config.webhook_secrets = decode_secrets(written.secrets);
+    const auto& url = webhooks.webhook_url;
+    webhooks.webhook_allow_private = written.allow_private == 1;
+    webhooks.webhook_secrets = decode_secrets(written.secrets);
     require(
-        written.secrets.empty() || !config.webhook_secrets.empty(),
+        written.secrets.empty() || !webhooks.webhook_secrets.empty(),
         "WEBHOOK_SECRET must be whsec_ and the base64 of 24 to 64 bytes; two, parted by a blank, while it "
         "is being changed");
     if (!url.empty()) {
@@ -70,26 +70,21 @@ void read_webhook_settings(const WrittenWebhookSettings& written, Config& config
                 "WEBHOOK_URL must be an https:// address, or an http:// one of this machine "
                 "such as http://127.0.0.1:8080/");
         const auto uri = parse_uri(url);
-        require(!uri || kind_of(*uri) != AddressKind::internal || config.webhook_allow_private,
+        require(!uri || kind_of(*uri) != AddressKind::internal || webhooks.webhook_allow_private,
                 "WEBHOOK_URL names an address of a private network; WEBHOOK_ALLOW_PRIVATE=1 would allow it");
         require(!written.secrets.empty(),
                 "WEBHOOK_SECRET is not set; WEBHOOK_URL needs it, to sign what is sent there");
     }
-    require(config.agora_customer_id.empty() == config.agora_customer_secret.empty(),
+    require(agora.agora_customer_id.empty() == agora.agora_customer_secret.empty(),
             "AGORA_CUSTOMER_ID and AGORA_CUSTOMER_SECRET must be set both, or neither");
-    require(config.agora_customer_id.find(':') == std::string::npos,
+    require(agora.agora_customer_id.find(':') == std::string::npos,
             "AGORA_CUSTOMER_ID must have no colon, as in Agora's console");
     if (!written.agora_api_url.empty()) {
-        config.agora_api_url =
+        agora.agora_api_url =
             written.agora_api_url.substr(0, written.agora_api_url.find_last_not_of('/') + 1);
-        require(is_sendable(config.agora_api_url), "AGORA_API_URL must be an https:// address, or an http:// "
-                                                   "one of this machine");
+        require(is_sendable(agora.agora_api_url), "AGORA_API_URL must be an https:// address, or an http:// "
+                                                  "one of this machine");
     }
-    config.agora_require_audio = written.require_audio == 1;
-    require(!config.agora_require_audio || !config.agora_notification_secret.empty(),
-            "AGORA_REQUIRE_AUDIO needs AGORA_NOTIFICATION_SECRET, or no session ever takes place");
-    config.rules.tells_application = !url.empty();
-    config.rules.tells_agora = !config.agora_customer_id.empty();
 }
 
 } // namespace base

@@ -1,14 +1,14 @@
 #include "credits/notice.h"
 
-#include "base/rules.h"
+#include "base/listeners.h"
 #include "outbox/outbox.h"
 
 namespace credits {
 
-void tell_granted(database::Connection& db, const base::Rules& rules, const std::string& wallet,
+void tell_granted(database::Connection& db, const base::Listeners& listeners, const std::string& wallet,
                   EventKind kind, std::int64_t seconds, std::int64_t remaining_seconds, base::UnixSeconds now)
 {
-    if (!rules.tells_application)
+    if (!listeners.tells_application)
         return;
     outbox::write(db, {outbox::Destination::webhook,
                        wallet,

@@ -1,8 +1,11 @@
 #include "ethereum/rpc_chain.h"
 
-#include "base/config.h"
+#include "base/chain_settings.h"
+#include "base/database_settings.h"
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/session_settings.h"
+#include "base/settings.h"
 #include "ethereum/abi.h"
 #include "ethereum/address.h"
 #include "ethereum/contract_signature.h"
@@ -289,25 +292,27 @@ Slot MockChain::slot(const Uint256& slot_id)
 std::unique_ptr<Chain> make_chain(const base::Config& config, const Patience& patience,
                                   CallObserver* observer)
 {
-    if (config.chain_mode == base::ChainMode::mock)
-        return std::make_unique<MockChain>(static_cast<std::uint64_t>(config.chain_id),
-                                           parse_address(config.mock_host).value_or(""),
-                                           parse_address(config.mock_guest).value_or(""));
+    const auto& settings = base::settings<base::ChainSettings>(config);
+    const auto& of_sessions = base::settings<base::SessionSettings>(config);
+    if (settings.chain_mode == base::ChainMode::mock)
+        return std::make_unique<MockChain>(static_cast<std::uint64_t>(of_sessions.chain_id),
+                                           parse_address(settings.mock_host).value_or(""),
+                                           parse_address(settings.mock_guest).value_or(""));
     HttpOptions options;
-    options.url = config.rpc_url;
-    options.timeout_ms = config.rpc_timeout_ms;
-    options.max_concurrent = config.rpc_max_concurrent;
+    options.url = settings.rpc_url;
+    options.timeout_ms = settings.rpc_timeout_ms;
+    options.max_concurrent = settings.rpc_max_concurrent;
     options.slot_wait_ms = patience.wait_ms;
     options.waits_beside_others = patience.beside_others;
-    options.slots_path = config.shared_path("rpc-slots");
+    options.slots_path = base::settings<base::DatabaseSettings>(config).shared_path("rpc-slots");
     auto sign_in_options = options;
-    if (!config.sign_in_rpc_url.empty())
-        sign_in_options.url = config.sign_in_rpc_url;
+    if (!settings.sign_in_rpc_url.empty())
+        sign_in_options.url = settings.sign_in_rpc_url;
     // Anybody can send a signature that only a node can judge. The last place is not for those.
     sign_in_options.left_to_others = options.max_concurrent > 1 ? 1 : 0;
     return std::make_unique<RpcChain>(std::make_unique<HttpTransport>(std::move(options)),
-                                      config.registry_address, config.verification_mirror_address,
-                                      config.escrow_address, observer,
+                                      settings.registry_address, settings.verification_mirror_address,
+                                      of_sessions.escrow_address, observer,
                                       std::make_unique<HttpTransport>(std::move(sign_in_options)));
 }
 

@@ -1,8 +1,8 @@
 #include "metrics/report.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/settings.h"
 #include "base/version.h"
 #include "credits/ledger.h"
 #include "outbox/standing.h"
@@ -185,8 +185,9 @@ void write_outbox(Text& text, database::Connection& db, base::UnixSeconds now)
 void write_database(Text& text, shared::Counters& counters, database::Connection& db,
                     const base::Config& config, base::UnixSeconds now)
 {
-    const auto free = rooms::occupancy(db, config.rules, rooms::Kind::free, now);
-    const auto booked = rooms::occupancy(db, config.rules, rooms::Kind::booked, now);
+    const auto& rules = base::settings<base::Rules>(config);
+    const auto free = rooms::occupancy(db, rules, rooms::Kind::free, now);
+    const auto booked = rooms::occupancy(db, rules, rooms::Kind::booked, now);
     const auto by_kind = [&](const char* name, const char* help, std::int64_t of_free,
                              std::int64_t of_booked) {
         text.family(name, "gauge", help);

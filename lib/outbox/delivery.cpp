@@ -1,8 +1,9 @@
 #include "outbox/delivery.h"
 
-#include "base/config.h"
 #include "base/error.h"
+#include "base/listeners.h"
 #include "base/log.h"
+#include "base/settings.h"
 #include "outbox/letter.h"
 
 #include <algorithm>
@@ -53,8 +54,8 @@ Tallies Delivery::run(const std::function<Pace()>& pace)
 // False: nothing is due.
 bool Delivery::begin(Destination destination)
 {
-    const auto& rules = config_.rules;
-    if (!(destination == Destination::webhook ? rules.tells_application : rules.tells_agora))
+    const auto& listeners = base::settings<base::Listeners>(config_);
+    if (!(destination == Destination::webhook ? listeners.tells_application : listeners.tells_agora))
         return false;
     const auto taken =
         static_cast<std::size_t>(std::count_if(under_way_.begin(), under_way_.end(), [&](const auto& each) {

@@ -1,9 +1,10 @@
 #include "outbox/letter.h"
 
+#include "base/agora_settings.h"
 #include "base/base64.h"
-#include "base/config.h"
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/settings.h"
 #include "base/version.h"
 #include "base/webhook_settings.h"
 #include "outbox/retry.h"
@@ -42,20 +43,20 @@ std::vector<std::string> common_headers()
     return {"Content-Type: application/json", std::string("User-Agent: session-voice/") + base::version};
 }
 
-http_client::Request compose_webhook(const base::Config& config, const Attempt& attempt,
+http_client::Request compose_webhook(const base::WebhookSettings& settings, const Attempt& attempt,
                                      base::UnixSeconds now)
 {
     http_client::Request request;
-    request.url = config.webhook_url;
-    request.reach = base::names_loopback(config.webhook_url) ? http_client::Reach::loopback
-                    : config.webhook_allow_private           ? http_client::Reach::anywhere
-                                                             : http_client::Reach::global;
+    request.url = settings.webhook_url;
+    request.reach = base::names_loopback(settings.webhook_url) ? http_client::Reach::loopback
+                    : settings.webhook_allow_private           ? http_client::Reach::anywhere
+                                                               : http_client::Reach::global;
     request.body = R"({"type":)" + base::Json(attempt.type).dump() + R"(,"timestamp":")" +
                    base::iso8601(attempt.happened_at) + R"(","data":)" + attempt.data + "}";
     const auto id = "msg_" + attempt.delivery_id;
     const auto timestamp = std::to_string(now);
     std::string signatures;
-    for (const auto& secret : config.webhook_secrets)
+    for (const auto& secret : settings.webhook_secrets)
         signatures += (signatures.empty() ? "v1," : " v1,") +
                       base::base64(base::hmac_sha256(secret, id + "." + timestamp + "." + request.body));
     request.headers = common_headers();
@@ -65,16 +66,17 @@ http_client::Request compose_webhook(const base::Config& config, const Attempt& 
     return request;
 }
 
-http_client::Request compose_agora(const base::Config& config, const Attempt& attempt, base::UnixSeconds now)
+http_client::Request compose_agora(const base::AgoraSettings& settings, const Attempt& attempt,
+                                   base::UnixSeconds now)
 {
     const auto turn_away = read_turn_away(attempt);
     http_client::Request request;
-    request.url = config.agora_api_url + "/dev/v1/kicking-rule";
+    request.url = settings.agora_api_url + "/dev/v1/kicking-rule";
     request.reach = http_client::Reach::anywhere; // nobody but the operator names it
     request.headers = common_headers();
-    request.headers.push_back("Authorization: Basic " +
-                              base::base64(config.agora_customer_id + ":" + config.agora_customer_secret));
-    request.body = base::Json{{"appid", config.agora_app_id},
+    request.headers.push_back("Authorization: Basic " + base::base64(settings.agora_customer_id + ":" +
+                                                                     settings.agora_customer_secret));
+    request.body = base::Json{{"appid", settings.agora_app_id},
                               {"cname", turn_away.channel},
                               {"uid", turn_away.uid},
                               {"ip", ""},
@@ -99,8 +101,9 @@ bool is_success_of_agora(const std::string& body)
 
 http_client::Request compose(const base::Config& config, const Attempt& attempt, base::UnixSeconds now)
 {
-    return attempt.destination == Destination::agora ? compose_agora(config, attempt, now)
-                                                     : compose_webhook(config, attempt, now);
+    return attempt.destination == Destination::agora
+               ? compose_agora(base::settings<base::AgoraSettings>(config), attempt, now)
+               : compose_webhook(base::settings<base::WebhookSettings>(config), attempt, now);
 }
 
 base::UnixSeconds good_until(const Attempt& attempt)

@@ -1,6 +1,6 @@
 #include "rooms/connection.h"
 
-#include "base/rules.h"
+#include "base/listeners.h"
 #include "database/many_rows.h"
 
 #include <algorithm>
@@ -57,8 +57,9 @@ Connection read_connection(const database::Statement& row)
     return connection;
 }
 
-std::int64_t choose_uid(database::Connection& db, const base::Rules& rules, const std::string& room_id,
-                        const std::vector<Connection>& open, const std::string& wallet, base::UnixSeconds now)
+std::int64_t choose_uid(database::Connection& db, const base::Listeners& listeners,
+                        const std::string& room_id, const std::vector<Connection>& open,
+                        const std::string& wallet, base::UnixSeconds now)
 {
     std::vector<std::int64_t> taken;
     for (const auto& each : open)
@@ -68,7 +69,7 @@ std::int64_t choose_uid(database::Connection& db, const base::Rules& rules, cons
                           "AND left_at < token_expires_at AND token_expires_at > :now AND wallet <> :wallet");
     row.bind(":room_id", room_id)
         .bind(":now", now)
-        .bind(":wallet", rules.tells_agora ? std::string() : wallet);
+        .bind(":wallet", listeners.tells_agora ? std::string() : wallet);
     while (row.step())
         taken.push_back(row.integer(0));
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 namespace base {
-struct Rules;
+struct Listeners;
 }
 
 namespace rooms {
@@ -76,9 +76,9 @@ DueConnections find_due_connections(database::Connection& db, std::int64_t first
 // or the next number from 1 to 2^31 - 2 that nobody of `open`, who are in the room, holds, and that no other
 // wallet has held with a token that is still good at `now`. Where Agora is told to turn those away, the
 // wallet's own are none of its own any more.
-std::int64_t choose_uid(database::Connection& db, const base::Rules& rules, const std::string& room_id,
-                        const std::vector<Connection>& open, const std::string& wallet,
-                        base::UnixSeconds now);
+std::int64_t choose_uid(database::Connection& db, const base::Listeners& listeners,
+                        const std::string& room_id, const std::vector<Connection>& open,
+                        const std::string& wallet, base::UnixSeconds now);
 
 void insert_connection(database::Connection& db, const Connection& connection);
 // Free stays that ended elsewhere, before they were known here. Their room is active.

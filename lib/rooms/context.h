@@ -9,8 +9,9 @@
 #include <utility>
 
 namespace base {
+struct Listeners;
 struct Rules;
-}
+} // namespace base
 
 namespace rooms {
 
@@ -18,13 +19,11 @@ namespace rooms {
 class Context
 {
   public:
-    Context(database::Connection& connection, const base::Rules& rules_of_rooms, base::UnixSeconds instant)
-        : db(connection), rules(rules_of_rooms), now(instant)
-    {
-    }
+    Context(database::Connection& connection, const base::Rules& rules_of_rooms, base::UnixSeconds instant);
 
     database::Connection& db;
     const base::Rules& rules;
+    const base::Listeners& listeners; // the rules'
     const base::UnixSeconds now;
 
     // Charged in transactions that were committed.

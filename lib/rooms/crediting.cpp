@@ -30,8 +30,9 @@ Credited top_up(Context& context, const std::string& wallet, const Gift& gift)
     return context.transact([&] {
         return once(context, asked, gift, [&] {
             credits::top_up(context.db, wallet, gift.seconds, gift.reference, gift.reason, context.now);
-            credits::tell_granted(context.db, context.rules, wallet, credits::EventKind::top_up, gift.seconds,
-                                  credits::account(context.db, wallet).remaining_seconds, context.now);
+            credits::tell_granted(context.db, context.listeners, wallet, credits::EventKind::top_up,
+                                  gift.seconds, credits::account(context.db, wallet).remaining_seconds,
+                                  context.now);
         });
     });
 }

@@ -1,6 +1,6 @@
 #include "rooms/notices.h"
 
-#include "base/rules.h"
+#include "base/listeners.h"
 #include "outbox/outbox.h"
 #include "rooms/connection.h"
 #include "rooms/metering.h"
@@ -30,7 +30,7 @@ Json describe(const Connection& connection)
 
 void tell_opened(Context& context, const Room& room)
 {
-    if (!context.rules.tells_application)
+    if (!context.listeners.tells_application)
         return;
     tell(context, room.room_id, "room.opened", context.now,
          {{"room_id", room.room_id},
@@ -43,19 +43,19 @@ void tell_opened(Context& context, const Room& room)
 
 void tell_closed(Context& context, const std::string& room_id, Closing reason, base::UnixSeconds closed_at)
 {
-    if (context.rules.tells_application)
+    if (context.listeners.tells_application)
         tell(context, room_id, "room.closed", closed_at, {{"room_id", room_id}, {"reason", name_of(reason)}});
 }
 
 void tell_joined(Context& context, const Connection& connection)
 {
-    if (context.rules.tells_application)
+    if (context.listeners.tells_application)
         tell(context, connection.room_id, "participant.joined", connection.joined_at, describe(connection));
 }
 
 void tell_left(Context& context, const Connection& connection, Ending reason)
 {
-    if (context.rules.tells_application) {
+    if (context.listeners.tells_application) {
         auto data = describe(connection);
         data["reason"] = name_of(reason);
         data["debited_seconds"] = connection.debited_seconds;
@@ -67,7 +67,7 @@ void tell_left(Context& context, const Connection& connection, Ending reason)
 
 void tell_event(Context& context, const Connection& connection, const Event& event)
 {
-    if (!context.rules.tells_application)
+    if (!context.listeners.tells_application)
         return;
     auto data = describe(connection);
     data["remaining_seconds"] = event.remaining_seconds;
@@ -78,7 +78,7 @@ void tell_event(Context& context, const Connection& connection, const Event& eve
 
 void turn_away(Context& context, const Connection& connection, base::UnixSeconds from)
 {
-    if (context.rules.tells_agora)
+    if (context.listeners.tells_agora)
         outbox::turn_away(context.db, channel_of(connection.room_id), connection.agora_uid,
                           connection.token_expires_at, context.now, from);
 }
@@ -86,7 +86,7 @@ void turn_away(Context& context, const Connection& connection, base::UnixSeconds
 void tell_banned(Context& context, const std::string& wallet, const std::string& reason,
                  std::optional<std::int64_t> duration_seconds)
 {
-    if (!context.rules.tells_application)
+    if (!context.listeners.tells_application)
         return;
     const auto expires_at = duration_seconds ? Json(base::iso8601(context.now + *duration_seconds)) : Json();
     tell(context, wallet, "wallet.banned", context.now,
@@ -95,7 +95,7 @@ void tell_banned(Context& context, const std::string& wallet, const std::string&
 
 void tell_unbanned(Context& context, const std::string& wallet)
 {
-    if (context.rules.tells_application)
+    if (context.listeners.tells_application)
         tell(context, wallet, "wallet.unbanned", context.now, {{"wallet", wallet}});
 }
 

@@ -3,26 +3,21 @@
 #pragma once
 
 #include "rooms/connection.h"
+#include "sessions/context.h"
 #include "sessions/outcome.h"
 
 #include <string>
 
-namespace base {
-struct Config;
-}
-
 namespace sessions {
 
-void tell_joined(database::Connection& db, const base::Config& config, const std::string& booking_id,
-                 const rooms::Connection& connection);
+void tell_joined(const Context& context, const std::string& booking_id, const rooms::Connection& connection);
 // Ends a stay at `until` and stores it, without charging anybody, as the booking is paid for. Tells why:
 // "left", "lapsed", "replaced" by another of the same wallet, "ended" with the slot, or "gone", as Agora
 // says. Where its token is still good, Agora is to turn it away.
-void end_stay(database::Connection& db, const base::Config& config, const std::string& booking_id,
-              rooms::Connection& connection, base::UnixSeconds until, const char* reason,
-              base::UnixSeconds now);
+void end_stay(const Context& context, const std::string& booking_id, rooms::Connection& connection,
+              base::UnixSeconds until, const char* reason);
 // That the chain has taken the attestation, and again when no block can take it back.
-void tell_attested(database::Connection& db, const base::Config& config, const std::string& booking_id,
-                   Outcome outcome, const std::string& tx_hash, bool is_confirmed, base::UnixSeconds now);
+void tell_attested(const Context& context, const std::string& booking_id, Outcome outcome,
+                   const std::string& tx_hash, bool is_confirmed);
 
 } // namespace sessions

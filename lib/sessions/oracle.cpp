@@ -1,8 +1,9 @@
 #include "sessions/oracle.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/session_settings.h"
+#include "base/settings.h"
 #include "database/transaction.h"
 
 #include <algorithm>
@@ -16,11 +17,10 @@ using base::Error;
 using base::ErrorCode;
 using ethereum::Uint256;
 
-Metrics measure_presence(database::Connection& db, const base::Config& config, const Session& session,
-                         base::UnixSeconds now)
+Metrics measure_presence(const Context& context, const Session& session)
 {
     const auto stays = [&](const std::string& wallet) {
-        return unite(find_stays(db, config, session.booking_id, wallet, now), session.terms.ends_at);
+        return unite(find_stays(context, session.booking_id, wallet), session.terms.ends_at);
     };
     return measure(stays(session.host), stays(session.guest));
 }
@@ -104,7 +104,7 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
     Attestation attestation;
     attestation.metrics = seen;
     const auto decide_now = [&] {
-        const auto metrics = measure_presence(db_, config_, session, now);
+        const auto metrics = measure_presence({db_, config_, now}, session);
         if (is_lost(attestation.metrics, metrics))
             throw gone(session.booking_id);
         attestation.metrics = metrics;
@@ -115,7 +115,7 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
             throw Error(ErrorCode::invalid_argument, why);
     };
     attestation.booking_id = session.booking_id;
-    attestation.chain_id = config_.chain_id;
+    attestation.chain_id = base::settings<base::SessionSettings>(config_).chain_id;
     attestation.decided_at = now;
     decide_now();
 
@@ -133,7 +133,9 @@ Attestation Oracle::attest(const Session& session, std::optional<Outcome> forced
                 return;
             decide_now(); // somebody may have come or gone meanwhile
             attestation.oracle = address();
-            attestation.nonce = std::max(offer->least_nonce, next_nonce(db_, config_.chain_id, address()));
+            attestation.nonce =
+                std::max(offer->least_nonce,
+                         next_nonce(db_, base::settings<base::SessionSettings>(config_).chain_id, address()));
             insert_attestation(db_, attestation);
             auto draft = offer->draft();
             draft.nonce = attestation.nonce;
@@ -182,7 +184,7 @@ void Oracle::attest_due(const KnownSession& known, OracleTally& tally, base::Uni
     if (known.terms) {
         const Session session{known.booking_id, known.host, known.guest, *known.terms,
                               known.looked_up_at.value_or(0)};
-        metrics = measure_presence(db_, config_, session, now);
+        metrics = measure_presence({db_, config_, now}, session);
         const auto outcome = decide(metrics, session.terms);
         // Too late now is too late for ever: the other outcomes need presence after the end.
         if (now > window_of(outcome, session.terms).closes_at && now > session.terms.ends_at) {

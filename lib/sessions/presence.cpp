@@ -30,13 +30,12 @@ std::optional<std::string> find_booking_of(database::Connection& db, std::int64_
     return std::nullopt;
 }
 
-void hear(database::Connection& db, const base::Config& config, const std::string& booking_id,
-          const rooms::Notice& notice, base::UnixSeconds now)
+void hear(const Context& context, const std::string& booking_id, const rooms::Notice& notice)
 {
-    database::transact(db, [&] {
-        const auto room_id = find_room(db, booking_id);
-        if (auto gone = room_id ? rooms::note(db, *room_id, notice) : std::nullopt)
-            end_stay(db, config, booking_id, *gone, std::min(notice.at, now), "gone", now);
+    database::transact(context.db, [&] {
+        const auto room_id = find_room(context.db, booking_id);
+        if (auto gone = room_id ? rooms::note(context.db, *room_id, notice) : std::nullopt)
+            end_stay(context, booking_id, *gone, std::min(notice.at, context.now), "gone");
     });
 }
 

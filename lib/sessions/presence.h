@@ -3,13 +3,10 @@
 
 #include "database/connection.h"
 #include "rooms/presence.h"
+#include "sessions/context.h"
 
 #include <optional>
 #include <string>
-
-namespace base {
-struct Config;
-}
 
 namespace sessions {
 
@@ -18,7 +15,6 @@ std::optional<std::string> find_booking_of(database::Connection& db, std::int64_
                                            const std::string& channel);
 
 // As rooms::hear(), of a booked session.
-void hear(database::Connection& db, const base::Config& config, const std::string& booking_id,
-          const rooms::Notice& notice, base::UnixSeconds now);
+void hear(const Context& context, const std::string& booking_id, const rooms::Notice& notice);
 
 } // namespace sessions

@@ -1,7 +1,8 @@
 // What the chain made of an attestation's transactions, and whether that is the last word.
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/oracle_settings.h"
+#include "base/settings.h"
 #include "database/transaction.h"
 #include "sessions/delivery.h"
 #include "sessions/notices.h"
@@ -37,9 +38,9 @@ bool Delivery::is_final(std::uint64_t block)
 {
     if (!final_block_) {
         const auto finalized = chain_.finalized_block();
-        final_block_ = finalized
-                           ? static_cast<std::int64_t>(*finalized)
-                           : static_cast<std::int64_t>(chain_.last_block()) - config_.oracle_confirmations;
+        final_block_ = finalized ? static_cast<std::int64_t>(*finalized)
+                                 : static_cast<std::int64_t>(chain_.last_block()) -
+                                       base::settings<base::OracleSettings>(config_).oracle_confirmations;
     }
     return static_cast<std::int64_t>(block) <= *final_block_;
 }
@@ -68,8 +69,8 @@ void Delivery::settle(Attestation& attestation, const Verdict& verdict, base::Un
             return settled; // nothing new
         update_attestation(db_, settled);
         if (settled.mined_hash && settled.state != AttestationState::failed)
-            tell_attested(db_, config_, settled.booking_id, settled.outcome, *settled.mined_hash, is_for_good,
-                          now);
+            tell_attested({db_, config_, now}, settled.booking_id, settled.outcome, *settled.mined_hash,
+                          is_for_good);
         has_failed_now =
             settled.state == AttestationState::failed && stored.state != AttestationState::failed;
         return settled;

@@ -1,8 +1,9 @@
 #include "sessions/session.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/hex.h"
+#include "base/session_settings.h"
+#include "base/settings.h"
 #include "database/transaction.h"
 #include "ethereum/keccak256.h"
 #include "rooms/loaded_room.h"
@@ -49,9 +50,9 @@ std::vector<KnownSession> read_all(database::Statement& row)
 }
 
 // The session's room with those who are in it, made for the first who joins.
-rooms::LoadedRoom load_or_create_room(database::Connection& db, const base::Rules& rules,
-                                      const Session& session, base::UnixSeconds now, base::Random& random)
+rooms::LoadedRoom load_or_create_room(const Context& context, const Session& session, base::Random& random)
 {
+    auto& db = context.db;
     if (const auto room_id = find_room(db, session.booking_id)) {
         if (auto loaded = rooms::load_room(db, *room_id))
             return *std::move(loaded);
@@ -62,8 +63,8 @@ rooms::LoadedRoom load_or_create_room(database::Connection& db, const base::Rule
     room.room_id = random.uuid_v4();
     room.host_wallet = session.host;
     room.is_private = true;
-    room.capacity = rules.booked_room_capacity;
-    room.created_at = now;
+    room.capacity = context.settings.booked_room_capacity;
+    room.created_at = context.now;
     rooms::insert_room(db, made.stored.kind, room);
     db.prepare("INSERT INTO sessions (booking_id, room_id) VALUES (:booking_id, :room_id)")
         .bind(":booking_id", session.booking_id)
@@ -74,17 +75,17 @@ rooms::LoadedRoom load_or_create_room(database::Connection& db, const base::Rule
 
 // Ends what stands in the way of the wallet: its own stay, those whose token has run out, and those of people
 // who are no party any more.
-void free_seats(database::Connection& db, const base::Config& config, rooms::LoadedRoom& room,
-                const Session& session, const std::string& wallet, base::UnixSeconds now)
+void free_seats(const Context& context, rooms::LoadedRoom& room, const Session& session,
+                const std::string& wallet)
 {
     const auto is_in_the_way = [&](const rooms::Connection& connection) {
         const bool is_party = connection.wallet == session.host || connection.wallet == session.guest;
-        return connection.wallet == wallet || connection.is_lapsed(now) || !is_party;
+        return connection.wallet == wallet || connection.is_lapsed(context.now) || !is_party;
     };
     for (auto& connection : room.open) {
         if (is_in_the_way(connection))
-            end_stay(db, config, session.booking_id, connection, now,
-                     connection.is_lapsed(now) ? "lapsed" : "replaced", now);
+            end_stay(context, session.booking_id, connection, context.now,
+                     connection.is_lapsed(context.now) ? "lapsed" : "replaced");
     }
     std::erase_if(room.open, [](const auto& connection) { return connection.left_at.has_value(); });
 }
@@ -143,73 +144,73 @@ std::string channel_of(std::int64_t chain_id, const std::string& booking_id)
     return prefix + "0x" + base::to_hex(ethereum::keccak256(booking_id)).substr(0, 32);
 }
 
-Seat join(database::Connection& db, const base::Config& config, const agora::TokenIssuer& tokens,
-          const Session& session, const std::string& wallet, base::UnixSeconds now, base::Random& random)
+Seat join(const Context& context, const rooms::Mint& mint, const Session& session, const std::string& wallet)
 {
-    const auto& rules = config.rules;
+    auto& db = context.db;
+    const auto& settings = context.settings;
+    const auto now = context.now;
     if (wallet != session.host && wallet != session.guest)
         throw Error(ErrorCode::permission_denied, "not a participant");
-    if (now < session.terms.start_at - rules.join_window_seconds)
+    if (now < session.terms.start_at - settings.join_window_seconds)
         throw Error(ErrorCode::invalid_argument, "too early to join");
     if (now > session.terms.ends_at)
         throw Error(ErrorCode::invalid_argument, "session has ended");
 
     return database::transact(db, [&] {
-        auto room = load_or_create_room(db, rules, session, now, random);
+        auto room = load_or_create_room(context, session, mint.random);
         if (room.stored.closed_at) // the clock stepped back
             throw Error(ErrorCode::invalid_argument, "session has ended");
         const auto& room_id = room.stored.room.room_id;
         remember(db, session);
-        free_seats(db, config, room, session, wallet, now);
+        free_seats(context, room, session, wallet);
         const auto ttl_seconds = std::min(
-            std::max(rules.booked_token_ttl_seconds, session.terms.ends_at - now), max_token_ttl_seconds);
+            std::max(settings.booked_token_ttl_seconds, session.terms.ends_at - now), max_token_ttl_seconds);
         rooms::Connection connection;
-        connection.connection_id = random.uuid_v4();
+        connection.connection_id = mint.random.uuid_v4();
         connection.room_id = room_id;
         connection.kind = rooms::Kind::booked;
         connection.wallet = wallet;
-        connection.agora_uid = rooms::choose_uid(db, rules, room_id, room.open, wallet, now);
+        connection.agora_uid = rooms::choose_uid(db, context.listeners, room_id, room.open, wallet, now);
         connection.joined_at = connection.last_metered_at = now;
         connection.token_expires_at = now + ttl_seconds;
         rooms::insert_connection(db, connection);
-        tell_joined(db, config, session.booking_id, connection);
+        tell_joined(context, session.booking_id, connection);
 
         Seat seat;
-        seat.channel = channel_of(config.chain_id, session.booking_id);
+        seat.channel = channel_of(settings.chain_id, session.booking_id);
         seat.agora_uid = connection.agora_uid;
-        seat.agora_token = tokens.issue(seat.channel, seat.agora_uid, now, ttl_seconds, random);
+        seat.agora_token = mint.tokens.issue(seat.channel, seat.agora_uid, now, ttl_seconds, mint.random);
         return seat;
     });
 }
 
-std::int64_t leave(database::Connection& db, const base::Config& config, const std::string& booking_id,
-                   const std::string& wallet, base::UnixSeconds now)
+std::int64_t leave(const Context& context, const std::string& booking_id, const std::string& wallet)
 {
+    auto& db = context.db;
     return database::transact(db, [&]() -> std::int64_t {
         const auto room_id = find_room(db, booking_id);
         auto room = room_id ? rooms::load_room(db, *room_id) : std::nullopt;
         auto* const connection = room ? room->find(wallet) : nullptr;
         if (connection == nullptr)
             return 0;
-        end_stay(db, config, booking_id, *connection, now, "left", now);
+        end_stay(context, booking_id, *connection, context.now, "left");
         return *connection->left_at - connection->joined_at;
     });
 }
 
-std::vector<Stay> find_stays(database::Connection& db, const base::Config& config,
-                             const std::string& booking_id, const std::string& wallet, base::UnixSeconds now)
+std::vector<Stay> find_stays(const Context& context, const std::string& booking_id, const std::string& wallet)
 {
-    auto row = db.prepare(
+    auto row = context.db.prepare(
         "SELECT joined_at, CASE WHEN left_at IS NOT NULL THEN left_at "
         "WHEN token_expires_at < :now THEN token_expires_at ELSE :now END AS left_at, first_heard_at, "
         "disconnected_at FROM sessions JOIN connections USING (room_id) LEFT JOIN agora_presence USING "
         "(connection_id) WHERE booking_id = :booking_id AND wallet = :wallet AND kind = 'booked' "
         "ORDER BY joined_at");
-    row.bind(":now", now).bind(":booking_id", booking_id).bind(":wallet", wallet);
+    row.bind(":now", context.now).bind(":booking_id", booking_id).bind(":wallet", wallet);
     std::vector<Stay> stays;
     while (row.step()) {
         Stay stay{row.integer("joined_at"), row.integer("left_at")};
-        if (config.agora_require_audio) {
+        if (context.settings.agora_require_audio) {
             const auto heard_at = row.optional_integer("first_heard_at");
             if (!heard_at)
                 continue;
@@ -222,8 +223,9 @@ std::vector<Stay> find_stays(database::Connection& db, const base::Config& confi
     return stays;
 }
 
-std::int64_t close_ended(database::Connection& db, const base::Config& config, base::UnixSeconds now)
+std::int64_t close_ended(const Context& context)
 {
+    auto& db = context.db;
     constexpr std::int64_t batch = 100;
     struct Ended
     {
@@ -238,7 +240,7 @@ std::int64_t close_ended(database::Connection& db, const base::Config& config, b
             auto row =
                 db.prepare("SELECT booking_id, room_id, ends_at FROM rooms JOIN sessions USING (room_id) "
                            "WHERE closed_at IS NULL AND kind = 'booked' AND ends_at < :now LIMIT :limit");
-            row.bind(":now", now).bind(":limit", batch);
+            row.bind(":now", context.now).bind(":limit", batch);
             while (row.step())
                 ended.push_back({row.text("booking_id"), row.text("room_id"), row.integer("ends_at")});
         }
@@ -248,7 +250,7 @@ std::int64_t close_ended(database::Connection& db, const base::Config& config, b
             for (const auto& session : ended) {
                 if (auto room = rooms::load_room(db, session.room_id)) {
                     for (auto& connection : room->open)
-                        end_stay(db, config, session.booking_id, connection, session.ends_at, "ended", now);
+                        end_stay(context, session.booking_id, connection, session.ends_at, "ended");
                 }
                 rooms::close_room(db, session.room_id, session.ends_at);
             }

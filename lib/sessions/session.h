@@ -4,14 +4,12 @@
 #include "agora/rtc_token.h"
 #include "database/connection.h"
 #include "ethereum/chain.h"
+#include "rooms/context.h"
+#include "sessions/context.h"
 #include "sessions/outcome.h"
 
 #include <optional>
 #include <string>
-
-namespace base {
-struct Config;
-}
 
 namespace sessions {
 
@@ -60,22 +58,20 @@ struct Seat
 // reconnect. The token lives for booked_token_ttl_seconds, or until the slot's end if that is later, at most
 // 24 hours. Throws "not a participant" (permission_denied), "too early to join" and "session has ended"
 // (invalid_argument).
-Seat join(database::Connection& db, const base::Config& config, const agora::TokenIssuer& tokens,
-          const Session& session, const std::string& wallet, base::UnixSeconds now, base::Random& random);
+Seat join(const Context& context, const rooms::Mint& mint, const Session& session, const std::string& wallet);
 
 // Ends the wallet's stay and returns how long it lasted, in seconds; 0 if the wallet is not in that session.
-std::int64_t leave(database::Connection& db, const base::Config& config, const std::string& booking_id,
-                   const std::string& wallet, base::UnixSeconds now);
+std::int64_t leave(const Context& context, const std::string& booking_id, const std::string& wallet);
 
-// The wallet's stays in the session up to `now`, the first first. A stay that nobody ended lasts to its
+// The wallet's stays in the session up to now, the first first. A stay that nobody ended lasts to its
 // token's expiry; the slot's end is not looked at. With agora_require_audio only what Agora has heard counts:
 // from when the client came, to when it went for the last time.
-std::vector<Stay> find_stays(database::Connection& db, const base::Config& config,
-                             const std::string& booking_id, const std::string& wallet, base::UnixSeconds now);
+std::vector<Stay> find_stays(const Context& context, const std::string& booking_id,
+                             const std::string& wallet);
 
 // Ends the stays in the rooms of sessions whose slot has ended, and closes the rooms. For the sweep; works in
 // small transactions of its own. Returns how many rooms were closed.
-std::int64_t close_ended(database::Connection& db, const base::Config& config, base::UnixSeconds now);
+std::int64_t close_ended(const Context& context);
 
 // ---- what the oracle's sweep needs to know without asking the chain ----
 

@@ -1,8 +1,10 @@
 #include "sessions/signing.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/oracle_settings.h"
+#include "base/session_settings.h"
+#include "base/settings.h"
 
 #include <algorithm>
 
@@ -20,14 +22,14 @@ std::uint64_t with_headroom(std::uint64_t gas)
 }
 
 // A node that asks for a fortune gets this much and no more.
-Uint256 most_per_gas(const base::Config& config)
+Uint256 most_per_gas(const base::OracleSettings& oracle)
 {
-    return Uint256(static_cast<std::uint64_t>(config.oracle_max_fee_gwei)).scaled(1000000000, 1);
+    return Uint256(static_cast<std::uint64_t>(oracle.oracle_max_fee_gwei)).scaled(1000000000, 1);
 }
 
-ethereum::PrivateKey read_key(const base::Config& config)
+ethereum::PrivateKey read_key(const base::OracleSettings& oracle)
 {
-    const auto key = ethereum::PrivateKey::parse(config.oracle_private_key);
+    const auto key = ethereum::PrivateKey::parse(oracle.oracle_private_key);
     if (!key)
         throw Error(ErrorCode::not_configured, "oracle key not configured");
     return *key;
@@ -57,16 +59,18 @@ AttestationTransaction Offer::draft() const
 }
 
 Signer::Signer(database::Connection& db, ethereum::Chain& chain, const base::Config& config)
-    : db_(db), chain_(chain), config_(config), key_(read_key(config)), address_(key_.address()),
+    : db_(db), chain_(chain), sessions_(base::settings<base::SessionSettings>(config)),
+      oracle_(base::settings<base::OracleSettings>(config)), key_(read_key(oracle_)),
+      address_(key_.address()),
       // Only the mock chain gets by without one.
-      escrow_(config.escrow_address.empty() ? "0x" + std::string(40, '0') : config.escrow_address)
+      escrow_(sessions_.escrow_address.empty() ? "0x" + std::string(40, '0') : sessions_.escrow_address)
 {
 }
 
 ethereum::Fees Signer::suggest_fees()
 {
     auto fees = chain_.suggest_fees();
-    const auto most = most_per_gas(config_);
+    const auto most = most_per_gas(oracle_);
     fees.max_fee_per_gas = std::min(fees.max_fee_per_gas, most);
     if (fees.max_priority_fee_per_gas)
         fees.max_priority_fee_per_gas = std::min(*fees.max_priority_fee_per_gas, most);
@@ -75,23 +79,23 @@ ethereum::Fees Signer::suggest_fees()
 
 void Signer::expect_own_chain(const Attestation& attestation) const
 {
-    if (attestation.chain_id != config_.chain_id)
+    if (attestation.chain_id != sessions_.chain_id)
         fail_attestation("it was signed for chain " + std::to_string(attestation.chain_id) +
-                         ", CHAIN_ID is " + std::to_string(config_.chain_id));
+                         ", CHAIN_ID is " + std::to_string(sessions_.chain_id));
 }
 
 void Signer::expect_chain()
 {
     const auto chain_id = chain_.chain_id();
-    if (chain_id != static_cast<std::uint64_t>(config_.chain_id))
+    if (chain_id != static_cast<std::uint64_t>(sessions_.chain_id))
         fail_attestation("the node is on chain " + std::to_string(chain_id) + ", not on " +
-                         std::to_string(config_.chain_id));
+                         std::to_string(sessions_.chain_id));
 }
 
 std::uint64_t Signer::count_transactions(const std::string& account, bool with_pending)
 {
     const auto count = chain_.transaction_count(account, with_pending);
-    const auto confirmed = confirmed_count(db_, config_.chain_id, account);
+    const auto confirmed = confirmed_count(db_, sessions_.chain_id, account);
     if (!is_another_chain_ && count < static_cast<std::uint64_t>(confirmed)) {
         is_another_chain_ = true;
         base::log("the chain has " + std::to_string(count) + " transactions of the oracle " + account + ", " +
@@ -153,7 +157,7 @@ bool Signer::raise(AttestationTransaction& draft, const ethereum::Fees& fees) co
     draft.max_fee_per_gas = raised(fees.max_fee_per_gas, draft.max_fee_per_gas);
     if (auto& tip = draft.max_priority_fee_per_gas)
         tip = raised(fees.max_priority_fee_per_gas.value_or(Uint256()), *tip);
-    return draft.max_fee_per_gas <= most_per_gas(config_);
+    return draft.max_fee_per_gas <= most_per_gas(oracle_);
 }
 
 } // namespace sessions

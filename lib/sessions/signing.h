@@ -9,7 +9,9 @@
 
 namespace base {
 struct Config;
-}
+struct OracleSettings;
+struct SessionSettings;
+} // namespace base
 
 namespace sessions {
 
@@ -64,7 +66,8 @@ class Signer
   private:
     database::Connection& db_;
     ethereum::Chain& chain_;
-    const base::Config& config_;
+    const base::SessionSettings& sessions_;
+    const base::OracleSettings& oracle_;
     const ethereum::PrivateKey key_;
     const std::string address_;
     const std::string escrow_;

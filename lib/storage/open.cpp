@@ -1,6 +1,8 @@
 #include "storage/open.h"
 
-#include "base/config.h"
+#include "base/chain_settings.h"
+#include "base/database_settings.h"
+#include "base/settings.h"
 #include "postgresql/connection.h"
 #include "sqlite/migrate.h"
 
@@ -20,17 +22,18 @@ std::int64_t bytes_of(const std::string& path)
 
 std::unique_ptr<database::Connection> connect(const base::Config& config, bool make_anew)
 {
-    if (config.database_url.empty()) {
+    const auto& settings = base::settings<base::DatabaseSettings>(config);
+    if (settings.database_url.empty()) {
         sqlite::Options options;
         options.make_anew = make_anew;
-        options.busy_timeout_ms = static_cast<int>(config.database_busy_timeout_ms);
-        return std::make_unique<sqlite::Connection>(config.database_path, options);
+        options.busy_timeout_ms = static_cast<int>(settings.database_busy_timeout_ms);
+        return std::make_unique<sqlite::Connection>(settings.database_path, options);
     }
     postgresql::Options options;
-    options.busy_timeout_ms = config.database_busy_timeout_ms;
-    options.connect_timeout_ms = config.rpc_timeout_ms;
-    options.prepares = config.database_prepares;
-    return std::make_unique<postgresql::Connection>(config.database_url, options);
+    options.busy_timeout_ms = settings.database_busy_timeout_ms;
+    options.connect_timeout_ms = base::settings<base::ChainSettings>(config).rpc_timeout_ms;
+    options.prepares = settings.database_prepares;
+    return std::make_unique<postgresql::Connection>(settings.database_url, options);
 }
 
 std::int64_t newest_schema_version()
@@ -47,19 +50,21 @@ std::unique_ptr<database::Connection> open(const base::Config& config)
 
 std::size_t writers_at_once(const base::Config& config)
 {
-    return config.database_url.empty() ? 3 : 12;
+    return base::settings<base::DatabaseSettings>(config).database_url.empty() ? 3 : 12;
 }
 
 bool is_problem_to_be_told(const base::Config& config)
 {
-    return config.database_url.empty() && sqlite::DatabaseFiles::is_to_be_told(config.database_path);
+    const auto& settings = base::settings<base::DatabaseSettings>(config);
+    return settings.database_url.empty() && sqlite::DatabaseFiles::is_to_be_told(settings.database_path);
 }
 
 Size size_of(const base::Config& config, database::Connection* db)
 {
-    if (!config.database_url.empty())
+    const auto& settings = base::settings<base::DatabaseSettings>(config);
+    if (!settings.database_url.empty())
         return {db != nullptr ? db->size_bytes() : 0, 0};
-    return {bytes_of(config.database_path), bytes_of(sqlite::log_path(config.database_path))};
+    return {bytes_of(settings.database_path), bytes_of(sqlite::log_path(settings.database_path))};
 }
 
 } // namespace storage

@@ -122,17 +122,17 @@ const Integer integers[] = {
     {"RENEW_AFTER_SECONDS", 1, 86400, [](const auto& c) { return c.rules.renew_after_seconds; }},
     {"HEARTBEAT_INTERVAL_SECONDS", 1, 86400,
      [](const auto& c) { return c.rules.heartbeat_interval_seconds; }},
-    {"BOOKED_TOKEN_TTL_SECONDS", 1, 86400, [](const auto& c) { return c.rules.booked_token_ttl_seconds; }},
+    {"BOOKED_TOKEN_TTL_SECONDS", 1, 86400, [](const auto& c) { return c.booked_token_ttl_seconds; }},
     {"LOW_CREDIT_SECONDS", 1, year, [](const auto& c) { return c.rules.low_credit_seconds; }},
     {"UNJOINED_ROOM_TTL_SECONDS", 1, year, [](const auto& c) { return c.rules.unjoined_room_ttl_seconds; }},
-    {"NONCE_TTL_SECONDS", 1, 86400, [](const auto& c) { return c.rules.nonce_ttl_seconds; }},
-    {"JWT_TTL_SECONDS", 1, year, [](const auto& c) { return c.rules.jwt_ttl_seconds; }},
-    {"SESSION_MAX_AGE_SECONDS", 1, year, [](const auto& c) { return c.rules.session_max_age_seconds; }},
-    {"JOIN_WINDOW_SECONDS", 0, 86400, [](const auto& c) { return c.rules.join_window_seconds; }},
-    {"SWEEP_STALE_AFTER_SECONDS", 1, year, [](const auto& c) { return c.rules.sweep_stale_after_seconds; }},
+    {"NONCE_TTL_SECONDS", 1, 86400, [](const auto& c) { return c.nonce_ttl_seconds; }},
+    {"JWT_TTL_SECONDS", 1, year, [](const auto& c) { return c.jwt_ttl_seconds; }},
+    {"SESSION_MAX_AGE_SECONDS", 1, year, [](const auto& c) { return c.session_max_age_seconds; }},
+    {"JOIN_WINDOW_SECONDS", 0, 86400, [](const auto& c) { return c.join_window_seconds; }},
+    {"SWEEP_STALE_AFTER_SECONDS", 1, year, [](const auto& c) { return c.sweep_stale_after_seconds; }},
     {"WEBHOOK_ALLOW_PRIVATE", 0, 1, [](const auto& c) { return std::int64_t{c.webhook_allow_private}; }},
     {"FREE_ROOM_CAPACITY", 2, 6, [](const auto& c) { return c.rules.free_room_capacity; }},
-    {"BOOKED_ROOM_CAPACITY", 2, 2, [](const auto& c) { return c.rules.booked_room_capacity; }},
+    {"BOOKED_ROOM_CAPACITY", 2, 2, [](const auto& c) { return c.booked_room_capacity; }},
     {"EARLY_LEAVE_BUDGET_SECONDS", 0, 86400,
      [](const auto& c) { return c.rules.early_leave_budget_seconds; }},
 };
@@ -168,14 +168,14 @@ BOOST_AUTO_TEST_CASE(the_needed_settings_suffice_and_the_rest_has_the_defaults_o
     BOOST_TEST(config.rules.free_token_ttl_seconds == 90);
     BOOST_TEST(config.rules.renew_after_seconds == 45);
     BOOST_TEST(config.rules.heartbeat_interval_seconds == 30);
-    BOOST_TEST(config.rules.booked_token_ttl_seconds == 3600);
+    BOOST_TEST(config.booked_token_ttl_seconds == 3600);
     BOOST_TEST(config.rules.low_credit_seconds == 300);
     BOOST_TEST(config.rules.unjoined_room_ttl_seconds == 300);
-    BOOST_TEST(config.rules.nonce_ttl_seconds == 300);
-    BOOST_TEST(config.rules.jwt_ttl_seconds == 3600);
-    BOOST_TEST(config.rules.join_window_seconds == 300);
+    BOOST_TEST(config.nonce_ttl_seconds == 300);
+    BOOST_TEST(config.jwt_ttl_seconds == 3600);
+    BOOST_TEST(config.join_window_seconds == 300);
     BOOST_TEST(config.rules.free_room_capacity == 6);
-    BOOST_TEST(config.rules.booked_room_capacity == 2);
+    BOOST_TEST(config.booked_room_capacity == 2);
 }
 
 BOOST_AUTO_TEST_CASE(each_needed_setting_that_is_missing_gives_one_line_with_its_name)

@@ -12,7 +12,7 @@ int main(int argc, char** argv)
     if (argc != 3)
         return 2;
     const auto config = base::load_config(argv[1], base::process_environment(), base::Program::server);
-    const auth::Nonces nonces(config.jwt_secret, config.rules.nonce_ttl_seconds);
+    const auth::Nonces nonces(config.jwt_secret, config.nonce_ttl_seconds);
     base::SystemRandom random;
     const auto now = base::system_now();
     for (auto left = std::stoul(argv[2]); left > 0; --left) {

@@ -35,7 +35,7 @@ class SignInByFixture : public SignInFixture
     {
         const auto reply = refresh(token);
         BOOST_TEST_REQUIRE(reply.status == 200, reply.text);
-        BOOST_TEST(reply.body.at("expires_in") == config.rules.jwt_ttl_seconds);
+        BOOST_TEST(reply.body.at("expires_in") == config.jwt_ttl_seconds);
         return reply.body.at("token");
     }
     void set(std::vector<std::string> domains, std::vector<std::string> chain_ids = {})

@@ -100,14 +100,14 @@ BOOST_AUTO_TEST_CASE(no_statement_of_a_request_or_of_a_sweep_walks_through_a_tab
     service.sweep();
     auth::purge_spent_nonces(service.db(), service.now, 10);
     requests::purge(service.db(), service.now, 10);
-    sessions::close_ended(service.db(), service.config, service.now);
+    sessions::close_ended({service.db(), service.config, service.now});
     sessions::find_sessions_to_attest(service.db(), service.now);
     sessions::find_attestations_on_their_way(service.db());
     sessions::find_attestation(service.db(), "7");
     sessions::find_transactions(service.db(), "7");
     sessions::next_nonce(service.db(), 1, host);
-    sessions::find_stays(service.db(), service.config, "7", host, service.now);
-    sessions::leave(service.db(), service.config, "7", host, service.now);
+    sessions::find_stays({service.db(), service.config, service.now}, "7", host);
+    sessions::leave({service.db(), service.config, service.now}, "7", host);
     outbox::Attempt told;
     told.stream = "a room";
     for (const auto destination : {outbox::Destination::webhook, outbox::Destination::agora}) {

@@ -40,7 +40,7 @@ the_page_has_the_defaults() {
     sed -nE 's/.*\{"([A-Z_]+)", &((config_|rules)\.)?([a-z_]+), [0-9].*/\1 \4/p' lib/base/config.cpp >"$tmp/numbers"
     wrong=0
     while read -r setting member; do
-        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/rules.h lib/base/config.h lib/base/config.cpp)
+        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/*.h lib/base/config.cpp)
         said=$(awk -v setting="$setting" '/^\.It/ { here = $2 == setting } here && /^Default:/ { print $2 }' $env_page)
         [ -n "$default" ] && [ "$said" = "$default." ] || { echo "$setting: $default, the page says $said"; wrong=1; }
     done <"$tmp/numbers"
@@ -50,7 +50,8 @@ the_page_has_the_defaults() {
 # Whatever the server cannot do without is called required, and nothing else; the rest has a default.
 the_page_has_what_is_required() {
     { echo DATABASE_PATH
-      grep -oE 'check_(form|address)\("[A-Z_]+", [a-z_.]+, \(?server' lib/base/config.cpp | grep -oE '[A-Z_]{3,}'; } |
+      tr '\n' ' ' <lib/base/config.cpp | grep -oE 'check_(form|address|secret)\("[A-Z_]+", +[a-z_.]+, +\(?server' |
+          grep -oE '[A-Z_]{3,}'; } |
         sort >"$tmp/needed"
     awk '/^\.S/ { here = $2 == "Required" } here && /^\.It/' $env_page | grep -oE '[A-Z]+_[A-Z_]+' | sort >"$tmp/required"
     [ "$(grep -c . "$tmp/needed")" -gt 1 ] && diff "$tmp/needed" "$tmp/required" || return 1

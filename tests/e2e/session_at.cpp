@@ -96,7 +96,7 @@ class SessionAt
         if (command == "leave") {
             const auto booking_id = words.booking().to_decimal();
             const auto wallet = words.text();
-            return {{"seconds", sessions::leave(*db_, config_, booking_id, wallet, words.instant())}};
+            return {{"seconds", sessions::leave({*db_, config_, words.instant()}, booking_id, wallet)}};
         }
         if (command == "attest")
             return attest(words);
@@ -130,8 +130,8 @@ class SessionAt
         const auto wallet = words.text();
         const auto now = words.instant();
         const auto session = sessions::look_up_to_join(*db_, *chain_, booking_id, now);
-        return {
-            {"agora_uid", sessions::join(*db_, config_, tokens_, session, wallet, now, random_).agora_uid}};
+        return {{"agora_uid",
+                 sessions::join({*db_, config_, now}, {tokens_, random_}, session, wallet).agora_uid}};
     }
 
     Json attest(Words& words)

@@ -325,7 +325,7 @@ void Town::list_operations()
                            [](World& world) {
                                return outcome_of(world, [&] {
                                    rooms::sweep(world.db(), world.config.rules, world.now);
-                                   sessions::close_ended(world.db(), world.config, world.now);
+                                   sessions::close_ended({world.db(), world.config, world.now});
                                    purge_all(world.db(), world.now);
                                    usage::book_days(world.db(), world.now);
                                    rooms::record_sweep(world.db(), world.now);

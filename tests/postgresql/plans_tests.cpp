@@ -76,14 +76,14 @@ BOOST_AUTO_TEST_CASE(no_statement_of_a_request_or_of_a_sweep_walks_through_a_tab
     sweep();
     auth::purge_spent_nonces(db(), now, 10);
     requests::purge(db(), now, 10);
-    sessions::close_ended(db(), config, now);
+    sessions::close_ended({db(), config, now});
     sessions::find_sessions_to_attest(db(), now);
     sessions::find_attestations_on_their_way(db());
     sessions::find_attestation(db(), "7");
     sessions::find_transactions(db(), "7");
     sessions::next_nonce(db(), 1, host);
-    sessions::find_stays(db(), config, "7", host, now);
-    sessions::leave(db(), config, "7", host, now);
+    sessions::find_stays({db(), config, now}, "7", host);
+    sessions::leave({db(), config, now}, "7", host);
     ask("/rooms/leave", seat, host);
     remove("/rooms/" + room_id, host);
     remove("/rooms/" + room_id + "/participants/" + unknown_id, host);

@@ -353,10 +353,11 @@ BOOST_AUTO_TEST_CASE(a_visit_to_a_session_is_not_made_longer_by_a_clock_that_ste
         const sessions::Session session{
             "7", host, AppFixture::address(2), {service.now, service.now + 2 * hour, 300, 600}, service.now};
         const auto start = service.now;
-        sessions::join(service.db(), service.config, service.app.tokens, session, host, start,
-                       service.random);
-        const auto left = sessions::leave(service.db(), service.config, "7", host, start + 300 + step);
-        const auto stays = sessions::find_stays(service.db(), service.config, "7", host, start + 300 + step);
+        sessions::join({service.db(), service.config, start}, {service.app.tokens, service.random}, session,
+                       host);
+        const auto left = sessions::leave({service.db(), service.config, start + 300 + step}, "7", host);
+        const auto stays =
+            sessions::find_stays({service.db(), service.config, start + 300 + step}, "7", host);
         BOOST_TEST_CONTEXT(step << " s off")
         {
             // The token of a slot of two hours is good until its end.

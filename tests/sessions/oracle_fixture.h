@@ -132,11 +132,11 @@ class OracleFixture : public AppFixture
     }
     void enter(const std::string& wallet, std::int64_t at, const std::string& id = "7")
     {
-        sessions::join(db(), config, app.tokens, session(id), wallet, start + at, random);
+        sessions::join({db(), config, start + at}, {app.tokens, random}, session(id), wallet);
     }
     void exit(const std::string& wallet, std::int64_t at, const std::string& id = "7")
     {
-        sessions::leave(db(), config, id, wallet, start + at);
+        sessions::leave({db(), config, start + at}, id, wallet);
     }
     void stay(const std::string& wallet, std::int64_t from, std::int64_t to, const std::string& id = "7")
     {

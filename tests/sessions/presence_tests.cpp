@@ -17,19 +17,19 @@ struct HeardSession : AppFixture
 
     sessions::Seat enter(const std::string& wallet, Seconds off)
     {
-        return sessions::join(db(), config, app.tokens, session, wallet, start + off, random);
+        return sessions::join({db(), config, start + off}, {app.tokens, random}, session, wallet);
     }
     void hear(const sessions::Seat& seat, bool is_arrival, Seconds seq, Seconds off, Seconds reason = 1)
     {
         const auto booking_id = sessions::find_booking_of(db(), config.chain_id, seat.channel);
         BOOST_TEST_REQUIRE(booking_id.has_value());
-        sessions::hear(db(), config, *booking_id, {seat.agora_uid, is_arrival, seq, reason, start + off},
-                       start + 1000);
+        sessions::hear({db(), config, start + 1000}, *booking_id,
+                       {seat.agora_uid, is_arrival, seq, reason, start + off});
     }
     Spans present(const std::string& wallet, Seconds off = 1000)
     {
         Spans spans;
-        for (const auto& stay : sessions::find_stays(db(), config, session.booking_id, wallet, start + off))
+        for (const auto& stay : sessions::find_stays({db(), config, start + off}, session.booking_id, wallet))
             spans.emplace_back(stay.joined_at - start, stay.left_at - start);
         return spans;
     }
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(whoever_fell_out_and_did_not_come_back_was_there_until_then
     BOOST_TEST((present(host) == Spans{{20, 1000}}));
     hear(seat, false, 4, 900, 1); // and that is the end of the stay
     BOOST_TEST((present(host) == Spans{{20, 900}}));
-    BOOST_TEST(sessions::leave(db(), config, "7", host, start + 1000) == 0);
+    BOOST_TEST(sessions::leave({db(), config, start + 1000}, "7", host) == 0);
     enter(host, 950);
     BOOST_TEST((present(host, 1100) == Spans{{20, 900}}));
 }
@@ -104,9 +104,9 @@ BOOST_AUTO_TEST_CASE(what_happens_in_a_session_is_told)
     const auto seat = enter(host, 0);
     enter(host, 10);
     enter(guest, 20);
-    sessions::leave(db(), config, "7", guest, start + 30);
+    sessions::leave({db(), config, start + 30}, "7", guest);
     hear(seat, false, 1, 5); // of the seat that was replaced
-    sessions::close_ended(db(), config, start + 1201);
+    sessions::close_ended({db(), config, start + 1201});
     BOOST_TEST(told_sessions() == (Texts{"session.joined ", "session.left replaced", "session.joined ",
                                          "session.joined ", "session.left left", "session.left ended"}));
     auto row = db().prepare("SELECT count(*) FROM outbox WHERE destination = 'agora' AND stream IS NULL");

@@ -76,11 +76,11 @@ class SessionFixture : public AppFixture
     }
     sessions::Seat enter(const std::string& wallet, base::UnixSeconds joined_at)
     {
-        return sessions::join(db(), config, app.tokens, session, wallet, joined_at, random);
+        return sessions::join({db(), config, joined_at}, {app.tokens, random}, session, wallet);
     }
     std::int64_t exit(const std::string& wallet, base::UnixSeconds left_at)
     {
-        return sessions::leave(db(), config, "7", wallet, left_at);
+        return sessions::leave({db(), config, left_at}, "7", wallet);
     }
 
     // All stays of the wallet, the first first.
@@ -228,7 +228,7 @@ BOOST_AUTO_TEST_CASE(a_seat_that_lapsed_ended_with_its_token)
 {
     const sessions::Session long_session{"7", host, guest, {start, start + 2 * 86400, 300, 600}, start};
     const auto enter_long = [&](base::UnixSeconds at) {
-        sessions::join(db(), config, app.tokens, long_session, host, at, random);
+        sessions::join({db(), config, at}, {app.tokens, random}, long_session, host);
     };
     enter_long(start);
     enter_long(start + 86400 + 500);
@@ -245,7 +245,7 @@ BOOST_AUTO_TEST_CASE(who_books_the_own_slot_has_one_seat)
 {
     const sessions::Session alone{"7", host, host, {start, start + 1200, 300, 600}, start};
     for (int i = 0; i < 3; ++i)
-        sessions::join(db(), config, app.tokens, alone, host, start + i, random);
+        sessions::join({db(), config, start + i}, {app.tokens, random}, alone, host);
     BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 1);
     require_clean_audit();
 }
@@ -271,11 +271,11 @@ BOOST_AUTO_TEST_CASE(refusals_come_in_their_order)
 BOOST_AUTO_TEST_CASE(the_settings_govern_window_and_token)
 {
     auto settings = test_config();
-    settings.rules.join_window_seconds = 10;
-    settings.rules.booked_token_ttl_seconds = 50;
+    settings.join_window_seconds = 10;
+    settings.booked_token_ttl_seconds = 50;
     settings.chain_id = 31337;
     const auto join = [&](base::UnixSeconds at) {
-        return sessions::join(db(), settings, app.tokens, session, host, at, random);
+        return sessions::join({db(), settings, at}, {app.tokens, random}, session, host);
     };
     BOOST_CHECK_EXCEPTION(join(start - 11), base::Error,
                           is_refusal(ErrorCode::invalid_argument, "too early to join"));
@@ -299,7 +299,7 @@ BOOST_AUTO_TEST_CASE(a_join_that_fails_leaves_no_trace)
         for (int good = 0; good < 10 && !has_joined; ++good) {
             BreakingRandom breaking(good);
             try {
-                sessions::join(db(), config, app.tokens, session, host, start + 10, breaking);
+                sessions::join({db(), config, start + 10}, {app.tokens, breaking}, session, host);
                 has_joined = true;
                 continue;
             } catch (const base::Error&) {
@@ -348,16 +348,16 @@ BOOST_AUTO_TEST_CASE(the_slots_minutes_become_seconds)
 BOOST_AUTO_TEST_CASE(stays_are_those_of_one_party_in_one_session)
 {
     const sessions::Session other{"8", host, guest, session.terms, start};
-    BOOST_TEST(sessions::find_stays(db(), config, "7", host, start).empty());
+    BOOST_TEST(sessions::find_stays({db(), config, start}, "7", host).empty());
     enter(host, start);
     exit(host, start + 100);
     enter(guest, start + 10);
-    sessions::join(db(), config, app.tokens, other, host, start + 50, random);
+    sessions::join({db(), config, start + 50}, {app.tokens, random}, other, host);
     enter(host, start + 200);
     enter(host, start + 300); // another device
     const auto stays_at = [&](base::UnixSeconds at) {
         std::vector<std::pair<std::int64_t, std::int64_t>> found;
-        for (const auto& stay : sessions::find_stays(db(), config, "7", host, at))
+        for (const auto& stay : sessions::find_stays({db(), config, at}, "7", host))
             found.emplace_back(stay.joined_at - start, stay.left_at - start);
         return found;
     };
@@ -365,10 +365,10 @@ BOOST_AUTO_TEST_CASE(stays_are_those_of_one_party_in_one_session)
     BOOST_TEST((stays_at(start + 400) == Stays{{0, 100}, {200, 300}, {300, 400}}));
     // To its token's expiry, not to the slot's end.
     BOOST_TEST((stays_at(start + 99999) == Stays{{0, 100}, {200, 300}, {300, 3900}}));
-    BOOST_TEST(sessions::find_stays(db(), config, "7", guest, start + 400).size() == 1u);
-    BOOST_TEST(sessions::find_stays(db(), config, "8", host, start + 400).size() == 1u);
-    BOOST_TEST(sessions::find_stays(db(), config, "8", guest, start + 400).empty());
-    BOOST_TEST(sessions::find_stays(db(), config, "9", host, start + 400).empty());
+    BOOST_TEST(sessions::find_stays({db(), config, start + 400}, "7", guest).size() == 1u);
+    BOOST_TEST(sessions::find_stays({db(), config, start + 400}, "8", host).size() == 1u);
+    BOOST_TEST(sessions::find_stays({db(), config, start + 400}, "8", guest).empty());
+    BOOST_TEST(sessions::find_stays({db(), config, start + 400}, "9", host).empty());
 }
 
 BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
@@ -377,10 +377,10 @@ BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
     enter(host, start);
     enter(guest, start + 5);
     exit(guest, start + 90);
-    sessions::join(db(), config, app.tokens, longer, host, start + 5, random);
-    BOOST_TEST(sessions::close_ended(db(), config, start + 1200) == 0); // its last second is one to talk in
-    BOOST_TEST(sessions::close_ended(db(), config, start + 1201) == 1);
-    BOOST_TEST(sessions::close_ended(db(), config, start + 1201) == 0);
+    sessions::join({db(), config, start + 5}, {app.tokens, random}, longer, host);
+    BOOST_TEST(sessions::close_ended({db(), config, start + 1200}) == 0); // its last second is one to talk in
+    BOOST_TEST(sessions::close_ended({db(), config, start + 1201}) == 1);
+    BOOST_TEST(sessions::close_ended({db(), config, start + 1201}) == 0);
     BOOST_TEST(query("SELECT closed_at FROM rooms JOIN sessions USING (room_id) WHERE booking_id = '7'") ==
                start + 1200);
     BOOST_TEST(query("SELECT count(*) FROM connections JOIN sessions USING (room_id) "
@@ -390,7 +390,7 @@ BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
     BOOST_TEST(stays(guest).back().left_at.value() == start + 90);
     BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 1); // the longer one's
     // The oracle sees the same stays as before.
-    BOOST_TEST(sessions::find_stays(db(), config, "7", host, start + 2000).back().left_at == start + 1200);
+    BOOST_TEST(sessions::find_stays({db(), config, start + 2000}, "7", host).back().left_at == start + 1200);
     // Nobody comes in any more, should the clock step back.
     BOOST_CHECK_EXCEPTION(enter(host, start + 1100), base::Error,
                           is_refusal(ErrorCode::invalid_argument, "session has ended"));
@@ -401,10 +401,11 @@ BOOST_AUTO_TEST_CASE(rooms_close_when_their_slots_have_ended)
 BOOST_AUTO_TEST_CASE(a_stay_that_lapsed_before_the_end_ended_with_its_token)
 {
     auto settings = config;
-    settings.rules.booked_token_ttl_seconds = 50;
+    settings.booked_token_ttl_seconds = 50;
     const sessions::Session day{"8", host, guest, {start, start + 2 * 86400, 300, 600}, start};
-    sessions::join(db(), settings, app.tokens, day, host, start, random); // Agora's tokens last a day at most
-    BOOST_TEST(sessions::close_ended(db(), config, start + 3 * 86400) == 1);
+    sessions::join({db(), settings, start}, {app.tokens, random}, day,
+                   host); // Agora's tokens last a day at most
+    BOOST_TEST(sessions::close_ended({db(), config, start + 3 * 86400}) == 1);
     BOOST_TEST(stays(host).back().left_at.value() == start + 86400);
     require_clean_audit();
 }
@@ -413,9 +414,9 @@ BOOST_AUTO_TEST_CASE(many_rooms_are_closed_in_one_go)
 {
     for (int i = 100; i < 350; ++i) {
         const sessions::Session one{std::to_string(i), host, guest, session.terms, start};
-        sessions::join(db(), config, app.tokens, one, host, start, random);
+        sessions::join({db(), config, start}, {app.tokens, random}, one, host);
     }
-    BOOST_TEST(sessions::close_ended(db(), config, start + 1201) == 250);
+    BOOST_TEST(sessions::close_ended({db(), config, start + 1201}) == 250);
     BOOST_TEST(query("SELECT count(*) FROM rooms WHERE closed_at IS NULL") == 0);
     BOOST_TEST(query("SELECT count(*) FROM connections WHERE left_at IS NULL") == 0);
     require_clean_audit();
@@ -460,7 +461,7 @@ BOOST_AUTO_TEST_CASE(the_sessions_to_attest_have_begun_and_are_not_concluded)
     const std::pair<const char*, std::int64_t> begin_after[] = {{"1", 300}, {"2", 100}, {"3", 200}, {"4", 0}};
     for (const auto& [id, after] : begin_after) {
         const sessions::Session one{id, host, guest, {start + after, start + after + 1200, 300, 600}, start};
-        sessions::join(db(), config, app.tokens, one, host, start, random);
+        sessions::join({db(), config, start}, {app.tokens, random}, one, host);
     }
     conclude("4", "window missed");
     execute("UPDATE sessions SET host_wallet = NULL, guest_wallet = NULL, start_at = NULL, ends_at = NULL, "
@@ -552,7 +553,7 @@ BOOST_AUTO_TEST_CASE(what_the_chain_refused_is_not_recalled)
     enter(host, start);
     auto another = session;
     another.booking_id = "8";
-    sessions::join(db(), config, app.tokens, another, host, start, random);
+    sessions::join({db(), config, start}, {app.tokens, random}, another, host);
     chain.bookings.at("7").status = ethereum::BookingStatus::cancelled;
     BOOST_CHECK_EXCEPTION(sessions::look_up_to_join(db(), chain, Uint256(7), start + 1), base::Error,
                           is_refusal(ErrorCode::invalid_argument, "booking not active"));
@@ -587,7 +588,7 @@ BOOST_AUTO_TEST_CASE(the_seats_token_is_for_the_channel_of_a_long_id)
     const std::string largest =
         "115792089237316195423570985008687907853269984665640564039457584007913129639935";
     const sessions::Session longest{largest, host, guest, {start, start + 1200, 300, 600}, start};
-    const auto seat = sessions::join(db(), config, app.tokens, longest, host, start, random);
+    const auto seat = sessions::join({db(), config, start}, {app.tokens, random}, longest, host);
     BOOST_TEST(seat.channel == "heaven-6343-0x" + base::to_hex(ethereum::keccak256(largest)).substr(0, 32));
 }
 
@@ -669,7 +670,7 @@ BOOST_AUTO_TEST_CASE(who_is_no_party_any_more_makes_room)
     enter(host, start);
     enter(guest, start);
     const sessions::Session changed{"7", host, address(3), {start, start + 1200, 300, 600}, start};
-    sessions::join(db(), config, app.tokens, changed, address(3), start + 60, random);
+    sessions::join({db(), config, start + 60}, {app.tokens, random}, changed, address(3));
     BOOST_TEST(stays(guest).back().left_at.value() == start + 60);
     BOOST_TEST(!stays(host).back().left_at.has_value());
     BOOST_TEST(!stays(address(3)).back().left_at.has_value());

@@ -114,7 +114,7 @@ struct Traffic : simulation::QuickFolder, AppFixture
         now = second + 45;
         get("/rooms/active");
         rooms::sweep(db(), config.rules, now);
-        sessions::close_ended(db(), config, now);
+        sessions::close_ended({db(), config, now});
         auth::purge_spent_nonces(db(), now, 1000);
         requests::purge(db(), now, 1000);
         rooms::record_sweep(db(), now);

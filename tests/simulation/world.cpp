@@ -259,7 +259,7 @@ void World::sign_in(const std::string& wallet)
         require(post("/auth/verify", signed_nonce), "invalid or expired nonce");
         token = reply.body["token"].get<std::string>();
     }
-    ends = now + config.rules.jwt_ttl_seconds;
+    ends = now + config.jwt_ttl_seconds;
 }
 
 // ---- faults ----

@@ -47,7 +47,7 @@ void World::sweep_at(Seconds instant)
     attempt([&] {
         rooms::sweep(db(), config.rules, instant);
         is_swept = true;
-        sessions::close_ended(db(), config, instant);
+        sessions::close_ended({db(), config, instant});
         auth::purge_spent_nonces(db(), instant, 1000);
         requests::purge(db(), instant, 1000);
         usage::book_days(db(), instant);

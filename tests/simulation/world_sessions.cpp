@@ -49,7 +49,7 @@ ModelBooking* World::any_booking()
     std::vector<ModelBooking*> present;
     for (const auto& booking_id : recent_bookings_) {
         auto& booking = bookings_.at(booking_id);
-        if (booking.start - config.rules.join_window_seconds <= now && now <= booking.ends)
+        if (booking.start - config.join_window_seconds <= now && now <= booking.ends)
             present.push_back(&booking);
     }
     return present.empty() || roll(5) == 0 ? &bookings_.at(any(recent_bookings_)) : any(present);
@@ -76,7 +76,7 @@ void World::join_session(const std::string& somebody)
         expected = "booking not active";
     else if (wallet != booking->host && wallet != booking->guest)
         expected = "not a participant";
-    else if (now < booking->start - config.rules.join_window_seconds)
+    else if (now < booking->start - config.join_window_seconds)
         expected = "too early to join";
     else if (now > booking->ends || booking->is_closed)
         expected = "session has ended";
@@ -101,7 +101,7 @@ void World::join_session(const std::string& somebody)
                 visit.left = std::clamp(now, visit.joined, visit.expires);
         }
     }
-    const auto ttl = std::min(std::max(config.rules.booked_token_ttl_seconds, booking->ends - now), day);
+    const auto ttl = std::min(std::max(config.booked_token_ttl_seconds, booking->ends - now), day);
     booking->visits[wallet].push_back({now, now + ttl, std::nullopt});
     if (!reply) { // all of it or nothing
         auto row = db().prepare("SELECT count(*) FROM sessions JOIN connections USING (room_id) "
@@ -330,7 +330,7 @@ void World::check_bookings()
             auto expected = visits;
             std::stable_sort(expected.begin(), expected.end(),
                              [](const auto& a, const auto& b) { return a.joined < b.joined; });
-            const auto stays = sessions::find_stays(db(), config, booking_id, wallet, now);
+            const auto stays = sessions::find_stays({db(), config, now}, booking_id, wallet);
             check(stays.size() == expected.size(), "other visits to a session");
             std::multiset<std::pair<Seconds, Seconds>> stored;
             std::multiset<std::pair<Seconds, Seconds>> wanted;
