@@ -22,6 +22,14 @@ int require(int result, const char* what)
     return result;
 }
 
+constexpr int rest_ms = 100;
+
+// What this process or the machine has too little of, and may have again in a moment.
+bool is_shortage(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
 // One byte, with a file descriptor beside it (unix(7), SCM_RIGHTS).
 struct Parcel
 {
@@ -83,9 +91,16 @@ int ConnectionQueue::pass_on(int milliseconds)
             continue;
         if (!is_full)
             taken_ = ::accept4(listening_socket_, nullptr, nullptr, SOCK_CLOEXEC);
-        if (taken_ < 0 && errno == EINVAL) // nobody can come any more
+        if (taken_ >= 0) {
+            give();
+            continue;
+        }
+        if (errno == EINVAL || (watched[1].revents & POLLHUP) != 0) // nobody can come any more
             return SIGTERM;
-        give();
+        if (timeout_ms == 0)
+            return 0;
+        if (is_shortage(errno)) // whoever waits is still there: only a signal is looked for meanwhile
+            ::poll(watched, 1, timeout_ms < 0 ? rest_ms : std::min(rest_ms, timeout_ms));
     }
 }
 

@@ -4,9 +4,9 @@
 
 namespace base {
 
-bool is_hex_of_length(const std::string& text, std::size_t digits)
+bool is_hex_of_length(const std::string& text, std::size_t length)
 {
-    return text.size() == digits && from_hex(text).has_value();
+    return text.size() == length && from_hex(text).has_value();
 }
 
 bool is_http_url(const std::string& text)

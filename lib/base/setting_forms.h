@@ -6,7 +6,7 @@
 
 namespace base {
 
-bool is_hex_of_length(const std::string& text, std::size_t digits);
+bool is_hex_of_length(const std::string& text, std::size_t length);
 bool is_http_url(const std::string& text);
 
 // One line for each wrong setting, none of which quotes a secret.

@@ -5,6 +5,8 @@
 #include "temporary_folder.h"
 
 #include <cerrno>
+#include <ctime>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <utility>
@@ -190,6 +192,37 @@ BOOST_AUTO_TEST_CASE(a_socket_to_which_nobody_can_connect_any_more_ends_it)
     ConnectionQueue queue(listener, awaited);
     ::shutdown(listener, SHUT_RDWR);
     BOOST_TEST(queue.pass_on(-1) == SIGTERM);
+    ::fcntl(listener, F_SETFL, O_NONBLOCK); // then accept() says that nobody is there
+    BOOST_TEST(queue.pass_on(-1) == SIGTERM);
+}
+
+// Whoever cannot be let in is asked about ten times a second, and let in once there is room.
+BOOST_AUTO_TEST_CASE(without_a_free_file_it_waits_and_does_not_spin)
+{
+    const auto used_ms = [] {
+        struct timespec used = {};
+        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+        return used.tv_sec * 1000 + used.tv_nsec / 1'000'000;
+    };
+    ConnectionQueue queue(listener, awaited);
+    connect(1);
+    struct rlimit limit = {};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const struct rlimit none = {3, limit.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    const auto before_it_ms = used_ms();
+    const int nothing = queue.pass_on(400);
+    const auto spent_ms = used_ms() - before_it_ms;
+    const int at_once = queue.pass_on(0);
+    ::raise(SIGUSR2);
+    const int signal = queue.pass_on(-1);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    BOOST_TEST(nothing == 0);
+    BOOST_TEST(spent_ms < 200);
+    BOOST_TEST(at_once == 0);
+    BOOST_TEST(signal == SIGUSR2);
+    BOOST_TEST(queue.pass_on(0) == 0);
+    BOOST_TEST(taken_by_worker(queue) == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_client_that_has_gone_is_no_end)
