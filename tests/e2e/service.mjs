@@ -400,17 +400,23 @@ export class Service {
         assert.equal(readers.length, readerCount);
         for (const stuck of readers) {
             process.kill(stuck, 'SIGSTOP');
-            const waiting = [];
+            const beats = [];
+            const waiting = new Set();
             try {
                 for (let beat = 0; beat < 10; beat += 1) {
                     const asked = talker.heartbeat();
-                    if ((await Promise.race([asked, sleep(stuckMs)])) === undefined) waiting.push(asked);
+                    const isOver = () => waiting.delete(asked);
+                    beats.push(asked);
+                    waiting.add(asked);
+                    asked.then(isOver, isOver);
+                    await Promise.race([asked, sleep(stuckMs)]);
                 }
-                assert.ok(waiting.length <= 1, `${waiting.length} of 10 heartbeats wait`);
+                // Others may only be slow.
+                await until(() => waiting.size <= 1, 'all heartbeats but one', 20_000);
             } finally {
                 process.kill(stuck, 'SIGCONT');
             }
-            for (const asked of waiting) ok(await asked);
+            for (const asked of beats) ok(await asked);
         }
     }
 

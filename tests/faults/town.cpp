@@ -13,6 +13,7 @@
 #include "sqlite/backup.h"
 #include "usage/daily.h"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
 #include <set>
@@ -235,6 +236,26 @@ void Town::add(const std::string& name, const http::Request& request, const std:
     operations_.push_back({name + " with a key", run(keyed)});
 }
 
+// With the town's room and one of its wallets.
+std::string Town::filled_in(std::string path) const
+{
+    const std::pair<std::string, std::string> ids[] = {{":room_id", room_},
+                                                       {":connection_id", guest_connection_},
+                                                       {":wallet", world_->address(3)},
+                                                       {":id", "7"}};
+    for (const auto& [name, id] : ids) {
+        if (const auto at = path.find(name); at != std::string::npos)
+            path.replace(at, name.size(), id);
+    }
+    return path;
+}
+
+bool Town::has_operation(const std::string& name) const
+{
+    return std::any_of(operations_.begin(), operations_.end(),
+                       [&](const auto& operation) { return operation.name.starts_with(name + " of "); });
+}
+
 void Town::list_operations()
 {
     auto& w = *world_;
@@ -306,18 +327,15 @@ void Town::list_operations()
     const std::set<std::string> without_database = {"GET /", "GET /operator", "GET /web/:file",
                                                     "GET /openapi.json", "POST /auth/demo"};
     for (const auto& route : all_routes()) {
-        const std::string path = route.path;
-        if (route.method == std::string("GET") && path.find(':') == std::string::npos &&
-            route.access != Access::monitor && without_database.count("GET " + path) == 0)
-            add("GET " + path, w.request("GET", path), w.address(10));
-        if (path == "/service/usage") {
-            auto usage_request = w.request("GET", path);
-            usage_request.query = "from=2026-01-01&to=2026-01-02";
-            operations_.pop_back();
-            add("GET " + path, usage_request, w.address(10));
-        }
+        const auto name = std::string(route.method) + " " + route.path;
+        if (route.method != std::string("GET") || route.access == Access::monitor ||
+            without_database.contains(name) || has_operation(name))
+            continue;
+        auto request = w.request("GET", filled_in(route.path));
+        if (name == "GET /service/usage")
+            request.query = "from=2026-01-01&to=2026-01-02";
+        add(name, request, w.address(10));
     }
-    add("GET /rooms/:room_id", w.request("GET", "/rooms/" + room_), w.address(1));
     add("GET /credits of one who lapsed", w.request("GET", "/credits"), w.address(3));
     operations_.back().is_single = false; // settles, then reads
 

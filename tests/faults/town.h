@@ -57,6 +57,8 @@ class Town
   private:
     std::string backup_path() const;
     void live();
+    std::string filled_in(std::string path) const;
+    bool has_operation(const std::string& name) const; // of somebody in particular
     void list_operations();
     void add(const std::string& name, const http::Request& request, const std::string& wallet,
              bool takes_key = false);

@@ -13,13 +13,24 @@ trap 'exit 1' INT TERM
 # Every file that a target makes is in memory; stacks in ASan's reports are short, because keeping long ones is slow.
 export TMPDIR="$scratch" ASAN_OPTIONS=malloc_context_size=5:quarantine_size_mb=32
 
+# What the program itself lists: its paths, with the words that request_fuzz.cpp replaces by ids, and the names of settings.
+sed -nE 's/^ *\{"[A-Z]+", "([^"]+)".*/"\1"/p' ../../cgi-bin/routes.cpp |
+    sed 's/:room_id/@r/; s/:connection_id/@c/; s/:wallet/@w1/; s/:file/client.js/; s/:id/7/' | sort -u >"$scratch/request.dict"
+sed -nE 's/^ *\{"([A-Z_]+)", &.*/"\1="/p' ../../lib/base/config.cpp >"$scratch/config.dict"
+for listed in request config; do
+    if [ "$(wc -l <"$scratch/$listed.dict")" -lt 20 ]; then echo "no list for $listed.dict"; exit 1; fi
+done
+
 # one TARGET: leaves its line of the table in $scratch/TARGET.line, and what failed in $scratch/TARGET.failed.
 one() {
     target=$1
     mkdir -p "$found/$target"
     set -- "-max_total_time=$seconds" -timeout=60 -rss_limit_mb=4096 -max_len=4096 -print_final_stats=1 -entropic=0 \
         -close_fd_mask=2 "-artifact_prefix=$scratch/$target-"
-    if [ -e "$target.dict" ]; then set -- "$@" "-dict=$target.dict"; fi
+    if [ -e "$target.dict" ]; then
+        cat "$target.dict" >>"$scratch/$target.dict"
+        set -- "$@" "-dict=$scratch/$target.dict"
+    fi
     FUZZ_TARGET=$target "$program" "$@" "$found/$target" "corpus/$target" >"$scratch/$target.log" 2>&1
     status=$?
     awk -v target="$target" -v verdict="$([ $status -eq 0 ] && echo ok || echo FAILED)" '

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { operations } from '../contract.mjs';
 import { FakeNode, answerName, encodedNoName, json } from '../node.mjs';
 import { Deployment } from '../servers.mjs';
 import { build, exchangeBytes, expect, ok, root, sleep, sqlite, until } from '../service.mjs';
@@ -95,40 +96,31 @@ async function everyEndpoint(deployment) {
         ];
         return `${head.join('\r\n')}\r\n\r\n${text}`;
     };
-    return [
-        ['POST', '/auth/nonce', { wallet }],
-        ['POST', '/auth/verify', { wallet, nonce, signature }],
-        ['POST', '/auth/refresh', {}],
-        ['POST', '/auth/demo', {}],
-        ['GET', '/credits'],
-        ['GET', '/credits/history'],
-        ['POST', '/credits/verify-celo', {}],
-        ['POST', '/rooms/create', {}],
-        ['POST', '/rooms/join', { room_id }],
-        ['POST', '/rooms/heartbeat', seat],
-        ['POST', '/rooms/token/renew', seat],
-        ['POST', '/rooms/leave', { connection_id }],
-        ['GET', '/rooms/active'],
-        ['GET', `/rooms/${room_id}`],
-        ['POST', '/session/join', { session_id: '1' }],
-        ['POST', '/session/1/leave', {}],
-        ['POST', '/session/1/attest', {}],
-        ['POST', '/service/credits/grant', { wallet, seconds: 60, reference: 'p' }],
-        ['POST', '/service/credits/refund', { ...seat, seconds: 60, reference: 'r' }],
-        ['GET', `/service/wallets/${wallet}`],
-        ['GET', `/service/wallets/${wallet}/history`],
-        ['PUT', `/service/wallets/${wallet}/ban`, { reason: 'spam' }],
-        ['GET', '/service/rooms'],
-        ['DELETE', `/service/rooms/${room_id}`],
-        ['GET', '/service/usage?from=2026-01-01&to=2026-12-31'],
-        ['GET', '/health'],
-        ['GET', '/metrics'],
-        ['POST', '/agora/events', { eventType: 104, payload: {} }],
-        ['GET', '/openapi.json'],
-        ['GET', '/'],
-        ['GET', '/operator'],
-        ['GET', '/web/client.js'],
-    ].map((request) => [request.slice(0, 2).join(' '), bytes(...request)]);
+    const bodies = {
+        'POST /auth/nonce': { wallet },
+        'POST /auth/verify': { wallet, nonce, signature },
+        'POST /rooms/join': { room_id },
+        'POST /rooms/heartbeat': seat,
+        'POST /rooms/token/renew': seat,
+        'POST /rooms/leave': { connection_id },
+        'POST /session/join': { session_id: '1' },
+        'POST /service/credits/grant': { wallet, seconds: 60, reference: 'p' },
+        'POST /service/credits/refund': { ...seat, seconds: 60, reference: 'r' },
+        'PUT /service/wallets/{wallet}/ban': { reason: 'spam' },
+        'POST /agora/events': { eventType: 104, payload: {} },
+    };
+    const ids = { room_id, connection_id, wallet, booking_id: '1', file: 'client.js' };
+    // The wallet needs its room to the end.
+    const spared = ['DELETE /rooms/{room_id}'];
+    return operations
+        .map(([at, method]) => [at, `${method.toUpperCase()} ${at}`])
+        .filter(([, name]) => !spared.includes(name))
+        .map(([at, name]) => {
+            const path = at.replaceAll(/\{(\w+)\}/g, (_, id) => ids[id]);
+            const query = at === '/service/usage' ? '?from=2026-01-01&to=2026-12-31' : '';
+            const body = bodies[name] ?? (name.startsWith('POST ') ? {} : undefined);
+            return [name, bytes(name.split(' ')[0], path + query, body)];
+        });
 }
 
 const crowd = {
