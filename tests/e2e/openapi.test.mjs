@@ -73,6 +73,20 @@ describe('the document', () => {
         }
     });
 
+    it('describes what somebody in a room is answered who only reads', async () => {
+        const host = await service.signedIn();
+        const ids = { room_id: await host.host(), wallet: host.wallet, file: 'client.js' };
+        const reads = operations.filter(([, method]) => method === 'get').map(([at]) => at);
+        for (const at of reads) {
+            const filled = at.replaceAll(/\{(\w+)\}/g, (_, id) => ids[id] ?? '7');
+            // exchange() holds the answer against the document
+            const { status } = await service.get(filled, { token: host.token });
+            const isForPrograms = at.startsWith('/service/') || at === '/metrics';
+            if (!isForPrograms) assert.equal(status, 200, at);
+        }
+        ok(await host.leave());
+    });
+
     it('is accepted by a linter', async () => {
         // No licence has been published.
         const config = await createConfig({ extends: ['recommended'], rules: { 'info-license': 'off' } });
