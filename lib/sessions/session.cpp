@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/session_settings.h"
-#include "base/settings.h"
 #include "database/transaction.h"
 #include "ethereum/keccak256.h"
 #include "rooms/loaded_room.h"
