@@ -2,6 +2,7 @@
 
 #include "auth/access_token.h"
 #include "base/config.h"
+#include "contract.h"
 #include "credits/ledger.h"
 #include "engine.h"
 #include "rooms/audit.h"
@@ -189,6 +190,12 @@ Reply AppFixture::send(http::Request request)
     request.now = now;
     request.now_ms = now * 1000;
     const auto response = dispatch(app, request);
+    if (is_described) {
+        const auto missing = contract::undescribed(request, response);
+        BOOST_TEST(missing == "", "openapi.json lacks of " << request.method << " " << request.path << ": "
+                                                           << missing << ", with " << request.body << " and "
+                                                           << response.status << " " << response.body);
+    }
     Reply reply;
     reply.status = response.status;
     reply.text = response.body;

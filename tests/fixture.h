@@ -117,6 +117,9 @@ class AppFixture
 
     std::string token_for(const std::string& wallet_address) const;
 
+    // Whatever is sent and answered is what openapi.json says. False for a test that sends more.
+    bool is_described = true;
+
     // As a client does it; an empty `wallet_address` sends no token. `post` takes JSON, or text as it stands.
     Reply get(const std::string& path, const std::string& wallet_address = {});
     Reply post(const std::string& path, const base::Json& body, const std::string& wallet_address = {});

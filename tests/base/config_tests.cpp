@@ -5,6 +5,7 @@
 #include "fixture.h"
 #include "temporary_folder.h"
 
+#include <fstream>
 #include <sstream>
 #include <sys/stat.h>
 
@@ -250,6 +251,21 @@ BOOST_AUTO_TEST_CASE(every_integer_lands_in_its_own_place)
     const auto config = load(settings);
     for (const auto& setting : integers)
         BOOST_TEST(setting.value(config) == expected[setting.name], setting.name);
+}
+
+BOOST_AUTO_TEST_CASE(the_manual_states_the_default_of_every_integer)
+{
+    std::ostringstream page;
+    page << std::ifstream("deploy/man/session-voice.env.5").rdbuf();
+    const auto text = page.str();
+    for (const auto& setting : integers) {
+        const auto begin = text.find("\n.It " + std::string(setting.name) + "\n") + 1;
+        const auto item = text.substr(begin, text.find("\n.It ", begin) - begin);
+        const auto said = "\nDefault: " + std::to_string(setting.value(base::Config{})) + ".\n";
+        BOOST_TEST(begin > 0U, setting.name);
+        BOOST_TEST((item + "\n").find(said) != std::string::npos,
+                   setting.name << " is not by default what it says: " << item);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(every_text_lands_in_its_own_place)

@@ -1,6 +1,7 @@
 // What somebody can leave on the disk: the table of lib/README.md, row by row.
 #include "auth/nonce.h"
 #include "base/config.h"
+#include "contract.h"
 #include "credits/ledger.h"
 #include "credits/pruning.h"
 #include "handler_fixture.h"
@@ -8,7 +9,17 @@
 #include "rooms/history.h"
 #include "rooms/pruning.h"
 
+#include <fstream>
+#include <regex>
+#include <sstream>
+
 namespace {
+
+const auto table = [] {
+    std::ostringstream text;
+    text << std::ifstream("lib/README.md").rdbuf();
+    return text.str();
+}();
 
 constexpr int times = 400; // so that pages that are half full count for little
 
@@ -27,11 +38,20 @@ struct GrowthFixture : HandlerFixture
             once(time);
         return (bytes() - before) / times;
     }
+    // What the table says that `what` leaves at most, in bytes.
+    static std::int64_t bound(const std::string& what)
+    {
+        const std::regex row("\\n\\|[^|\\n]*\\| " + what + "[^|\\n]*\\|[^|\\n]*?([0-9]+) bytes");
+        std::smatch found;
+        BOOST_TEST_REQUIRE(std::regex_search(table, found, row), "lib/README.md has no row: " << what);
+        return std::stoll(found[1]);
+    }
     void ask(const char* method, const std::string& path, unsigned wallet_number, const std::string& key)
     {
         const base::Json body{{"room_id", unknown_id}, {"connection_id", unknown_id},
                               {"booking_id", "7"},     {"wallet", address(wallet_number)},
                               {"signature", "0x00"},   {"nonce", std::string(64, '0')}};
+        is_described = false; // every field at once
         auto asked = signed_in(request(method, path, body.dump()), address(wallet_number));
         if (!key.empty())
             asked.idempotency_key = key;
@@ -70,7 +90,7 @@ BOOST_AUTO_TEST_CASE(a_used_nonce_is_kept_until_it_would_have_expired)
                                                  {"signature", wallet(number).personal_sign(nonce)}});
         BOOST_TEST(reply.status == 200);
     });
-    BOOST_TEST(each <= 170);
+    BOOST_TEST(each <= bound("sign in"));
     now += config.nonce_ttl_seconds + 24 * 3600; // with the margin for a clock that steps
     BOOST_TEST(auth::purge_spent_nonces(db(), now, 2 * times) == times + 1);
     BOOST_TEST(rows_stored() == 0);
@@ -87,17 +107,17 @@ BOOST_AUTO_TEST_CASE(what_the_chain_brings_is_written_once)
         for (int again = 0; again < 2; ++again)
             BOOST_TEST(post("/credits/verify-celo", base::Json::object(), address(number)).status == 200);
     });
-    BOOST_TEST(each <= 680 + 270);
+    BOOST_TEST(each <= bound("get its credit") + bound("create rooms"));
 }
 
 BOOST_AUTO_TEST_CASE(a_room_that_nobody_was_charged_in_is_pruned)
 {
     give(address(1), 1000);
     const auto each = growth([&](int) {
-        const auto created = post("/rooms/create", {{"title", std::string(80, 't')}}, address(1));
+        const auto created = post("/rooms/create", contract::longest_body("/rooms/create"), address(1));
         BOOST_TEST(remove("/rooms/" + created.body.value("room_id", ""), address(1)).status == 200);
     });
-    BOOST_TEST(each <= 270);
+    BOOST_TEST(each <= bound("create rooms"));
     const auto pruned = rooms::prune(db(), now + 1);
     BOOST_TEST(pruned.rooms == times + 1);
 }
@@ -110,7 +130,7 @@ BOOST_AUTO_TEST_CASE(a_stay_that_was_not_charged_is_pruned_with_its_room)
     const auto each = growth([&](int) {
         BOOST_TEST(post("/rooms/leave", caller(join(address(2), room_id)), address(2)).status == 200);
     });
-    BOOST_TEST(each <= 480);
+    BOOST_TEST(each <= bound("join rooms"));
     BOOST_TEST(remove("/rooms/" + room_id, address(1)).status == 200);
     BOOST_TEST(rooms::prune(db(), now + 1).connections == times + 2);
 }
@@ -124,7 +144,7 @@ BOOST_AUTO_TEST_CASE(a_second_of_talk_is_one_row_at_most_and_pruned)
         BOOST_TEST(post("/rooms/token/renew", caller(seat), address(1)).status == 200);
         ++now;
     });
-    BOOST_TEST(each <= 180);
+    BOOST_TEST(each <= bound("talk"));
     BOOST_TEST(credits::prune(db(), credits::day_of(now + 2 * credits::seconds_per_day)) >= times - 2);
     require_clean_audit();
 }
@@ -143,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_key_takes_so_much_at_most_and_is_forgotten_after_a_day)
         BOOST_TEST(joined.status == 200);
         BOOST_TEST(post("/rooms/leave", caller(joined.body), address(2)).status == 200);
     });
-    BOOST_TEST(each <= 1500 + 480); // with the stay
+    BOOST_TEST(each <= bound("send requests") + bound("join rooms")); // with the stay
     BOOST_TEST(times < requests::most_keys);
     now += requests::answer_ttl_seconds;
     BOOST_TEST(requests::purge(db(), now, 2 * times) == times + 1);
@@ -153,17 +173,16 @@ BOOST_AUTO_TEST_CASE(a_top_up_is_a_row_and_an_account_at_most)
 {
     const auto each = growth([&](int time) {
         const auto number = static_cast<unsigned>(time + 1);
-        auto asked = request("POST", "/service/credits/grant",
-                             base::Json{{"wallet", address(number)},
-                                        {"seconds", 60},
-                                        {"reference", std::string(120, 'r') + std::to_string(number)},
-                                        {"reason", std::string(200, 'w')}}
-                                 .dump());
+        auto body = contract::longest_body("/service/credits/grant");
+        body["wallet"] = address(number);
+        body["seconds"] = 60;
+        body["reference"] = std::string(118, 'r') + std::to_string(1000000000 + number);
+        auto asked = request("POST", "/service/credits/grant", body.dump());
         asked.service_token = config.service_token;
         for (int again = 0; again < 2; ++again)
             BOOST_TEST(send(asked).status == 200);
     });
-    BOOST_TEST(each <= 900);
+    BOOST_TEST(each <= bound("top up"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

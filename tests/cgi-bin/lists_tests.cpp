@@ -2,6 +2,7 @@
 // here, and so is what has to name the settings.
 #include "base/config.h"
 #include "base/json.h"
+#include "contract.h"
 #include "handler_fixture.h"
 #include "routes.h"
 
@@ -180,6 +181,70 @@ BOOST_AUTO_TEST_CASE(the_manual_knows_every_setting_and_no_other)
     const auto tested = contents("tests/base/config_tests.cpp");
     for (const auto& name : names)
         BOOST_TEST(has(tested, "\"" + name + "\""), "config_tests.cpp: " << name);
+}
+
+BOOST_AUTO_TEST_CASE(the_manual_says_of_every_setting_that_a_program_can_do_without_what_it_is_then)
+{
+    const auto page = contents("deploy/man/session-voice.env.5");
+    const std::regex item("\n\\.It ([A-Z_]{3,})|\n\\.Ss (.*)|\nDefault: (.*)\\.|\n\\.El");
+    std::string section, setting;
+    for (std::sregex_iterator each(page.begin(), page.end(), item); each != std::sregex_iterator(); ++each) {
+        if ((*each)[3].matched) {
+            setting.clear();
+            continue;
+        }
+        BOOST_TEST((setting.empty() || section == "Required"), "no default: " << setting);
+        setting = (*each)[1];
+        if ((*each)[2].matched)
+            section = (*each)[2];
+    }
+}
+
+// A client that is told of a field finds it in the types, too.
+BOOST_AUTO_TEST_CASE(the_client_librarys_types_have_the_documents_fields)
+{
+    const auto types = contents("cgi-bin/web/client.d.ts");
+    const auto& schemas = contract::document().at("components").at("schemas");
+    const std::regex interface("\nexport interface (\\w+) \\{\n([^}]*)\n\\}");
+    std::size_t compared = 0;
+    for (std::sregex_iterator each(types.begin(), types.end(), interface); each != std::sregex_iterator();
+         ++each) {
+        const std::string name = (*each)[1];
+        std::set<std::string> described;
+        if (name == "NewRoom") {
+            for (const auto& field : contract::request_fields())
+                if (field.route->path == std::string("/rooms/create"))
+                    described.insert(field.name);
+        } else if (schemas.contains(name) && name != "Seat") { // which the library makes of two answers
+            for (const auto& [property, schema] : schemas.at(name).at("properties").items())
+                described.insert(property);
+        } else {
+            continue; // the library's own, or what several answers have in common
+        }
+        check_same(all_of("\n" + (*each)[2].str(), "\n    (\\w+)\\??:"), described,
+                   ("client.d.ts, " + name).c_str());
+        ++compared;
+    }
+    BOOST_TEST(compared >= 6U);
+}
+
+BOOST_AUTO_TEST_CASE(the_page_lets_nobody_type_more_than_a_field_takes)
+{
+    std::map<std::string, std::string> longest;
+    for (const auto& field : contract::request_fields())
+        if (field.schema.contains("maxLength"))
+            longest[field.name] =
+                "maxlength=\"" + std::to_string(field.schema.at("maxLength").get<int>()) + "\"";
+    for (const auto* file : {"cgi-bin/web/index.html", "cgi-bin/web/operator.html"}) {
+        const auto page = contents(file);
+        const std::regex input("<input name=\"(\\w+)\"[^>]*>");
+        for (std::sregex_iterator each(page.begin(), page.end(), input); each != std::sregex_iterator();
+             ++each) {
+            if (longest.count((*each)[1]) > 0)
+                BOOST_TEST(has((*each)[0], longest.at((*each)[1])), file << ": " << (*each)[0]);
+        }
+    }
+    BOOST_TEST(longest.count("title") == 1);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -572,6 +572,7 @@ BOOST_AUTO_TEST_CASE(a_stay_that_began_with_a_uid_of_32_bits_keeps_it)
     now += 45;
     const auto renewed = post("/rooms/token/renew", caller(seat), wallet);
     BOOST_TEST(decode_agora_token(renewed.body.at("agora_token")).uid == "4294967294");
+    is_described = false; // no uid is so large today
     BOOST_TEST(get("/rooms/" + room_id, wallet).body.at("participants").at(0).at("agora_uid") == 4294967294);
     require_clean_audit();
 }

@@ -36,17 +36,6 @@ the_page_has_every_setting() {
     [ -s "$tmp/settings" ] && diff "$tmp/settings" "$tmp/described"
 }
 
-the_page_has_the_defaults() {
-    sed -nE 's/.*\{"([A-Z_]+)", &((config_|rules)\.)?([a-z_]+), [0-9].*/\1 \4/p' lib/base/config.cpp >"$tmp/numbers"
-    wrong=0
-    while read -r setting member; do
-        default=$(sed -nE "s/.*int64_t $member = ([0-9]+);.*/\1/p" lib/base/*.h lib/base/config.cpp)
-        said=$(awk -v setting="$setting" '/^\.It/ { here = $2 == setting } here && /^Default:/ { print $2 }' $env_page)
-        [ -n "$default" ] && [ "$said" = "$default." ] || { echo "$setting: $default, the page says $said"; wrong=1; }
-    done <"$tmp/numbers"
-    [ -s "$tmp/numbers" ] && return "$wrong"
-}
-
 # Whatever the server cannot do without is called required, and nothing else; the rest has a default.
 the_page_has_what_is_required() {
     { echo DATABASE_PATH
@@ -97,7 +86,6 @@ the_pages_are_well_formed() {
 }
 
 check "every setting is in the manual, and nothing else" the_page_has_every_setting
-check "with its default" the_page_has_the_defaults
 check "with what is required, and a default for all others" the_page_has_what_is_required
 check "every option and command is in the manual" the_pages_have_every_option
 check "the manual is well-formed" the_pages_are_well_formed

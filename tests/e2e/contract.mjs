@@ -143,6 +143,17 @@ export function assertDescribed(method, rawPath, reply, sent) {
     assertValid('written', schema, JSON.parse(sent), `the body of ${method} ${rawPath}`);
 }
 
+// The fields of what a client may send there: [name, whether a value is what the document says].
+export function requestFields(path) {
+    const content = below(resolve(below('/paths', path, 'post', 'requestBody')).pointer, 'content', 'application/json');
+    let { node, pointer } = resolve(below(content, 'schema'));
+    if (node.oneOf) ({ node, pointer } = resolve(below(pointer, 'oneOf', '0')));
+    return Object.keys(node.properties ?? {}).map((name) => {
+        const validate = validatorAt('written', below(pointer, 'properties', name));
+        return [name, (value) => validate(value)];
+    });
+}
+
 // Every example of the document, against the schema beside it; gives back how many there are.
 export function assertExamplesValid() {
     const found = [];

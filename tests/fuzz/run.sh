@@ -13,9 +13,11 @@ trap 'exit 1' INT TERM
 # Every file that a target makes is in memory; stacks in ASan's reports are short, because keeping long ones is slow.
 export TMPDIR="$scratch" ASAN_OPTIONS=malloc_context_size=5:quarantine_size_mb=32
 
-# What the program itself lists: its paths, with the words that request_fuzz.cpp replaces by ids, and the names of settings.
+# What the program itself lists: its paths, with the words that request_fuzz.cpp replaces by ids, the fields of bodies, and
+# the names of settings.
 sed -nE 's/^ *\{"[A-Z]+", "([^"]+)".*/"\1"/p' ../../cgi-bin/routes.cpp |
     sed 's/:room_id/@r/; s/:connection_id/@c/; s/:wallet/@w1/; s/:file/client.js/; s/:id/7/' | sort -u >"$scratch/request.dict"
+grep -oE '"[a-z_]+": \{' ../../cgi-bin/openapi.json | sed -nE 's/^"([a-z_]+)".*/"\\"\1\\":"/p' | sort -u >>"$scratch/request.dict"
 sed -nE 's/^ *\{"([A-Z_]+)", &.*/"\1="/p' ../../lib/base/config.cpp >"$scratch/config.dict"
 for listed in request config; do
     if [ "$(wc -l <"$scratch/$listed.dict")" -lt 20 ]; then echo "no list for $listed.dict"; exit 1; fi

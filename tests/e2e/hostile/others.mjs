@@ -1,5 +1,6 @@
 // What bodies, tokens, signatures and ids can be that they should not. For what a row is, see http.mjs.
 import { createHmac } from 'node:crypto';
+import { requestFields } from '../contract.mjs';
 import { accounts, bookingId, now, secret, vectors } from './world.mjs';
 
 const unknownId = '00000000-0000-4000-8000-000000000000';
@@ -25,7 +26,7 @@ const linePieces = [
 
 // ---- JSON ----
 
-// Every field of every endpoint, with what a good request has beside it.
+// What a good request has.
 const endpoints = (world) => {
     const seat = { room_id: world.roomId, connection_id: world.host.seat.connection_id };
     const signed = { wallet: world.nobody.wallet, signature: world.spentSignature, nonce: world.nonces[0] };
@@ -62,12 +63,10 @@ export function json(world) {
     for (const { path, as, good, missing } of endpoints(world)) {
         const post = (name, body, answered) =>
             rows.push([`${path}: ${name}`, { method: 'POST', path, as, body }, answered]);
-        for (const field of Object.keys(good)) {
-            for (const [type, value] of Object.entries(types)) {
-                const isGood =
-                    (field === 'ai_enabled' && type === 'true') || (field === 'booking_id' && type === 'number');
-                if (!isGood) post(`${field} as ${type}`, { ...good, [field]: value }, `400 invalid ${field}`);
-            }
+        for (const [field, isGood] of requestFields(path)) {
+            for (const [type, value] of Object.entries(types))
+                if (type === 'huge' || !isGood(value))
+                    post(`${field} as ${type}`, { ...good, [field]: value }, `400 invalid ${field}`);
             if (missing === undefined) continue;
             const { [field]: _, ...rest } = good;
             post(`no ${field}`, rest, `400 ${missing}`);
