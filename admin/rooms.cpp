@@ -1,11 +1,11 @@
 #include "base/error.h"
 #include "command.h"
 #include "rooms/connection.h"
+#include "rooms/description.h"
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
 #include "rooms/presence.h"
 #include "rooms/standing.h"
-#include "rooms/stored_room.h"
 
 #include <iomanip>
 
@@ -16,16 +16,16 @@ void rooms_list(Command& command)
     const auto active =
         rooms::list_active(command.database(), command.rules, false, rooms_shown, command.now);
     for (const auto& each : active) {
-        const auto& room = each.room;
+        const auto& [room, description, participant_count] = each;
         command.json["rooms"].push_back({{"room_id", room.room_id},
-                                         {"title", base::or_null(room.title)},
+                                         {"title", base::or_null(description.title)},
                                          {"host_wallet", room.host_wallet},
-                                         {"visibility", room.visibility()},
-                                         {"participant_count", each.participant_count},
+                                         {"visibility", description.visibility()},
+                                         {"participant_count", participant_count},
                                          {"capacity", room.capacity},
                                          {"created_at", base::iso8601(room.created_at)}});
         command.text << room.room_id << "  " << base::iso8601(room.created_at) << "  " << std::setw(7)
-                     << room.visibility() << "  " << each.participant_count << "/" << room.capacity
+                     << description.visibility() << "  " << participant_count << "/" << room.capacity
                      << "  host " << room.host_wallet << "\n";
     }
 }
@@ -43,27 +43,28 @@ void rooms_close(Command& command)
 void rooms_show(Command& command)
 {
     auto& db = command.database();
-    const auto stored = rooms::find_room(db, command.arguments.room_id);
-    if (!stored)
+    const auto found = rooms::find_room(db, command.arguments.room_id);
+    if (!found)
         throw base::Error(base::ErrorCode::not_found, "room_not_found", "there is no such room");
-    const auto& room = stored->room;
+    const auto& [stored, description] = *found;
+    const auto& room = stored.room;
     command.json = {{"room_id", room.room_id},
-                    {"kind", name_of(stored->kind)},
-                    {"title", base::or_null(room.title)},
+                    {"kind", name_of(stored.kind)},
+                    {"title", base::or_null(description.title)},
                     {"host_wallet", room.host_wallet},
-                    {"visibility", room.visibility()},
+                    {"visibility", description.visibility()},
                     {"capacity", room.capacity},
-                    {"ai_enabled", room.ai_enabled},
+                    {"ai_enabled", description.ai_enabled},
                     {"created_at", base::iso8601(room.created_at)},
-                    {"closed_at", instant(stored->closed_at)},
+                    {"closed_at", instant(stored.closed_at)},
                     {"connections", base::Json::array()}};
-    command.text << name_of(stored->kind) << " room " << room.room_id << "\n"
-                 << "  title      " << room.title.value_or("none") << "\n"
+    command.text << name_of(stored.kind) << " room " << room.room_id << "\n"
+                 << "  title      " << description.title.value_or("none") << "\n"
                  << "  host       " << room.host_wallet << "\n"
-                 << "  admits     " << room.capacity << ", " << room.visibility()
-                 << (room.ai_enabled ? ", an AI takes part" : "") << "\n"
+                 << "  admits     " << room.capacity << ", " << description.visibility()
+                 << (description.ai_enabled ? ", an AI takes part" : "") << "\n"
                  << "  created    " << base::iso8601(room.created_at) << "\n"
-                 << "  closed     " << (stored->closed_at ? base::iso8601(*stored->closed_at) : "no") << "\n";
+                 << "  closed     " << (stored.closed_at ? base::iso8601(*stored.closed_at) : "no") << "\n";
     const database::Snapshot snapshot(db);
     for (const auto& stay : rooms::find_all_connections(db, room.room_id)) {
         const auto debited_seconds =

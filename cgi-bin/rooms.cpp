@@ -14,7 +14,6 @@
 #include "rooms/listing.h"
 #include "rooms/moderation.h"
 #include "rooms/participation.h"
-#include "rooms/room.h"
 
 namespace {
 
@@ -48,7 +47,7 @@ std::optional<base::Json> render(const rooms::ActiveRoom& active)
             throw base::Error(base::ErrorCode::internal, "internal_error", "malformed row");
         return base::Json{{"room_id", active.room.room_id},
                           {"host_wallet", active.room.host_wallet},
-                          {"title", base::or_null(active.room.title)},
+                          {"title", base::or_null(active.description.title)},
                           {"capacity", active.room.capacity},
                           {"participant_count", active.participant_count},
                           {"created_at", base::iso8601(active.room.created_at)}};
@@ -78,18 +77,19 @@ http::Response post_rooms_create(App& app, const Call& call)
 {
     const auto visibility = text_field(call.body, "visibility");
     rooms::CreateOptions options;
-    options.is_private = visibility == "private"; // any other means open
-    options.ai_enabled = bool_field(call.body, "ai_enabled").value_or(false);
-    options.title = line_field(call.body, "title", rooms::max_title_characters);
+    auto& description = options.description;
+    description.is_private = visibility == "private"; // any other means open
+    description.ai_enabled = bool_field(call.body, "ai_enabled").value_or(false);
+    description.title = line_field(call.body, "title", rooms::max_title_characters);
     options.capacity = integer_field(call.body, "capacity", rooms::least_capacity, rooms::largest_capacity);
     const auto lookup = look_up_name(app, call);
     Charging charging(app, app.clock.now());
     const auto room = rooms::create(charging.context, {app.tokens, app.random}, call.wallet, lookup, options);
     return ok({{"room_id", room.room_id},
                {"channel", rooms::channel_of(room.room_id)},
-               {"visibility", room.visibility()},
+               {"visibility", description.visibility()},
                {"capacity", room.capacity},
-               {"title", base::or_null(room.title)}});
+               {"title", base::or_null(description.title)}});
 }
 
 http::Response post_rooms_join(App& app, const Call& call)
@@ -182,21 +182,21 @@ base::Json render(const App& app, const rooms::RoomView& view)
 {
     const bool is_told = !app.settings<base::AgoraSettings>().agora_notification_secret.empty();
     auto participants = base::Json::array();
-    for (const auto& participant : view.participants)
+    const auto& [room, description, present] = view;
+    for (const auto& participant : present)
         participants.push_back(
             {{"connection_id", participant.connection_id},
              {"wallet", participant.wallet},
              {"agora_uid", participant.agora_uid},
              {"joined_at", base::iso8601(participant.joined_at)},
              {"connected", is_told ? base::Json(participant.is_connected) : base::Json()}});
-    const auto& room = view.room;
     return {{"room_id", room.room_id},
             {"channel", rooms::channel_of(room.room_id)},
-            {"title", base::or_null(room.title)},
+            {"title", base::or_null(description.title)},
             {"host_wallet", room.host_wallet},
-            {"visibility", room.visibility()},
+            {"visibility", description.visibility()},
             {"capacity", room.capacity},
-            {"ai_enabled", room.ai_enabled},
+            {"ai_enabled", description.ai_enabled},
             {"created_at", base::iso8601(room.created_at)},
             {"participants", std::move(participants)}};
 }

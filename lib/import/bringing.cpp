@@ -3,7 +3,7 @@
 #include "credits/importing.h"
 #include "database/transaction.h"
 #include "rooms/connection.h"
-#include "rooms/room.h"
+#include "rooms/description.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -44,7 +44,8 @@ void insert_stays(database::Connection& db, std::vector<credits::ImportedAccount
     const auto fill_room = [&] {
         if (stays.empty())
             return;
-        rooms::insert_room(db, rooms::Kind::free, {room_id, nobody, true, 2, now, "imported", false});
+        rooms::insert_room(db, rooms::Kind::free, {room_id, nobody, rooms::least_capacity, now},
+                           {.is_private = true, .title = "imported"});
         rooms::insert_ended_connections(db, stays);
         rooms::close_room(db, room_id, now);
         stays.clear();

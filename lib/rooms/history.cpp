@@ -1,6 +1,6 @@
 #include "rooms/history.h"
 
-#include "rooms/stored_room.h"
+#include "rooms/description.h"
 
 namespace rooms {
 
@@ -43,7 +43,7 @@ std::vector<HostedRoom> list_hosted_rooms(database::Connection& db, const std::s
                                           std::int64_t limit)
 {
     static const auto sql =
-        std::string("SELECT ") + room_columns +
+        std::string("SELECT ") + room_columns + ", " + description_columns +
         ", (SELECT count(*) FROM connections c WHERE c.room_id = r.room_id) AS stays FROM rooms r "
         "WHERE r.host_wallet = :wallet ORDER BY r.created_at DESC, r.ordinal DESC LIMIT :limit";
     auto row = db.prepare(sql);
@@ -52,8 +52,8 @@ std::vector<HostedRoom> list_hosted_rooms(database::Connection& db, const std::s
     while (row.step()) {
         const auto stored = read_room(row);
         const auto& room = stored.room;
-        rooms.push_back({room.room_id, stored.kind, room.is_private, room.created_at, stored.closed_at,
-                         row.integer("stays")});
+        rooms.push_back({room.room_id, stored.kind, read_description(row).is_private, room.created_at,
+                         stored.closed_at, row.integer("stays")});
     }
     return rooms;
 }

@@ -1,8 +1,7 @@
 #include "rooms/listing.h"
 
 #include "base/rules.h"
-#include "rooms/loaded_room.h"
-#include "rooms/presence.h"
+#include "rooms/connection.h"
 
 #include <algorithm>
 #include <tuple>
@@ -18,8 +17,8 @@ const std::string open_connections = "FROM connections c WHERE c.room_id = r.roo
 const std::string somebody_present = "(SELECT 1 " + open_connections + "AND c.token_expires_at > :now) ";
 
 // Along the index of active rooms, up to the last one that is wanted.
-const std::string select_active = std::string("SELECT ") + room_columns + ", (SELECT count(*) " +
-                                  open_connections +
+const std::string select_active = std::string("SELECT ") + room_columns + ", " + description_columns +
+                                  ", (SELECT count(*) " + open_connections +
                                   "AND c.token_expires_at > :now) AS present FROM rooms r "
                                   "WHERE r.closed_at IS NULL AND r.kind = 'free' "
                                   "AND (r.visibility = 'open' OR :only_open = 0) ";
@@ -29,40 +28,64 @@ const std::string newest_first = "ORDER BY r.created_at DESC, r.ordinal DESC LIM
 const std::string empty_from =
     "coalesce((SELECT max(c.token_expires_at) " + open_connections + "), r.emptied_at, r.created_at) ";
 
-// The first to join first.
-void sort(std::vector<Participant>& participants)
+// Active free rooms of which the condition holds, each with those who are present, along the index that the
+// condition leads to.
+std::string select_views(const std::string& condition)
 {
-    std::sort(participants.begin(), participants.end(), [](const auto& one, const auto& other) {
-        return std::tie(one.joined_at, one.connection_id) < std::tie(other.joined_at, other.connection_id);
-    });
+    return std::string("SELECT ") + room_columns + ", " + description_columns +
+           ", r.ordinal AS ordinal, c.connection_id AS connection_id, c.wallet AS wallet, "
+           "c.agora_uid AS agora_uid, c.joined_at AS joined_at, "
+           "CASE WHEN p.first_heard_at IS NOT NULL AND p.disconnected_at IS NULL THEN 1 ELSE 0 END AS "
+           "connected "
+           "FROM (SELECT * FROM rooms r WHERE r.closed_at IS NULL AND r.kind = 'free' AND " +
+           condition + " AND " + empty_from +
+           "> :emptied_after ORDER BY r.created_at, r.ordinal LIMIT :limit) r LEFT JOIN connections c "
+           "ON c.room_id = r.room_id AND c.agora_uid > 0 AND c.left_at IS NULL AND c.token_expires_at > :now "
+           "LEFT JOIN agora_presence p ON p.connection_id = c.connection_id "
+           "ORDER BY r.created_at, r.ordinal";
 }
 
-// Nothing if it is no active free room.
-std::optional<RoomView> view_of(database::Connection& db, const LoadedRoom& loaded, const base::Rules& rules,
-                                base::UnixSeconds now)
+struct Views
 {
-    const auto& stored = loaded.stored;
-    const auto emptied_at = loaded.open.empty() ? stored.emptied_at.value_or(stored.room.created_at)
-                                                : loaded.open.back().token_expires_at;
-    if (!stored.is_active_free() || now >= emptied_at + rules.unjoined_room_ttl_seconds)
-        return std::nullopt;
-    RoomView result{stored.room, {}};
-    for (const auto& each : loaded.open) {
-        if (!each.is_lapsed(now))
-            result.participants.push_back({each.connection_id, each.wallet, each.agora_uid, each.joined_at});
+    std::vector<RoomView> rooms;
+    std::vector<RoomPlace> places; // of each of them
+};
+
+Views read_views(database::Statement& row, const base::Rules& rules, std::int64_t limit,
+                 base::UnixSeconds now)
+{
+    row.bind(":emptied_after", now - rules.unjoined_room_ttl_seconds).bind(":limit", limit).bind(":now", now);
+    Views views;
+    auto& rooms = views.rooms;
+    while (row.step()) {
+        if (rooms.empty() || rooms.back().room.room_id != row.text("room_id")) {
+            rooms.push_back({read_room(row).room, read_description(row), {}});
+            views.places.push_back({row.integer("created_at"), row.integer("ordinal")});
+        }
+        if (!row.is_null("connection_id"))
+            rooms.back().participants.push_back({row.text("connection_id"), row.text("wallet"),
+                                                 row.integer("agora_uid"), row.integer("joined_at"),
+                                                 row.boolean("connected")});
     }
-    for (const auto& connection_id : find_connected(db, stored.room.room_id)) {
-        for (auto& participant : result.participants)
-            participant.is_connected = participant.is_connected || participant.connection_id == connection_id;
-    }
-    sort(result.participants);
-    return result;
+    for (auto& room : rooms)
+        std::sort(room.participants.begin(), room.participants.end(), [](const auto& one, const auto& other) {
+            return std::tie(one.joined_at, one.connection_id) <
+                   std::tie(other.joined_at, other.connection_id);
+        });
+    return views;
+}
+
+std::optional<RoomView> read_only_view(database::Statement& row, const base::Rules& rules,
+                                       base::UnixSeconds now)
+{
+    auto found = read_views(row, rules, 1, now).rooms;
+    return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
 void append(std::vector<ActiveRoom>& list, database::Statement& row)
 {
     while (row.step())
-        list.push_back({read_room(row).room, row.integer("present")});
+        list.push_back({read_room(row).room, read_description(row), row.integer("present")});
 }
 
 } // namespace
@@ -70,11 +93,12 @@ void append(std::vector<ActiveRoom>& list, database::Statement& row)
 std::optional<RoomView> view(database::Connection& db, const base::Rules& rules, const std::string& wallet,
                              const std::string& room_id, base::UnixSeconds now)
 {
-    const auto loaded = load_room(db, room_id);
-    auto result = loaded ? view_of(db, *loaded, rules, now) : std::nullopt;
+    static const auto sql = select_views("r.room_id = :room_id");
+    auto row = db.prepare(sql);
+    auto result = read_only_view(row.bind(":room_id", room_id), rules, now);
     if (!result)
         return std::nullopt;
-    const bool may_see = !result->room.is_private || result->room.host_wallet == wallet ||
+    const bool may_see = !result->description.is_private || result->room.host_wallet == wallet ||
                          std::any_of(result->participants.begin(), result->participants.end(),
                                      [&](const auto& each) { return each.wallet == wallet; });
     return may_see ? std::move(result) : std::nullopt;
@@ -83,52 +107,24 @@ std::optional<RoomView> view(database::Connection& db, const base::Rules& rules,
 std::optional<RoomView> hosted_view(database::Connection& db, const base::Rules& rules,
                                     const std::string& wallet, base::UnixSeconds now)
 {
-    for (const auto& room : load_rooms_around(db, wallet)) {
-        if (room.stored.room.host_wallet == wallet)
-            return view_of(db, room, rules, now);
-    }
-    return std::nullopt;
+    static const auto sql = select_views("r.host_wallet = :wallet");
+    auto row = db.prepare(sql);
+    return read_only_view(row.bind(":wallet", wallet), rules, now);
 }
 
 RoomPage list_all(database::Connection& db, const base::Rules& rules, const RoomPlace& after,
                   std::int64_t limit, base::UnixSeconds now)
 {
-    // Along the index of active rooms; one more than is wanted tells whether there are more.
-    static const auto sql =
-        std::string("SELECT ") + room_columns + ", r.ordinal AS ordinal, " + connection_columns +
-        ", CASE WHEN p.first_heard_at IS NOT NULL AND p.disconnected_at IS NULL THEN 1 ELSE 0 END AS "
-        "connected "
-        "FROM (SELECT * FROM rooms r WHERE r.closed_at IS NULL AND r.kind = 'free' "
-        "AND (r.created_at, r.ordinal) > (:created_at, :ordinal) AND " +
-        empty_from +
-        "> :emptied_after ORDER BY r.created_at, r.ordinal LIMIT :limit) r LEFT JOIN connections c "
-        "ON c.room_id = r.room_id AND c.agora_uid > 0 AND c.left_at IS NULL AND c.token_expires_at > :now "
-        "LEFT JOIN agora_presence p ON p.connection_id = c.connection_id "
-        "ORDER BY r.created_at, r.ordinal";
+    static const auto sql = select_views("(r.created_at, r.ordinal) > (:created_at, :ordinal)");
     auto row = db.prepare(sql);
-    row.bind(":created_at", after.created_at)
-        .bind(":ordinal", after.ordinal)
-        .bind(":emptied_after", now - rules.unjoined_room_ttl_seconds)
-        .bind(":limit", limit + 1)
-        .bind(":now", now);
-    RoomPage page;
-    RoomPlace last;
-    while (row.step()) {
-        if (page.rooms.empty() || page.rooms.back().room.room_id != row.text("room_id")) {
-            if (page.rooms.size() == static_cast<std::size_t>(limit)) {
-                page.next = last;
-                break;
-            }
-            page.rooms.push_back({read_room(row).room, {}});
-            last = {row.integer("created_at"), row.integer("ordinal")};
-        }
-        if (!row.is_null("connection_id"))
-            page.rooms.back().participants.push_back({row.text("connection_id"), row.text("wallet"),
-                                                      row.integer("agora_uid"), row.integer("joined_at"),
-                                                      row.boolean("connected")});
+    row.bind(":created_at", after.created_at).bind(":ordinal", after.ordinal);
+    // One more than is wanted tells whether there are more.
+    auto found = read_views(row, rules, limit + 1, now);
+    RoomPage page{std::move(found.rooms), std::nullopt};
+    if (page.rooms.size() > static_cast<std::size_t>(limit)) {
+        page.rooms.pop_back();
+        page.next = found.places[page.rooms.size() - 1];
     }
-    for (auto& room : page.rooms)
-        sort(room.participants);
     return page;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/clock.h"
-#include "rooms/room.h"
+#include "rooms/description.h"
 
 #include <optional>
 #include <string>
@@ -26,6 +26,7 @@ struct Participant
 struct RoomView
 {
     Room room;
+    Description description;
     std::vector<Participant> participants; // present at `now`, the first to join first
 };
 
@@ -59,6 +60,7 @@ RoomPage list_all(database::Connection& db, const base::Rules& rules, const Room
 struct ActiveRoom
 {
     Room room;
+    Description description;
     std::int64_t participant_count = 0; // present at `now`
 };
 

@@ -3,6 +3,7 @@
 #include "base/listeners.h"
 #include "outbox/outbox.h"
 #include "rooms/connection.h"
+#include "rooms/description.h"
 #include "rooms/metering.h"
 
 namespace rooms {
@@ -28,17 +29,17 @@ Json describe(const Connection& connection)
 
 } // namespace
 
-void tell_opened(Context& context, const Room& room)
+void tell_opened(Context& context, const Room& room, const Description& description)
 {
     if (!context.listeners.tells_application)
         return;
     tell(context, room.room_id, "room.opened", context.now,
          {{"room_id", room.room_id},
           {"host_wallet", room.host_wallet},
-          {"visibility", room.visibility()},
+          {"visibility", description.visibility()},
           {"capacity", room.capacity},
-          {"title", base::or_null(room.title)},
-          {"ai_enabled", room.ai_enabled}});
+          {"title", base::or_null(description.title)},
+          {"ai_enabled", description.ai_enabled}});
 }
 
 void tell_closed(Context& context, const std::string& room_id, Closing reason, base::UnixSeconds closed_at)

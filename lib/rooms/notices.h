@@ -4,7 +4,6 @@
 
 #include "rooms/context.h"
 #include "rooms/ending.h"
-#include "rooms/room.h"
 
 #include <cstdint>
 #include <optional>
@@ -13,9 +12,11 @@
 namespace rooms {
 
 struct Connection;
+struct Description;
 struct Event;
+struct Room;
 
-void tell_opened(Context& context, const Room& room);
+void tell_opened(Context& context, const Room& room, const Description& description);
 void tell_closed(Context& context, const std::string& room_id, Closing reason, base::UnixSeconds closed_at);
 void tell_joined(Context& context, const Connection& connection);
 // Of one that has left. Where its token is still good, Agora is to turn it away.

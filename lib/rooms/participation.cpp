@@ -94,12 +94,10 @@ Room create(Context& context, const Mint& mint, const std::string& wallet, const
                 throw Error(ErrorCode::conflict, "already_hosting_free_room")
                     .with("room_id", room.stored.room.room_id);
         }
-        Room room{mint.random.uuid_v4(), wallet,
-                  options.is_private,    options.capacity.value_or(context.rules.free_room_capacity),
-                  context.now,           options.title,
-                  options.ai_enabled};
-        insert_room(context.db, Kind::free, room);
-        tell_opened(context, room);
+        Room room{mint.random.uuid_v4(), wallet, options.capacity.value_or(context.rules.free_room_capacity),
+                  context.now};
+        insert_room(context.db, Kind::free, room, options.description);
+        tell_opened(context, room, options.description);
         return room;
     });
 }

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "credits/eligibility.h"
+#include "rooms/description.h"
 #include "rooms/metering.h"
-#include "rooms/room.h"
 
 #include <string>
 #include <vector>
@@ -17,9 +17,7 @@ namespace rooms {
 
 struct CreateOptions
 {
-    bool is_private = false;
-    bool ai_enabled = false;
-    std::optional<std::string> title;     // at most max_title_characters
+    Description description;
     std::optional<std::int64_t> capacity; // 2 to 6; free_room_capacity if nothing is said
 };
 

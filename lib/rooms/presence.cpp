@@ -71,18 +71,6 @@ std::optional<Presence> find_presence(database::Connection& db, const std::strin
                     row.optional_integer("disconnected_at")};
 }
 
-std::vector<std::string> find_connected(database::Connection& db, const std::string& room_id)
-{
-    auto row = db.prepare("SELECT connection_id FROM connections c JOIN agora_presence USING (connection_id) "
-                          "WHERE c.room_id = :room_id AND c.agora_uid > 0 AND c.left_at IS NULL "
-                          "AND first_heard_at IS NOT NULL AND disconnected_at IS NULL");
-    row.bind(":room_id", room_id);
-    std::vector<std::string> connected;
-    while (row.step())
-        connected.push_back(row.text("connection_id"));
-    return connected;
-}
-
 std::optional<Connection> note(database::Connection& db, const std::string& room_id, const Notice& notice)
 {
     auto stay = find_stay_of(db, room_id, notice);

@@ -40,9 +40,6 @@ struct Presence
 
 std::optional<Presence> find_presence(database::Connection& db, const std::string& connection_id);
 
-// Of those in the room, the connections whose clients are there, as far as is known.
-std::vector<std::string> find_connected(database::Connection& db, const std::string& room_id);
-
 // Notes what the notice says of the stay that it is about, and gives back that stay if it is open and over by
 // this: its client has gone, and did not come back as far as is known. Nothing if it is about none of the
 // room's. Call inside a Transaction.

@@ -1,7 +1,7 @@
 #include "rooms/room.h"
 
 #include "base/error.h"
-#include "rooms/stored_room.h"
+#include "rooms/description.h"
 
 #include <cassert>
 
@@ -28,17 +28,19 @@ StoredRoom read_room(const database::Statement& row)
     room.room_id = row.text("room_id");
     stored.kind = kind_named(row.text("kind"));
     room.host_wallet = row.text("host_wallet");
-    room.is_private = row.text("visibility") != "open";
     room.capacity = row.integer("capacity");
     room.created_at = row.integer("created_at");
-    room.title = row.optional_text("title");
-    room.ai_enabled = row.boolean("ai_enabled");
     stored.closed_at = row.optional_integer("closed_at");
     stored.emptied_at = row.optional_integer("emptied_at");
     return stored;
 }
 
-void insert_room(database::Connection& db, Kind kind, const Room& room)
+Description read_description(const database::Statement& row)
+{
+    return {row.text("visibility") != "open", row.optional_text("title"), row.boolean("ai_enabled")};
+}
+
+void insert_room(database::Connection& db, Kind kind, const Room& room, const Description& description)
 {
     db.prepare(
           "INSERT INTO rooms (room_id, kind, host_wallet, visibility, ai_enabled, capacity, created_at, "
@@ -47,23 +49,23 @@ void insert_room(database::Connection& db, Kind kind, const Room& room)
         .bind(":room_id", room.room_id)
         .bind(":kind", std::string_view(name_of(kind)))
         .bind(":host_wallet", room.host_wallet)
-        .bind(":visibility", std::string_view(room.visibility()))
-        .bind(":ai_enabled", std::int64_t{room.ai_enabled})
+        .bind(":visibility", std::string_view(description.visibility()))
+        .bind(":ai_enabled", std::int64_t{description.ai_enabled})
         .bind(":capacity", room.capacity)
         .bind(":created_at", room.created_at)
         .bind(":emptied_at", kind == Kind::free ? std::optional(room.created_at) : std::nullopt)
-        .bind(":title", room.title)
+        .bind(":title", description.title)
         .run();
 }
 
-std::optional<StoredRoom> find_room(database::Connection& db, const std::string& room_id)
+std::optional<DescribedRoom> find_room(database::Connection& db, const std::string& room_id)
 {
-    static const auto sql =
-        std::string("SELECT ") + room_columns + " FROM rooms r WHERE r.room_id = :room_id";
+    static const auto sql = std::string("SELECT ") + room_columns + ", " + description_columns +
+                            " FROM rooms r WHERE r.room_id = :room_id";
     auto row = db.prepare(sql);
     if (!row.bind(":room_id", room_id).step())
         return std::nullopt;
-    return read_room(row);
+    return DescribedRoom{read_room(row), read_description(row)};
 }
 
 void record_emptied(database::Connection& db, const std::string& room_id,

@@ -17,14 +17,10 @@ struct StoredRoom
     bool is_active_free() const { return kind == Kind::free && !closed_at; }
 };
 
-std::optional<StoredRoom> find_room(database::Connection& db, const std::string& room_id);
-
 // The columns of a room, of the table as `r`, and how a row of them is read.
 constexpr const char* room_columns =
-    "r.room_id AS room_id, r.kind AS kind, r.host_wallet AS host_wallet, "
-    "r.visibility AS visibility, r.capacity AS capacity, r.created_at AS created_at, "
-    "r.title AS title, r.ai_enabled AS ai_enabled, r.closed_at AS closed_at, "
-    "r.emptied_at AS emptied_at";
+    "r.room_id AS room_id, r.kind AS kind, r.host_wallet AS host_wallet, r.capacity AS capacity, "
+    "r.created_at AS created_at, r.closed_at AS closed_at, r.emptied_at AS emptied_at";
 StoredRoom read_room(const database::Statement& row);
 
 } // namespace rooms

@@ -5,6 +5,7 @@
 #include "base/session_settings.h"
 #include "database/transaction.h"
 #include "ethereum/keccak256.h"
+#include "rooms/description.h"
 #include "rooms/loaded_room.h"
 #include "sessions/notices.h"
 
@@ -61,10 +62,9 @@ rooms::LoadedRoom load_or_create_room(const Context& context, const Session& ses
     auto& room = made.stored.room;
     room.room_id = random.uuid_v4();
     room.host_wallet = session.host;
-    room.is_private = true;
     room.capacity = context.settings.booked_room_capacity;
     room.created_at = context.now;
-    rooms::insert_room(db, made.stored.kind, room);
+    rooms::insert_room(db, made.stored.kind, room, {.is_private = true});
     db.prepare("INSERT INTO sessions (booking_id, room_id) VALUES (:booking_id, :room_id)")
         .bind(":booking_id", session.booking_id)
         .bind(":room_id", room.room_id)

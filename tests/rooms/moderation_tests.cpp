@@ -319,7 +319,7 @@ BOOST_AUTO_TEST_CASE(a_private_room_is_seen_by_its_host_and_from_inside)
 {
     give(host, 1000);
     rooms::CreateOptions options;
-    options.is_private = true;
+    options.description.is_private = true;
     const auto room_id = create(host, options);
     BOOST_TEST((seen(room_id, host) == Texts{}));
     BOOST_TEST(!seen(room_id, guest).has_value());
@@ -349,15 +349,15 @@ BOOST_AUTO_TEST_CASE(a_room_has_the_title_and_the_capacity_that_were_asked_for)
 {
     give(host, 1000);
     rooms::CreateOptions options;
-    options.title = "caf\xc3\xa9";
+    options.description.title = "caf\xc3\xa9";
     options.capacity = 2;
-    options.ai_enabled = true;
+    options.description.ai_enabled = true;
     const auto room_id = create(host, options);
-    const auto room = rooms::find_room(db(), room_id)->room;
-    BOOST_TEST(room.title.value_or("") == "caf\xc3\xa9");
-    BOOST_TEST(room.capacity == 2);
-    BOOST_TEST(room.ai_enabled);
-    BOOST_TEST((listed().at(0).room.title == room.title));
+    const auto found = *rooms::find_room(db(), room_id);
+    BOOST_TEST(found.description.title.value_or("") == "caf\xc3\xa9");
+    BOOST_TEST(found.stored.room.capacity == 2);
+    BOOST_TEST(found.description.ai_enabled);
+    BOOST_TEST((listed().at(0).description.title == found.description.title));
     BOOST_TEST(listed().at(0).room.capacity == 2);
     sit(host, room_id);
     sit(guest, room_id, 1000);
@@ -370,7 +370,7 @@ BOOST_AUTO_TEST_CASE(without_a_capacity_a_room_has_the_settings)
 {
     config.rules.free_room_capacity = 3;
     const auto room_id = open_room(host);
-    BOOST_TEST(rooms::find_room(db(), room_id)->room.capacity == 3);
+    BOOST_TEST(rooms::find_room(db(), room_id)->stored.room.capacity == 3);
     BOOST_TEST(query("SELECT title IS NULL FROM rooms") == 1);
 }
 
@@ -391,8 +391,8 @@ BOOST_AUTO_TEST_CASE(everybody_who_ever_was_in_a_room_is_found)
     BOOST_TEST(stays[0].wallet == host);
     BOOST_TEST(stays[1].wallet == guest);
     BOOST_TEST(stays[2].joined_at == now - 1);
-    BOOST_TEST(rooms::find_room(db(), room_id)->closed_at.value() == now);
-    BOOST_TEST(!rooms::find_room(db(), room_id)->is_active_free());
+    BOOST_TEST(rooms::find_room(db(), room_id)->stored.closed_at.value() == now);
+    BOOST_TEST(!rooms::find_room(db(), room_id)->stored.is_active_free());
     BOOST_TEST(rooms::find_all_connections(db(), random.uuid_v4()).empty());
 }
 

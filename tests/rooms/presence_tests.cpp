@@ -219,7 +219,12 @@ BOOST_AUTO_TEST_CASE(the_connected_are_those_in_the_room_whose_clients_are_there
     hear(third, false, 2, now + 1, 10);
     leave(guest);
     const Texts expected{host.connection.connection_id};
-    BOOST_TEST(rooms::find_connected(db(), room_id) == expected, boost::test_tools::per_element());
+    Texts connected;
+    const auto seen = rooms::view(db(), config.rules, host.connection.wallet, room_id, now);
+    for (const auto& each : seen.value().participants)
+        if (each.is_connected)
+            connected.push_back(each.connection_id);
+    BOOST_TEST(connected == expected, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(one_that_has_lapsed_is_settled_by_its_token)

@@ -385,7 +385,7 @@ BOOST_AUTO_TEST_CASE(the_operators_listing_shows_private_rooms_too)
     const auto open = open_room(address(1));
     give(address(2), 1000);
     rooms::CreateOptions options;
-    options.is_private = true;
+    options.description.is_private = true;
     const auto hidden = create(address(2), options);
     insert_booked_room(address(3));
     close(open_room(address(4)));
@@ -394,7 +394,7 @@ BOOST_AUTO_TEST_CASE(the_operators_listing_shows_private_rooms_too)
     BOOST_TEST(listed(true)[0].room.room_id == open);
     BOOST_TEST_REQUIRE(listed(false).size() == 2);
     BOOST_TEST(listed(false)[0].room.room_id == hidden);
-    BOOST_TEST(listed(false)[0].room.is_private);
+    BOOST_TEST(listed(false)[0].description.is_private);
     BOOST_TEST(rooms::list_active(db(), config.rules, false, 1, now).size() == 1);
 }
 

@@ -414,7 +414,7 @@ std::string World::difference()
         if (found == model_.active.end() ||
             static_cast<std::size_t>(room.participant_count) != model_.count(room.room.room_id) ||
             room.room.host_wallet != found->second.host ||
-            room.room.title.value_or("") != found->second.title ||
+            room.description.title.value_or("") != found->second.title ||
             room.room.created_at != found->second.created)
             return "another room";
     }
