@@ -230,4 +230,12 @@ std::string undescribed(const http::Request& request, const http::Response& resp
     return problem.empty() ? problem : "the request's " + problem;
 }
 
+std::string undescribed_message(const std::string& type, const Json& data)
+{
+    const auto content =
+        Pointer("/webhooks") / type / "post" / "requestBody" / "content" / "application/json";
+    const auto schema = content / "schema" / "properties" / "data";
+    return document().contains(schema) ? problem_at(schema, data) : "the type " + type;
+}
+
 } // namespace contract

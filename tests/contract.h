@@ -35,4 +35,7 @@ bool is_allowed(const Field& field, const base::Json& value);
 // that was answered with 200 and that no client is told to send. Empty if there is nothing.
 std::string undescribed(const http::Request& request, const http::Response& response);
 
+// What of a webhook's data the document does not have, or has otherwise.
+std::string undescribed_message(const std::string& type, const base::Json& data);
+
 } // namespace contract

@@ -286,6 +286,13 @@ void AppFixture::require_clean_audit()
         for (const auto& violation : violations)
             BOOST_ERROR("audit: " + violation);
     }
+    auto told = db().prepare("SELECT type, data FROM outbox WHERE destination = 'webhook'");
+    while (told.step()) {
+        const auto missing =
+            contract::undescribed_message(told.text("type"), base::parse_json(told.text("data")));
+        BOOST_TEST(missing == "", "openapi.json lacks of the webhook " << told.text("type") << ": " << missing
+                                                                       << ", with " << told.text("data"));
+    }
 }
 
 std::string AppFixture::insert_booked_room(const std::string& host)

@@ -137,7 +137,8 @@ class AppFixture
     static base::Json caller(const base::Json& joined);
     // Runs a sweep now.
     void sweep();
-    // No violation of any rule of ledger and rooms; call it at the end of whatever changed something.
+    // No violation of any rule of ledger and rooms, and every webhook is what openapi.json says; call it at
+    // the end of whatever changed something.
     void require_clean_audit();
     // A room of a booked session without its booking.
     std::string insert_booked_room(const std::string& host);

@@ -13,7 +13,11 @@ struct NoticesFixture : RoomFixture
     NoticesFixture() { config.rules.tells_application = config.rules.tells_agora = true; }
 
     // What was written since the last time: "participant.left left", with the reason where there is one.
-    Texts told_application() { return read("webhook", seen_); }
+    Texts told_application()
+    {
+        require_clean_audit();
+        return read("webhook", seen_);
+    }
     // "3 until 90", by the uid and seconds from `begun`.
     Texts told_agora() { return read("agora", seen_by_agora_); }
 

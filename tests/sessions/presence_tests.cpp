@@ -107,6 +107,7 @@ BOOST_AUTO_TEST_CASE(what_happens_in_a_session_is_told)
     sessions::leave({db(), config, start + 30}, "7", guest);
     hear(seat, false, 1, 5); // of the seat that was replaced
     sessions::close_ended({db(), config, start + 1201});
+    require_clean_audit();
     BOOST_TEST(told_sessions() == (Texts{"session.joined ", "session.left replaced", "session.joined ",
                                          "session.joined ", "session.left left", "session.left ended"}));
     auto row = db().prepare("SELECT count(*) FROM outbox WHERE destination = 'agora' AND stream IS NULL");
