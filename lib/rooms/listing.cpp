@@ -75,8 +75,8 @@ Views read_views(database::Statement& row, const base::Rules& rules, std::int64_
     return views;
 }
 
-std::optional<RoomView> read_only_view(database::Statement& row, const base::Rules& rules,
-                                       base::UnixSeconds now)
+std::optional<RoomView> read_single_view(database::Statement& row, const base::Rules& rules,
+                                         base::UnixSeconds now)
 {
     auto found = read_views(row, rules, 1, now).rooms;
     return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
@@ -95,7 +95,7 @@ std::optional<RoomView> view(database::Connection& db, const base::Rules& rules,
 {
     static const auto sql = select_views("r.room_id = :room_id");
     auto row = db.prepare(sql);
-    auto result = read_only_view(row.bind(":room_id", room_id), rules, now);
+    auto result = read_single_view(row.bind(":room_id", room_id), rules, now);
     if (!result)
         return std::nullopt;
     const bool may_see = !result->description.is_private || result->room.host_wallet == wallet ||
@@ -109,7 +109,7 @@ std::optional<RoomView> hosted_view(database::Connection& db, const base::Rules&
 {
     static const auto sql = select_views("r.host_wallet = :wallet");
     auto row = db.prepare(sql);
-    return read_only_view(row.bind(":wallet", wallet), rules, now);
+    return read_single_view(row.bind(":wallet", wallet), rules, now);
 }
 
 RoomPage list_all(database::Connection& db, const base::Rules& rules, const RoomPlace& after,
