@@ -186,7 +186,7 @@ bench-told: bench-packages
 # ---- what they need ----
 
 FUZZ_PACKAGES := clang libclang-rt-dev
-UNIT_PACKAGES := $(BUILD_PACKAGES) $(FUZZ_PACKAGES) libboost-test-dev
+UNIT_PACKAGES := $(BUILD_PACKAGES) $(FUZZ_PACKAGES) libboost-test-dev rapidjson-dev
 
 # Node.js may come from elsewhere than Debian.
 test-packages:
