@@ -10,7 +10,7 @@ tmp=$(mktemp -d /tmp/session-voice-arm64.XXXXXX)
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM
 
-packages=make,g++-aarch64-linux-gnu,qemu-user,nlohmann-json3-dev,libcli11-dev
+packages=make,g++-aarch64-linux-gnu,qemu-user,nlohmann-json3-dev,rapidjson-dev,libcli11-dev
 for library in libfcgi-dev libsqlite3-dev libpq-dev libsecp256k1-dev zlib1g-dev libcurl4-openssl-dev \
     libboost-test-dev libssl-dev; do
     packages=$packages,$library:arm64
