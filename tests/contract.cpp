@@ -216,7 +216,9 @@ std::string undescribed(const http::Request& request, const http::Response& resp
     if (!place)
         return "an answer of this status";
     const auto type = *place / "content" / "application/json" / "schema";
-    if (document().contains(type) && request.method != "HEAD" && response.status != 304)
+    if (!document().contains(type) && !body.is_null())
+        return "an answer of JSON";
+    if (document().contains(type) && request.method != "HEAD")
         if (const auto problem = problem_at(type, body); !problem.empty())
             return "the answer's " + problem;
     const auto found = match(request.path);

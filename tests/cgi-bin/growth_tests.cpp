@@ -149,7 +149,7 @@ BOOST_AUTO_TEST_CASE(a_second_of_talk_is_one_row_at_most_and_pruned)
     require_clean_audit();
 }
 
-// The longest answer is that of joining.
+// The longest answers are those of joining and of creating a room with the longest texts.
 BOOST_AUTO_TEST_CASE(a_key_takes_so_much_at_most_and_is_forgotten_after_a_day)
 {
     const auto room_id = create_room(address(1));
@@ -167,6 +167,15 @@ BOOST_AUTO_TEST_CASE(a_key_takes_so_much_at_most_and_is_forgotten_after_a_day)
     BOOST_TEST(times < requests::most_keys);
     now += requests::answer_ttl_seconds;
     BOOST_TEST(requests::purge(db(), now, 2 * times) == times + 1);
+    const auto body = contract::longest_body("/rooms/create").dump();
+    give(address(3), 1000);
+    const auto each_room = growth([&](int time) {
+        auto asked = signed_in(request("POST", "/rooms/create", body), address(3));
+        asked.idempotency_key = std::string(250, 'k') + std::to_string(time);
+        const auto created = send(asked);
+        BOOST_TEST(remove("/rooms/" + created.body.value("room_id", ""), address(3)).status == 200);
+    });
+    BOOST_TEST(each_room <= bound("send requests") + bound("create rooms"));
 }
 
 BOOST_AUTO_TEST_CASE(a_top_up_is_a_row_and_an_account_at_most)

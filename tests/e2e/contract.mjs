@@ -154,6 +154,11 @@ export function requestFields(path) {
     });
 }
 
+// That an answer has these fields. That it has no others than the document says, assertDescribed() has seen.
+export function assertSays(answer, expected) {
+    assert.deepEqual(Object.fromEntries(Object.keys(expected).map((name) => [name, answer[name]])), expected);
+}
+
 // Every example of the document, against the schema beside it; gives back how many there are.
 export function assertExamplesValid() {
     const found = [];

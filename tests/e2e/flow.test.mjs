@@ -4,6 +4,7 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { inflateSync } from 'node:zlib';
+import { assertSays } from './contract.mjs';
 import { expect, ok, sleep, startService } from './service.mjs';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -122,7 +123,7 @@ describe('the whole flow', () => {
         const created = ok(await host.create({ visibility: 'open', ai_enabled: false }));
         const { room_id } = created;
         assert.match(room_id, uuid);
-        assert.deepEqual(created, {
+        assertSays(created, {
             room_id,
             channel: `heaven-free-${room_id}`,
             visibility: 'open',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { assertSays } from './contract.mjs';
 import { expect, ok, sleep, startService } from './service.mjs';
 
 const unknown = '01234567-89ab-4def-8123-456789abcdef';
@@ -37,7 +38,7 @@ describe('moderation', () => {
         const room_id = await host.host({ title: ' Über uns 🎙 ', capacity: 3 });
         ok(await guest.join(room_id));
         const { participants, created_at, ...room } = ok(await look(guest, room_id));
-        assert.deepEqual(room, {
+        assertSays(room, {
             room_id,
             channel: `heaven-free-${room_id}`,
             title: 'Über uns 🎙',
