@@ -80,15 +80,6 @@ class Schema
     rapidjson::SchemaDocument schema_;
 };
 
-std::string problem_at(const Pointer& place, const Json& value)
-{
-    static std::map<std::string, std::unique_ptr<Schema>> schemas;
-    auto& schema = schemas[place.to_string()];
-    if (!schema)
-        schema = std::make_unique<Schema>(closed(document().at(place)));
-    return schema->problem_of(value);
-}
-
 std::string lowercase(std::string text)
 {
     for (auto& c : text)
@@ -201,6 +192,15 @@ Json longest_body(const std::string& path)
         body[field.name] = text;
     }
     return body;
+}
+
+std::string problem_at(const Pointer& place, const Json& value)
+{
+    static std::map<std::string, std::unique_ptr<Schema>> schemas;
+    auto& schema = schemas[place.to_string()];
+    if (!schema)
+        schema = std::make_unique<Schema>(closed(document().at(place)));
+    return schema->problem_of(value);
 }
 
 bool is_allowed(const Field& field, const Json& value)

@@ -28,7 +28,9 @@ std::vector<Field> request_fields();
 // as it may be.
 base::Json longest_body(const std::string& path);
 
-// Whether the document's schema of that field lets a client send `value`.
+// What is wrong with `value` by the schema at that place of the document; empty if nothing is.
+std::string problem_at(const base::Json::json_pointer& place, const base::Json& value);
+// Whether the document lets a client send `value` in that field.
 bool is_allowed(const Field& field, const base::Json& value);
 
 // What of the answer the document does not have: its status, a field of it, an error; or what the request had

@@ -9,6 +9,7 @@
 #include "rooms/history.h"
 #include "rooms/pruning.h"
 
+#include <cmath>
 #include <fstream>
 #include <regex>
 #include <sstream>
@@ -62,6 +63,21 @@ struct GrowthFixture : HandlerFixture
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(growth_tests, GrowthFixture, *boost::unit_test::label("sqlite"))
+
+// "create rooms, 120 an hour | 520 bytes ... | 1.5 MB": what that is in a day, to two digits.
+BOOST_AUTO_TEST_CASE(the_table_reckons_its_days_right)
+{
+    const std::regex row(
+        "\n\\|[^|\\n]*\\|[^|\\n]* ([0-9]+) (times an hour|an hour)[^|\\n]*\\|[^|\\n]*?([0-9]+) bytes[^|\\n]*"
+        "\\| ([0-9.]+) MB");
+    std::size_t rows = 0;
+    for (std::sregex_iterator each(table.begin(), table.end(), row); each != std::sregex_iterator(); ++each) {
+        const auto megabytes = 24e-6 * std::stod((*each)[1]) * std::stod((*each)[3]);
+        BOOST_TEST(std::abs(megabytes - std::stod((*each)[4])) <= 0.05, each->str() << " is " << megabytes);
+        ++rows;
+    }
+    BOOST_TEST(rows >= 2U);
+}
 
 BOOST_AUTO_TEST_CASE(who_has_no_credit_leaves_nothing)
 {

@@ -225,7 +225,16 @@ BOOST_AUTO_TEST_CASE(the_client_librarys_types_have_the_documents_fields)
                    ("client.d.ts, " + name).c_str());
         ++compared;
     }
-    BOOST_TEST(compared >= 6U);
+    const std::regex part("\nexport type (\\w+) = Pick<\\w+, ([^>]*)>");
+    for (std::sregex_iterator each(types.begin(), types.end(), part); each != std::sregex_iterator();
+         ++each) {
+        std::set<std::string> described;
+        for (const auto& [property, schema] : schemas.at((*each)[1]).at("properties").items())
+            described.insert(property);
+        check_same(all_of((*each)[2], "'(\\w+)'"), described, ("client.d.ts, " + (*each)[1].str()).c_str());
+        ++compared;
+    }
+    BOOST_TEST(compared >= 7U);
 }
 
 BOOST_AUTO_TEST_CASE(the_page_lets_nobody_type_more_than_a_field_takes_and_has_words_for_its_refusal)

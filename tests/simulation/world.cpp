@@ -4,8 +4,10 @@
 #include "credits/eligibility.h"
 #include "requests/idempotency.h"
 #include "rooms/connection.h"
+#include "rooms/early_leave.h"
 #include "rooms/metering.h"
 #include "rooms/moderation.h"
+#include "rooms/standing.h"
 
 #include <algorithm>
 
@@ -312,7 +314,8 @@ bool World::is_something_to_settle(const std::string& wallet)
                  (balance_seconds <= config.rules.low_credit_seconds &&
                   !stay->credits_low_at) || // an operator took some
                  (balance_seconds == 0 && !stay->credits_exhausted_at));
-    return is_grant_due || is_something_used ||
+    const bool is_left_over_due = rooms::is_beyond_budget(context(), rooms::load_standing(db(), wallet, now));
+    return is_grant_due || is_something_used || is_left_over_due ||
            query("SELECT EXISTS (SELECT 1 FROM connections WHERE left_at IS NULL AND "
                  "token_expires_at <= " +
                  std::to_string(now) +
