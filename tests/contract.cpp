@@ -1,7 +1,7 @@
 #include "contract.h"
 
-#include <boost/test/unit_test.hpp>
-#include <fstream>
+#include "fixture.h"
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,13 +80,6 @@ class Schema
     rapidjson::SchemaDocument schema_;
 };
 
-std::string lowercase(std::string text)
-{
-    for (auto& c : text)
-        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return text;
-}
-
 // Where the document describes the operation; none if the path has none of that method.
 std::optional<Pointer> operation_at(const std::string& method, const Match& found)
 {
@@ -148,12 +141,7 @@ Json plain(const Pointer& schema)
 
 const Json& document()
 {
-    static const auto read = [] {
-        std::ifstream file("cgi-bin/openapi.json");
-        BOOST_REQUIRE_MESSAGE(
-            file, "cgi-bin/openapi.json cannot be read; run the tests from the top of the repository");
-        return Json::parse(file);
-    }();
+    static const auto read = Json::parse(contents_of("cgi-bin/openapi.json"));
     return read;
 }
 

@@ -15,10 +15,21 @@
 
 base::Json load_vectors(const std::string& name)
 {
-    const auto path = "tests/vectors/" + name;
-    std::ifstream file(path);
+    return base::Json::parse(contents_of("tests/vectors/" + name));
+}
+
+std::string contents_of(const std::string& path)
+{
+    std::ifstream file(path, std::ios::binary);
     BOOST_REQUIRE_MESSAGE(file, path + " cannot be read; run the tests from the top of the repository");
-    return base::Json::parse(file);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string lowercase(std::string text)
+{
+    for (auto& c : text)
+        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    return text;
 }
 
 void SeededRandom::fill(unsigned char* bytes, std::size_t count)

@@ -25,6 +25,9 @@
 
 // Reads tests/vectors/<name>.
 base::Json load_vectors(const std::string& name);
+// Of a file of the repository; fails the test if it cannot be read.
+std::string contents_of(const std::string& path);
+std::string lowercase(std::string text); // ASCII
 
 class SeededRandom : public base::Random
 {

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "database/connection.h"
-#include "rooms/kind.h"
 
 #include <optional>
 #include <string>

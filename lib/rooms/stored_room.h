@@ -1,6 +1,7 @@
 // A row of the table of rooms.
 #pragma once
 
+#include "rooms/kind.h"
 #include "rooms/room.h"
 
 namespace rooms {

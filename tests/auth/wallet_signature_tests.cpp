@@ -5,15 +5,6 @@
 
 namespace {
 
-std::string lowercase(std::string text)
-{
-    for (auto& c : text) {
-        if (c >= 'A' && c <= 'Z')
-            c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
-}
-
 std::string without_0x(const base::Json& text)
 {
     const auto bytes = base::from_hex(text.get<std::string>().substr(2));

@@ -5,7 +5,6 @@
 #include "fixture.h"
 #include "temporary_folder.h"
 
-#include <fstream>
 #include <sstream>
 #include <sys/stat.h>
 
@@ -255,9 +254,7 @@ BOOST_AUTO_TEST_CASE(every_integer_lands_in_its_own_place)
 
 BOOST_AUTO_TEST_CASE(the_manual_states_the_default_of_every_integer)
 {
-    std::ostringstream page;
-    page << std::ifstream("deploy/man/session-voice.env.5").rdbuf();
-    const auto text = page.str();
+    const auto text = contents_of("deploy/man/session-voice.env.5");
     for (const auto& setting : integers) {
         const auto begin = text.find("\n.It " + std::string(setting.name) + "\n") + 1;
         const auto item = text.substr(begin, text.find("\n.It ", begin) - begin);

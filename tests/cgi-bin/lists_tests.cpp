@@ -13,15 +13,6 @@
 
 namespace {
 
-std::string contents(const std::string& path)
-{
-    std::ifstream file(path);
-    BOOST_TEST_REQUIRE(file.good(), path << " cannot be read");
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
 // The path with every ":name" as `replacement`, in which $1 is the name.
 std::string with_ids(const std::string& path, const char* replacement)
 {
@@ -41,13 +32,6 @@ std::set<std::string> all_of(const std::string& text, const char* expression)
     for (std::sregex_iterator each(text.begin(), text.end(), pattern); each != std::sregex_iterator(); ++each)
         found.insert((*each)[1]);
     return found;
-}
-
-std::string lowercase(std::string text)
-{
-    for (auto& c : text)
-        c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    return text;
 }
 
 // Names what one has and the other lacks.
@@ -89,7 +73,7 @@ BOOST_AUTO_TEST_SUITE(lists_tests)
 
 BOOST_AUTO_TEST_CASE(openapi_describes_every_endpoint_and_no_other)
 {
-    const auto document = base::parse_json(contents("cgi-bin/openapi.json"));
+    const auto& document = contract::document();
     std::set<std::string> described; // whatever their ids are called, and by which handler
     for (const auto& [path, operations] : document.at("paths").items())
         for (const char* method : {"get", "post", "delete", "put", "patch"})
@@ -97,7 +81,7 @@ BOOST_AUTO_TEST_CASE(openapi_describes_every_endpoint_and_no_other)
                 described.insert(method + (" " + std::regex_replace(path, std::regex("\\{[a-z_]+\\}"), "*")) +
                                  ": " + operations.at(method).at("operationId").get<std::string>());
     std::set<std::string> served;
-    const auto table = contents("cgi-bin/routes.cpp");
+    const auto table = contents_of("cgi-bin/routes.cpp");
     const std::regex row(R"re(\{"([A-Z]+)", "([^"]+)", Access::\w+, Pool::\w+,\s+(\w+))re");
     for (std::sregex_iterator each(table.begin(), table.end(), row); each != std::sregex_iterator(); ++each)
         served.insert(lowercase((*each)[1]) + " " + with_ids((*each)[2], "*") + ": " + (*each)[3].str());
@@ -107,7 +91,7 @@ BOOST_AUTO_TEST_CASE(openapi_describes_every_endpoint_and_no_other)
 
 BOOST_AUTO_TEST_CASE(the_readme_has_a_row_for_every_endpoint_and_no_other)
 {
-    const auto readme = contents("README.md");
+    const auto readme = contents_of("README.md");
     const std::regex row("\\n\\| (GET|POST|DELETE|PUT|PATCH) \\|");
     const auto rows =
         std::distance(std::sregex_iterator(readme.begin(), readme.end(), row), std::sregex_iterator());
@@ -135,7 +119,7 @@ BOOST_AUTO_TEST_CASE(the_web_servers_send_each_path_to_its_pool)
         // Each expression with the next socket after it; what has no expression before it is for all other
         // paths.
         const std::regex part(R"re((?:\^/(?:voice/)?\((?:\?:)?(.*)\)/\?\$|/(read|disk|chain)\.sock))re");
-        const auto text = contents(file);
+        const auto text = contents_of(file);
         std::map<std::string, std::string> listed; // by pool
         std::string expression;
         for (std::sregex_iterator each(text.begin(), text.end(), part); each != std::sregex_iterator();
@@ -158,7 +142,7 @@ BOOST_AUTO_TEST_CASE(the_web_servers_send_each_path_to_its_pool)
 // by itself.
 BOOST_AUTO_TEST_CASE(faults_meet_every_endpoint_that_writes)
 {
-    const auto faults = contents("tests/faults/town.cpp");
+    const auto faults = contents_of("tests/faults/town.cpp");
     for (const auto& route : all_routes()) {
         const auto name = std::string(route.method) + " " + route.path;
         if (!name.starts_with("GET "))
@@ -169,23 +153,23 @@ BOOST_AUTO_TEST_CASE(faults_meet_every_endpoint_that_writes)
 
 BOOST_AUTO_TEST_CASE(the_manual_knows_every_setting_and_no_other)
 {
-    const auto names = all_of(contents("lib/base/config.cpp"), "\\{\"([A-Z_]+)\", &");
+    const auto names = all_of(contents_of("lib/base/config.cpp"), "\\{\"([A-Z_]+)\", &");
     BOOST_TEST(names.size() > 40);
     std::set<std::string> described;
-    for (const auto& item : all_of(contents("deploy/man/session-voice.env.5"), "\n\\.It ([A-Z_ ,]{3,})"))
+    for (const auto& item : all_of(contents_of("deploy/man/session-voice.env.5"), "\n\\.It ([A-Z_ ,]{3,})"))
         described.merge(all_of(item, "([A-Z_]{3,})"));
     check_same(described, names, "session-voice.env.5");
-    check_same(all_of(contents("tests/base/config_tests.cpp"), "\\n    \\{\"([A-Z_]+)\", -?[0-9]"),
-               all_of(contents("lib/base/config.cpp"), "\\{\"([A-Z_]+)\", &[a-z_.]+,\\s+[0-9]"),
+    check_same(all_of(contents_of("tests/base/config_tests.cpp"), "\\n    \\{\"([A-Z_]+)\", -?[0-9]"),
+               all_of(contents_of("lib/base/config.cpp"), "\\{\"([A-Z_]+)\", &[a-z_.]+,\\s+[0-9]"),
                "config_tests.cpp");
-    const auto tested = contents("tests/base/config_tests.cpp");
+    const auto tested = contents_of("tests/base/config_tests.cpp");
     for (const auto& name : names)
         BOOST_TEST(has(tested, "\"" + name + "\""), "config_tests.cpp: " << name);
 }
 
 BOOST_AUTO_TEST_CASE(the_manual_says_of_every_setting_that_a_program_can_do_without_what_it_is_then)
 {
-    const auto page = contents("deploy/man/session-voice.env.5");
+    const auto page = contents_of("deploy/man/session-voice.env.5");
     const std::regex item("\n\\.It ([A-Z_]{3,})|\n\\.Ss (.*)|\nDefault: (.*)\\.|\n\\.El");
     std::string section, setting;
     for (std::sregex_iterator each(page.begin(), page.end(), item); each != std::sregex_iterator(); ++each) {
@@ -203,7 +187,7 @@ BOOST_AUTO_TEST_CASE(the_manual_says_of_every_setting_that_a_program_can_do_with
 // A client that is told of a field finds it in the types, too.
 BOOST_AUTO_TEST_CASE(the_client_librarys_types_have_the_documents_fields)
 {
-    const auto types = contents("cgi-bin/web/client.d.ts");
+    const auto types = contents_of("cgi-bin/web/client.d.ts");
     const auto& schemas = contract::document().at("components").at("schemas");
     const std::regex interface("\nexport interface (\\w+) \\{\n([^}]*)\n\\}");
     std::size_t compared = 0;
@@ -244,10 +228,10 @@ BOOST_AUTO_TEST_CASE(the_page_lets_nobody_type_more_than_a_field_takes_and_has_w
         longest[field.name] = field.schema.contains("maxLength")
                                   ? " maxlength=\"" + field.schema.at("maxLength").dump() + "\""
                                   : "";
-    const auto texts = contents("cgi-bin/web/texts.js");
+    const auto texts = contents_of("cgi-bin/web/texts.js");
     std::set<std::string> typed;
     for (const auto* file : {"cgi-bin/web/index.html", "cgi-bin/web/operator.html"}) {
-        const auto page = contents(file);
+        const auto page = contents_of(file);
         const std::regex input("<input name=\"(\\w+)\"[^>]*>");
         for (std::sregex_iterator each(page.begin(), page.end(), input); each != std::sregex_iterator();
              ++each) {

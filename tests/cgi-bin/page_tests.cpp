@@ -22,13 +22,6 @@ class PageFixture : public HandlerFixture
     }
 };
 
-std::string bytes_of(const std::string& path)
-{
-    std::ifstream file(path, std::ios::binary);
-    BOOST_TEST_REQUIRE(file.good(), path << " cannot be read");
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
 } // namespace
 
 BOOST_FIXTURE_TEST_SUITE(page_tests, PageFixture)
@@ -44,7 +37,7 @@ BOOST_AUTO_TEST_CASE(every_file_is_served_as_it_is_and_compressed)
         {
             const auto plain = fetch(path);
             BOOST_TEST(plain.status == 200);
-            BOOST_TEST((plain.body == bytes_of("cgi-bin" + path)));
+            BOOST_TEST((plain.body == contents_of("cgi-bin" + path)));
             BOOST_TEST(header_of(plain, "Content-Encoding").empty());
             BOOST_TEST(header_of(plain, "Vary") == "Accept-Encoding");
             BOOST_TEST(header_of(plain, "X-Content-Type-Options") == "nosniff");

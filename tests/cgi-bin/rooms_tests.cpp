@@ -99,11 +99,11 @@ BOOST_AUTO_TEST_CASE(creating_answers_with_the_room)
 {
     const auto reply = create(named(1));
     const std::string room_id = reply.body.at("room_id");
-    check_answer(reply, {{"room_id", room_id},
-                         {"channel", "heaven-free-" + room_id},
-                         {"visibility", "open"},
-                         {"capacity", 6},
-                         {"title", nullptr}});
+    check_description(reply, {{"room_id", room_id},
+                              {"channel", "heaven-free-" + room_id},
+                              {"visibility", "open"},
+                              {"capacity", 6},
+                              {"title", nullptr}});
     BOOST_TEST(is_uuid_v4(reply.body.at("room_id")));
     BOOST_TEST(reply.body.at("channel").get<std::string>().size() < 64); // Agora's limit
     require_clean_audit();
@@ -849,13 +849,13 @@ BOOST_AUTO_TEST_CASE(the_listing_describes_each_room)
     const auto room_id = create_room(address(1));
     now += 1;
     join(address(1), room_id);
-    check_answer(get("/rooms/active"), {{"rooms",
-                                         {{{"room_id", room_id},
-                                           {"host_wallet", address(1)},
-                                           {"title", nullptr},
-                                           {"capacity", 6},
-                                           {"participant_count", 1},
-                                           {"created_at", "2026-01-31T11:59:59.000Z"}}}}});
+    check_description(get("/rooms/active"), {{"rooms",
+                                              {{{"room_id", room_id},
+                                                {"host_wallet", address(1)},
+                                                {"title", nullptr},
+                                                {"capacity", 6},
+                                                {"participant_count", 1},
+                                                {"created_at", "2026-01-31T11:59:59.000Z"}}}}});
 }
 
 BOOST_AUTO_TEST_CASE(the_newest_of_at_most_50_come_first)
